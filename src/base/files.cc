@@ -1,0 +1,108 @@
+#include "base/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+
+namespace perennial {
+namespace {
+
+/// An open descriptor, closed on every way out.
+class Descriptor {
+ public:
+  explicit Descriptor(int value) : value_(value) {}
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  [[nodiscard]] int get() const { return value_; }
+  int release() { return std::exchange(value_, -1); }
+
+ private:
+  int value_;
+};
+
+Status write_all(int descriptor, std::string_view bytes, const fs::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno_status(errno, fmt::format("writing {}", path.string()));
+    bytes.remove_prefix(static_cast<size_t>(written));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return errno_status(errno, fmt::format("opening {}", path.string()));
+  std::string bytes;
+  struct stat info {};
+  if (::fstat(file.get(), &info) == 0 && info.st_size > 0) bytes.reserve(static_cast<size_t>(info.st_size));
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno_status(errno, fmt::format("reading {}", path.string()));
+    if (got == 0) return bytes;
+    if (bytes.size() + static_cast<size_t>(got) > limit_bytes)
+      return resource_exhausted("{} is larger than the {} bytes allowed here", path.string(), limit_bytes);
+    bytes.append(buffer, static_cast<size_t>(got));
+  }
+}
+
+Status write_file_atomically(const fs::path& path, std::string_view bytes) {
+  static std::atomic<int> counter{0};
+  const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), counter++);
+  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", temporary.string()));
+  Status status = write_all(file.get(), bytes, temporary);
+  if (status.ok() && ::fsync(file.get()) != 0) status = errno_status(errno, fmt::format("syncing {}", temporary.string()));
+  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
+    status = errno_status(errno, fmt::format("renaming {} to {}", temporary.string(), path.string()));
+  if (!status.ok()) {
+    ::unlink(temporary.c_str());
+    return status;
+  }
+  return sync_folder(path.parent_path());
+}
+
+Status make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  return error ? errno_status(error.value(), fmt::format("creating folder {}", path.string())) : Status();
+}
+
+Status sync_folder(const fs::path& path) {
+  const fs::path folder = path.empty() ? fs::path(".") : path;
+  const Descriptor handle(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (handle.get() < 0) return errno_status(errno, fmt::format("opening folder {}", folder.string()));
+  return ::fsync(handle.get()) == 0 ? Status() : errno_status(errno, fmt::format("syncing folder {}", folder.string()));
+}
+
+Result<FileLock> FileLock::acquire(const fs::path& path) {
+  Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (file.get() < 0) return errno_status(errno, fmt::format("opening lock {}", path.string()));
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    char holder[32] = {};
+    const ssize_t got = ::pread(file.get(), holder, sizeof holder - 1, 0);
+    return failed_precondition("{} is locked by process {}: one process writes to a data directory at a time",
+                               path.string(), got > 0 ? holder : "(unknown)");
+  }
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(file.get(), 0) != 0) return errno_status(errno, fmt::format("writing lock {}", path.string()));
+  PERENNIAL_TRY(write_all(file.get(), pid, path));
+  return FileLock(file.release());
+}
+
+FileLock::~FileLock() {
+  if (descriptor_ >= 0) ::close(descriptor_);
+}
+
+}  // namespace perennial

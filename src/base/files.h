@@ -1,0 +1,45 @@
+// Files as this project needs them: whole reads, atomic durable writes, a lock that dies with its process.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace perennial {
+
+namespace fs = std::filesystem;
+
+/// The whole file. Fails when it is over `limit_bytes`.
+Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{1} << 34);
+
+/// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: after a crash the file holds the old bytes or the
+/// new ones, never a part. The folder must exist. On failure `path` is unchanged.
+Status write_file_atomically(const fs::path& path, std::string_view bytes);
+
+/// Makes the folder and those above it.
+Status make_folder(const fs::path& path);
+
+/// fsync of a folder, so that a rename or a new file in it survives a power cut.
+Status sync_folder(const fs::path& path);
+
+/// An exclusive lock (flock) on a file, made if absent; released when this object or its process ends.
+class FileLock {
+ public:
+  /// failed_precondition when another process, or another FileLock of this one, holds it; the message names its pid.
+  static Result<FileLock> acquire(const fs::path& path);
+
+  FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+  FileLock& operator=(FileLock&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+  }
+  ~FileLock();
+
+ private:
+  explicit FileLock(int descriptor) : descriptor_(descriptor) {}
+  int descriptor_;
+};
+
+}  // namespace perennial

@@ -1,0 +1,98 @@
+#include "base/safetensors.h"
+
+#include <cstring>
+
+#include "base/json.h"
+
+namespace perennial {
+namespace {
+
+constexpr size_t kLengthBytes = 8;
+
+Result<Tensor> parse_tensor(const std::string& name, const json::value& entry, std::string_view data) {
+  const json::object* object = entry.if_object();
+  const json::value* dtype = object != nullptr ? object->if_contains("dtype") : nullptr;
+  const json::value* shape = object != nullptr ? object->if_contains("shape") : nullptr;
+  const json::value* range = object != nullptr ? object->if_contains("data_offsets") : nullptr;
+  if (dtype == nullptr || *dtype != "F32" || shape == nullptr || !shape->is_array() || range == nullptr ||
+      !range->is_array() || range->get_array().size() != 2)
+    return data_loss("safetensors entry '{}' is not a float32 tensor with shape and data_offsets", name);
+  Tensor tensor;
+  size_t count = 1;
+  for (const json::value& dimension : shape->get_array()) {
+    if (!dimension.is_int64() || dimension.get_int64() < 0) return data_loss("safetensors entry '{}' has a bad shape", name);
+    tensor.shape.push_back(dimension.get_int64());
+    if (__builtin_mul_overflow(count, static_cast<size_t>(dimension.get_int64()), &count))
+      return data_loss("safetensors entry '{}' has a bad shape", name);
+  }
+  const json::array& offsets = range->get_array();
+  if (!offsets[0].is_int64() || !offsets[1].is_int64()) return data_loss("safetensors entry '{}' has bad offsets", name);
+  const int64_t begin = offsets[0].get_int64();
+  const int64_t end = offsets[1].get_int64();
+  if (begin < 0 || end < begin || static_cast<size_t>(end) > data.size())
+    return data_loss("safetensors entry '{}' ends at byte {} of {}: the file is cut short", name, end, data.size());
+  if (count > data.size() / sizeof(float) || static_cast<size_t>(end - begin) != count * sizeof(float))
+    return data_loss("safetensors entry '{}' has {} bytes, its shape needs {} values", name, end - begin, count);
+  tensor.values.resize(count);
+  if (count > 0) std::memcpy(tensor.values.data(), data.data() + begin, count * sizeof(float));
+  return tensor;
+}
+
+}  // namespace
+
+Result<const Tensor*> SafetensorsFile::find(const std::string& name, std::span<const int64_t> shape) const {
+  const auto found = tensors.find(name);
+  if (found == tensors.end()) return data_loss("checkpoint has no tensor '{}'", name);
+  const std::vector<int64_t>& got = found->second.shape;
+  if (!std::equal(got.begin(), got.end(), shape.begin(), shape.end()))
+    return data_loss("checkpoint tensor '{}' has shape {}, the config needs {}", name, json::serialize(json::value_from(got)),
+                     json::serialize(json::value_from(std::vector<int64_t>(shape.begin(), shape.end()))));
+  return &found->second;
+}
+
+std::string serialize_safetensors(const SafetensorsFile& file) {
+  json::object header;
+  if (!file.metadata.empty()) header["__metadata__"] = json::value_from(file.metadata);
+  size_t offset = 0;
+  for (const auto& [name, tensor] : file.tensors) {
+    const size_t size = tensor.values.size() * sizeof(float);
+    header[name] = {{"dtype", "F32"}, {"shape", json::value_from(tensor.shape)}, {"data_offsets", {offset, offset + size}}};
+    offset += size;
+  }
+  std::string text = json::serialize(header);
+  text.append((8 - text.size() % 8) % 8, ' ');
+  const uint64_t length = text.size();
+  std::string bytes(kLengthBytes, '\0');
+  std::memcpy(bytes.data(), &length, kLengthBytes);
+  bytes.reserve(kLengthBytes + text.size() + offset);
+  bytes += text;
+  for (const auto& [name, tensor] : file.tensors)
+    bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+  return bytes;
+}
+
+Result<SafetensorsFile> parse_safetensors(std::string_view bytes) {
+  uint64_t length = 0;
+  if (bytes.size() < kLengthBytes) return data_loss("not a safetensors file: only {} bytes", bytes.size());
+  std::memcpy(&length, bytes.data(), kLengthBytes);
+  bytes.remove_prefix(kLengthBytes);
+  if (length > bytes.size()) return data_loss("safetensors header of {} bytes is cut short at {}", length, bytes.size());
+  const Result<json::object> header = parse_json_object(bytes.substr(0, length));
+  if (!header.ok()) return data_loss("safetensors header: {}", header.status().message());
+  bytes.remove_prefix(length);
+  SafetensorsFile file;
+  for (const auto& [key, entry] : *header) {
+    const std::string name(key);
+    if (name != "__metadata__") {
+      PERENNIAL_TRY_ASSIGN(file.tensors[name], parse_tensor(name, entry, bytes));
+      continue;
+    }
+    const json::object* metadata = entry.if_object();
+    if (metadata == nullptr) return data_loss("safetensors metadata is not an object");
+    for (const auto& [word, value] : *metadata)
+      if (value.is_string()) file.metadata[std::string(word)] = std::string(value.get_string());
+  }
+  return file;
+}
+
+}  // namespace perennial

@@ -1,0 +1,169 @@
+#include "base/text.h"
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+
+namespace perennial {
+namespace {
+
+constexpr int64_t kDayMs = 86'400'000;
+
+/// Takes `digits` decimal digits off the front, or fails with -1.
+int take_number(std::string_view& text, size_t digits) {
+  int value = 0;
+  if (text.size() < digits) return -1;
+  for (size_t i = 0; i < digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return -1;
+    value = value * 10 + (text[i] - '0');
+  }
+  text.remove_prefix(digits);
+  return value;
+}
+
+bool take(std::string_view& text, char c) {
+  if (text.empty() || text.front() != c) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// Minutes east of UTC at the end of an ISO time. False when malformed.
+bool take_zone(std::string_view& text, int& minutes) {
+  minutes = 0;
+  if (text.empty() || take(text, 'Z') || take(text, 'z')) return text.empty();
+  const int sign = take(text, '+') ? 1 : take(text, '-') ? -1 : 0;
+  if (sign == 0) return false;
+  const int hours = take_number(text, 2);
+  take(text, ':');
+  const int rest = text.empty() ? 0 : take_number(text, 2);
+  minutes = sign * (hours * 60 + rest);
+  return hours >= 0 && hours < 24 && rest >= 0 && rest < 60 && text.empty();
+}
+
+/// hh:mm[:ss[.fff]] to milliseconds of the day, or -1.
+int64_t take_time_of_day(std::string_view& text) {
+  const int hour = take_number(text, 2);
+  if (hour < 0 || hour > 23 || !take(text, ':')) return -1;
+  const int minute = take_number(text, 2);
+  if (minute < 0 || minute > 59) return -1;
+  int second = 0;
+  int milliseconds = 0;
+  if (take(text, ':')) {
+    second = take_number(text, 2);
+    if (second < 0 || second > 60) return -1;
+    if (take(text, '.') || take(text, ',')) {
+      int scale = 100;
+      if (text.empty() || text.front() < '0' || text.front() > '9') return -1;
+      for (; !text.empty() && text.front() >= '0' && text.front() <= '9'; text.remove_prefix(1), scale /= 10)
+        milliseconds += (text.front() - '0') * scale;
+    }
+  }
+  return ((hour * 60 + minute) * 60 + second) * int64_t{1000} + milliseconds;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view bytes) {
+  size_t i = 0;
+  while (i < bytes.size()) {
+    const auto lead = static_cast<uint8_t>(bytes[i]);
+    if (lead < 0x80) {
+      ++i;
+      continue;
+    }
+    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if (lead < 0xC2 || lead > 0xF4 || i + length > bytes.size()) return false;
+    uint32_t point = lead & (0xFF >> (length + 1));
+    for (size_t k = 1; k < length; ++k) {
+      const auto next = static_cast<uint8_t>(bytes[i + k]);
+      if ((next & 0xC0) != 0x80) return false;
+      point = point << 6 | (next & 0x3F);
+    }
+    if ((length == 3 && point < 0x800) || (length == 4 && point < 0x10000)) return false;
+    if (point > 0x10FFFF || (point >= 0xD800 && point <= 0xDFFF)) return false;
+    i += length;
+  }
+  return true;
+}
+
+Result<TimeMs> parse_iso8601(std::string_view text) {
+  const std::string_view whole = text;
+  const auto bad = [&] { return invalid_argument("not a date or time: '{:.40}' (want 2026-03-01T10:20:30Z)", whole); };
+  const int year = take_number(text, 4);
+  if (year < 0 || !take(text, '-')) return bad();
+  const int month = take_number(text, 2);
+  if (month < 0 || !take(text, '-')) return bad();
+  const int day = take_number(text, 2);
+  using namespace std::chrono;
+  const year_month_day date{std::chrono::year(year), std::chrono::month(month < 0 ? 0 : month), std::chrono::day(day < 0 ? 0 : day)};
+  if (day < 0 || !date.ok()) return bad();
+  int64_t time = sys_days(date).time_since_epoch().count() * kDayMs;
+  if (text.empty()) return time;
+  if (!take(text, 'T') && !take(text, 't') && !take(text, ' ')) return bad();
+  const int64_t of_day = take_time_of_day(text);
+  int zone_minutes = 0;
+  if (of_day < 0 || !take_zone(text, zone_minutes)) return bad();
+  return time + of_day - zone_minutes * int64_t{60'000};
+}
+
+Result<TimeMs> parse_timestamp(std::string_view text) {
+  text = trim(text);
+  if (text.find_first_not_of("0123456789.+-eE") != std::string_view::npos || text.find('-', 1) != std::string_view::npos)
+    return parse_iso8601(text);
+  const Result<double> number = parse_number(text);
+  if (!number.ok()) return invalid_argument("not a time: '{:.40}' (want seconds, milliseconds or ISO 8601)", text);
+  const double size = std::fabs(*number);
+  if (size >= 1e17) return invalid_argument("time too large: {:.40}", text);
+  return static_cast<TimeMs>(std::llround(size < 1e11 ? *number * 1000 : size < 1e14 ? *number : *number / 1000));
+}
+
+std::string format_iso8601(TimeMs time) {
+  using namespace std::chrono;
+  const auto days = floor<std::chrono::days>(milliseconds(time));
+  const year_month_day date{sys_days(days)};
+  const int64_t rest = time - days.count() * kDayMs;
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), rest / 3'600'000,
+                     rest / 60'000 % 60, rest / 1000 % 60, rest % 1000);
+}
+
+std::string with_commas(int64_t number) {
+  std::string digits = std::to_string(number);
+  for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  return digits;
+}
+
+std::string format_duration(double seconds) {
+  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
+  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  const auto whole = static_cast<int64_t>(seconds + 0.5);
+  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+Result<double> parse_number(std::string_view text) {
+  text = trim(text);
+  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+    return invalid_argument("not a number: '{:.40}'", text);
+  return number;
+}
+
+Result<int64_t> parse_integer(std::string_view text) {
+  text = trim(text);
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || text.empty())
+    return invalid_argument("not a whole number: '{:.40}'", text);
+  return number;
+}
+
+std::string_view trim(std::string_view text) {
+  const size_t first = text.find_first_not_of(" \t\r");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t\r") - first + 1);
+}
+
+}  // namespace perennial

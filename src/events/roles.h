@@ -1,0 +1,41 @@
+// What an event type means: which events enter the history, may be predicted, count as value, or are ignored.
+// Declared in the config under [events.roles]; a type that is not listed has the default role of its preset.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+
+namespace perennial {
+
+/// Flags. Ignored is none of them: kept in the log, part of no fold's history.
+struct EventRole {
+  bool token = false;     // enters the history, so the model reads it
+  bool target = false;    // the model learns to predict it; implies token
+  bool value = false;     // counts for stages and money
+  bool negative = false;  // a sign against the item: removed, disliked
+
+  bool operator==(const EventRole&) const = default;
+};
+
+class EventRoles {
+ public:
+  /// The defaults: Segment's commerce, content and account events by their names; an unknown type is token and target
+  /// (an event with an item that someone cared to send is behaviour). Impressions and page views are ignored.
+  EventRoles();
+
+  /// `text` is a list like "token target value", or "ignored". invalid_argument on an unknown word.
+  Status set(const std::string& type, std::string_view text);
+
+  [[nodiscard]] EventRole role_of(std::string_view type) const;
+
+  /// The table as one line of text: snapshots made with other roles are not used.
+  [[nodiscard]] std::string fingerprint() const;
+
+ private:
+  std::map<std::string, EventRole, std::less<>> roles_;
+};
+
+}  // namespace perennial

@@ -1,0 +1,45 @@
+// All items as a fold over the log: fields of the newest upserts, deletions. Thread rule: many readers or one writer.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "events/record.h"
+
+namespace perennial {
+
+struct Item {
+  json::object fields;  // all fields said so far, by name
+  bool deleted = false;
+
+  /// Typed reads of the known fields; empty when absent or of another type.
+  [[nodiscard]] std::string title() const;
+  [[nodiscard]] std::optional<Money> price() const;
+  [[nodiscard]] std::vector<std::string> categories() const;  // `category` as a list, or as one string
+  [[nodiscard]] bool available() const;                       // false when deleted or `available` is false
+};
+
+class Catalogue {
+ public:
+  /// Applies item records; all others only tell that an item id exists.
+  void apply(const StoredRecord& record);
+
+  /// Null when no upsert has described the item.
+  [[nodiscard]] const Item* find(ItemId item) const;
+
+  /// May be recommended: not deleted, not said to be unavailable. Items that no upsert has described may.
+  [[nodiscard]] bool may_recommend(ItemId item) const;
+
+  /// One past the highest item id seen in any record.
+  [[nodiscard]] ItemId size() const { return static_cast<ItemId>(items_.size()); }
+
+  void serialize(std::string& out) const;
+  Status parse(std::string_view bytes);
+
+ private:
+  std::vector<std::optional<Item>> items_;
+};
+
+}  // namespace perennial

@@ -1,0 +1,60 @@
+// All users as a fold over the log. The same records in the same order give the same state to the bit, whatever the
+// batches, and through a snapshot. Covered by profiles/profiles_test.cc against a simple model.
+// Thread rule: many readers or one writer; the owner locks.
+#pragma once
+
+#include <functional>
+#include <unordered_map>
+
+#include "events/roles.h"
+#include "log/dictionary.h"
+#include "profiles/profile.h"
+
+namespace perennial {
+
+class Profiles {
+ public:
+  static constexpr size_t kUnlimited = SIZE_MAX;
+
+  /// `event_types` names the type ids of the records; it must know a type before a record of it is applied, and outlive this.
+  Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit);
+
+  /// Applies the next record of the log. Records that concern no user are ignored.
+  void apply(const StoredRecord& record);
+
+  /// The user's profile, through merges; null for a user without one (never seen, or erased).
+  [[nodiscard]] const Profile* find(UserId user) const;
+
+  /// The identity that `user` was merged into, at the end of the chain; itself when never merged.
+  [[nodiscard]] UserId resolve(UserId user) const;
+
+  /// Every profile, in rising order of user id: the same order whatever the history of this object.
+  void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
+
+  [[nodiscard]] size_t size() const { return profiles_.size(); }
+  [[nodiscard]] size_t history_limit() const { return history_limit_; }
+  [[nodiscard]] const std::vector<std::string>& devices() const { return devices_; }
+  [[nodiscard]] EventRole role_of(EventTypeId type) const;
+
+  /// Canonical bytes: equal states, equal bytes. Format: docs/formats/snapshot.md.
+  void serialize(std::string& out) const;
+
+  /// Replaces the state with that in the bytes; data_loss when they are not a serialized Profiles; then the state is empty.
+  Status parse(std::string_view bytes);
+
+ private:
+  void apply_event(const StoredRecord& record, const Event& event);
+  void merge(UserId from, UserId into);
+  void erase(UserId user);
+  uint16_t device_index(const std::string& device);
+
+  EventRoles roles_;
+  const Dictionary& event_types_;
+  size_t history_limit_;
+  std::unordered_map<UserId, Profile> profiles_;
+  std::unordered_map<UserId, UserId> merged_into_;
+  std::vector<std::string> devices_;
+  mutable std::vector<EventRole> role_by_type_;
+};
+
+}  // namespace perennial

@@ -1,0 +1,42 @@
+// Everything that is folded from the log, at one offset, and its snapshots.
+#pragma once
+
+#include "base/files.h"
+#include "log/event_log.h"
+#include "profiles/catalogue.h"
+#include "profiles/profiles.h"
+
+namespace perennial {
+
+class State {
+ public:
+  State(EventRoles roles, const Dictionary& event_types, size_t history_limit);
+
+  void apply(const StoredRecord& record);
+
+  /// Applies the log's records after applied() up to `up_to`.
+  Status catch_up(LogReader& log, Offset up_to);
+
+  [[nodiscard]] const Profiles& profiles() const { return profiles_; }
+  [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
+  [[nodiscard]] Offset applied() const { return applied_; }
+
+  [[nodiscard]] std::string serialize() const;
+
+  /// Writes the snapshot atomically, `state.snapshot` in the data directory.
+  Status save(const fs::path& data_folder) const;
+
+  /// Loads it. failed_precondition when it was made with other roles or a shorter history; data_loss when its bytes are
+  /// not whole; not_found when there is none. In each case the state is empty and a replay from 0 gives the same.
+  Status load(const fs::path& data_folder);
+
+ private:
+  Status parse(std::string_view bytes);
+
+  std::string fingerprint_;
+  Profiles profiles_;
+  Catalogue catalogue_;
+  Offset applied_ = 0;
+};
+
+}  // namespace perennial
