@@ -44,15 +44,20 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
   if (file.get() < 0) return errno_status(errno, fmt::format("opening {}", path.string()));
   std::string bytes;
   struct stat info {};
-  if (::fstat(file.get(), &info) == 0 && info.st_size > 0) bytes.reserve(static_cast<size_t>(info.st_size));
+  const auto too_large = [&] {
+    return resource_exhausted("{} is larger than the {} bytes allowed here", path.string(), limit_bytes);
+  };
+  if (::fstat(file.get(), &info) == 0 && info.st_size > 0) {
+    if (static_cast<size_t>(info.st_size) > limit_bytes) return too_large();
+    bytes.reserve(static_cast<size_t>(info.st_size));
+  }
   char buffer[1 << 16];
   while (true) {
     const ssize_t got = ::read(file.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_status(errno, fmt::format("reading {}", path.string()));
     if (got == 0) return bytes;
-    if (bytes.size() + static_cast<size_t>(got) > limit_bytes)
-      return resource_exhausted("{} is larger than the {} bytes allowed here", path.string(), limit_bytes);
+    if (bytes.size() + static_cast<size_t>(got) > limit_bytes) return too_large();
     bytes.append(buffer, static_cast<size_t>(got));
   }
 }
@@ -90,6 +95,7 @@ Result<FileLock> FileLock::acquire(const fs::path& path) {
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
   if (file.get() < 0) return errno_status(errno, fmt::format("opening lock {}", path.string()));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return errno_status(errno, fmt::format("locking {}", path.string()));
     char holder[32] = {};
     const ssize_t got = ::pread(file.get(), holder, sizeof holder - 1, 0);
     return failed_precondition("{} is locked by process {}: one process writes to a data directory at a time",

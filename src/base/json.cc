@@ -2,8 +2,33 @@
 
 #include <charconv>
 #include <cmath>
+#include <optional>
 
 namespace perennial {
+namespace {
+
+/// The whole of a string as a number, or none.
+template <typename Number>
+std::optional<Number> number_of(std::string_view text) {
+  Number number{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+/// Exact where the value is exact; 3.0 and 1e3 are whole too.
+std::optional<int64_t> whole_number(const json::value& value) {
+  if (value.is_int64()) return value.get_int64();
+  std::optional<double> number;
+  if (value.is_double()) number = value.get_double();
+  if (value.is_string()) {
+    if (const auto exact = number_of<int64_t>(value.get_string())) return exact;
+    number = number_of<double>(value.get_string());
+  }
+  if (!number || *number != std::floor(*number) || std::fabs(*number) >= 0x1p63) return std::nullopt;
+  return static_cast<int64_t>(*number);
+}
+
+}  // namespace
 
 Result<json::value> parse_json(std::string_view text) {
   json::stream_parser parser({}, {.max_depth = 32});
@@ -40,22 +65,19 @@ Result<double> number_field(const json::object& object, std::string_view name, d
   const json::value* value = find_field(object, name);
   if (value == nullptr) return fallback;
   double number = NAN;
-  if (value->is_number()) {
-    number = value->to_number<double>();
-  } else if (value->is_string()) {
-    const json::string& text = value->get_string();
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc() || end != text.data() + text.size()) number = NAN;
-  }
+  if (value->is_number()) number = value->to_number<double>();
+  if (value->is_string()) number = number_of<double>(value->get_string()).value_or(NAN);
   if (!std::isfinite(number)) return invalid_argument("'{}' must be a number", name);
   return number;
 }
 
 Result<int64_t> integer_field(const json::object& object, std::string_view name, int64_t fallback, int64_t lowest, int64_t highest) {
-  PERENNIAL_TRY_ASSIGN(const double number, number_field(object, name, static_cast<double>(fallback)));
-  if (number != std::floor(number) || number < static_cast<double>(lowest) || number > static_cast<double>(highest))
+  const json::value* value = find_field(object, name);
+  if (value == nullptr) return fallback;
+  const std::optional<int64_t> number = whole_number(*value);
+  if (!number || *number < lowest || *number > highest)
     return invalid_argument("'{}' must be a whole number from {} to {}", name, lowest, highest);
-  return static_cast<int64_t>(number);
+  return *number;
 }
 
 Result<bool> bool_field(const json::object& object, std::string_view name, bool fallback) {

@@ -29,7 +29,8 @@ Result<std::string> string_field(const json::object& object, std::string_view na
 /// A number field; `fallback` when absent; accepts a string that holds a number; invalid_argument otherwise or when not finite.
 Result<double> number_field(const json::object& object, std::string_view name, double fallback);
 
-/// A whole-number field in [lowest, highest]; `fallback` when absent.
+/// A whole-number field in [lowest, highest], exact; `fallback`, which may lie outside, when absent. Accepts 3.0, and a
+/// string that holds a number; invalid_argument otherwise.
 Result<int64_t> integer_field(const json::object& object, std::string_view name, int64_t fallback, int64_t lowest, int64_t highest);
 
 /// A boolean field; `fallback` when absent.

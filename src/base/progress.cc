@@ -20,10 +20,11 @@ Progress::Progress(std::string label, int64_t total, std::string unit)
       drawn_(started_), terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
-  if (!finished_ && terminal_ && done_ > 0) std::fputc('\n', stderr);
+  if (!finished_ && terminal_ && drawn_ > started_) std::fputc('\n', stderr);
 }
 
 void Progress::update(int64_t done, std::string_view detail) {
+  if (finished_) return;
   done_ = done;
   const double now = monotonic_seconds();
   if (now - drawn_ < (terminal_ ? kTerminalInterval : kPlainInterval)) return;

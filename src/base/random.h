@@ -23,7 +23,10 @@ constexpr uint64_t mix64(uint64_t x) {
 class Random {
  public:
   explicit Random(uint64_t seed) {
-    for (auto& word : state_) word = mix64(seed++);
+    for (auto& word : state_) {
+      word = mix64(seed);
+      seed += 0x9e3779b97f4a7c15ULL;  // splitmix64's own step: seeds that follow each other share no word
+    }
   }
 
   uint64_t next() {
@@ -43,7 +46,8 @@ class Random {
 
   /// Uniform in [0, bound), bound > 0. The bias is under bound / 2^64.
   uint64_t below(uint64_t bound) {
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(next()) * bound) >> 64);
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<uint64_t>((static_cast<Wide>(next()) * bound) >> 64);
   }
 
   /// Standard normal, by Box and Muller.

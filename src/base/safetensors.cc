@@ -1,6 +1,9 @@
 #include "base/safetensors.h"
 
+#include <algorithm>
 #include <cstring>
+#include <functional>
+#include <numeric>
 
 #include "base/json.h"
 
@@ -9,7 +12,29 @@ namespace {
 
 constexpr size_t kLengthBytes = 8;
 
-Result<Tensor> parse_tensor(const std::string& name, const json::value& entry, std::string_view data) {
+/// Where a tensor's bytes stand in the data.
+struct Range {
+  int64_t begin;
+  int64_t end;
+  auto operator<=>(const Range&) const = default;
+};
+
+/// The format wants every byte of the data to belong to exactly one tensor.
+Status check_tiling(std::vector<Range> ranges, size_t size) {
+  std::sort(ranges.begin(), ranges.end());
+  int64_t at = 0;
+  for (const Range& range : ranges) {
+    if (range.begin != at)
+      return data_loss("safetensors data: a tensor begins at byte {} where {} was due: tensors overlap or leave a hole", range.begin, at);
+    at = range.end;
+  }
+  if (static_cast<size_t>(at) != size) return data_loss("safetensors data: {} bytes, of which tensors use {}", size, at);
+  return {};
+}
+
+/// Adds the place of its bytes to ranges.
+Result<FloatTensor> parse_tensor(const std::string& name, const json::value& entry, std::string_view data,
+                                 std::vector<Range>& ranges) {
   const json::object* object = entry.if_object();
   const json::value* dtype = object != nullptr ? object->if_contains("dtype") : nullptr;
   const json::value* shape = object != nullptr ? object->if_contains("shape") : nullptr;
@@ -17,7 +42,7 @@ Result<Tensor> parse_tensor(const std::string& name, const json::value& entry, s
   if (dtype == nullptr || *dtype != "F32" || shape == nullptr || !shape->is_array() || range == nullptr ||
       !range->is_array() || range->get_array().size() != 2)
     return data_loss("safetensors entry '{}' is not a float32 tensor with shape and data_offsets", name);
-  Tensor tensor;
+  FloatTensor tensor;
   size_t count = 1;
   for (const json::value& dimension : shape->get_array()) {
     if (!dimension.is_int64() || dimension.get_int64() < 0) return data_loss("safetensors entry '{}' has a bad shape", name);
@@ -33,6 +58,7 @@ Result<Tensor> parse_tensor(const std::string& name, const json::value& entry, s
     return data_loss("safetensors entry '{}' ends at byte {} of {}: the file is cut short", name, end, data.size());
   if (count > data.size() / sizeof(float) || static_cast<size_t>(end - begin) != count * sizeof(float))
     return data_loss("safetensors entry '{}' has {} bytes, its shape needs {} values", name, end - begin, count);
+  ranges.push_back({begin, end});
   tensor.values.resize(count);
   if (count > 0) std::memcpy(tensor.values.data(), data.data() + begin, count * sizeof(float));
   return tensor;
@@ -40,7 +66,7 @@ Result<Tensor> parse_tensor(const std::string& name, const json::value& entry, s
 
 }  // namespace
 
-Result<const Tensor*> SafetensorsFile::find(const std::string& name, std::span<const int64_t> shape) const {
+Result<const FloatTensor*> SafetensorsFile::find(const std::string& name, std::span<const int64_t> shape) const {
   const auto found = tensors.find(name);
   if (found == tensors.end()) return data_loss("checkpoint has no tensor '{}'", name);
   const std::vector<int64_t>& got = found->second.shape;
@@ -56,6 +82,9 @@ std::string serialize_safetensors(const SafetensorsFile& file) {
   size_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {
     const size_t size = tensor.values.size() * sizeof(float);
+    PERENNIAL_CHECK(static_cast<int64_t>(tensor.values.size()) ==
+                        std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()),
+                    "tensor '{}' has {} values, which is not what its shape says", name, tensor.values.size());
     header[name] = {{"dtype", "F32"}, {"shape", json::value_from(tensor.shape)}, {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
@@ -81,10 +110,11 @@ Result<SafetensorsFile> parse_safetensors(std::string_view bytes) {
   if (!header.ok()) return data_loss("safetensors header: {}", header.status().message());
   bytes.remove_prefix(length);
   SafetensorsFile file;
+  std::vector<Range> ranges;
   for (const auto& [key, entry] : *header) {
     const std::string name(key);
     if (name != "__metadata__") {
-      PERENNIAL_TRY_ASSIGN(file.tensors[name], parse_tensor(name, entry, bytes));
+      PERENNIAL_TRY_ASSIGN(file.tensors[name], parse_tensor(name, entry, bytes, ranges));
       continue;
     }
     const json::object* metadata = entry.if_object();
@@ -92,6 +122,7 @@ Result<SafetensorsFile> parse_safetensors(std::string_view bytes) {
     for (const auto& [word, value] : *metadata)
       if (value.is_string()) file.metadata[std::string(word)] = std::string(value.get_string());
   }
+  PERENNIAL_TRY(check_tiling(std::move(ranges), bytes.size()));
   return file;
 }
 

@@ -13,23 +13,23 @@
 namespace perennial {
 
 /// float32 values, row major.
-struct Tensor {
+struct FloatTensor {
   std::vector<int64_t> shape;
   std::vector<float> values;
 };
 
 struct SafetensorsFile {
-  std::map<std::string, Tensor> tensors;
+  std::map<std::string, FloatTensor> tensors;
   std::map<std::string, std::string> metadata;
 
   /// The tensor of that name when its shape is the one given; data_loss, naming both shapes, otherwise.
-  Result<const Tensor*> find(const std::string& name, std::span<const int64_t> shape) const;
+  Result<const FloatTensor*> find(const std::string& name, std::span<const int64_t> shape) const;
 };
 
-/// The whole file as bytes.
+/// The whole file as bytes. Every tensor must hold as many values as its shape says.
 std::string serialize_safetensors(const SafetensorsFile& file);
 
-/// data_loss when cut short, overlapping, or not of this format. Reads dtype F32 only.
+/// data_loss when cut short, followed by more, overlapping, with holes, or not of this format. Reads dtype F32 only.
 Result<SafetensorsFile> parse_safetensors(std::string_view bytes);
 
 }  // namespace perennial

@@ -28,7 +28,7 @@ Status errno_status(int error, std::string_view what) {
     case ENOENT: case ENOTDIR: code = Code::not_found; break;
     case EEXIST: code = Code::already_exists; break;
     case EACCES: case EPERM: case EROFS: case EISDIR: code = Code::failed_precondition; break;
-    case ENOSPC: case EDQUOT: case EMFILE: case ENFILE: case ENOMEM: code = Code::resource_exhausted; break;
+    case ENOSPC: case EDQUOT: case EFBIG: case EMFILE: case ENFILE: case ENOMEM: code = Code::resource_exhausted; break;
     case EINTR: case EAGAIN: code = Code::unavailable; break;
     default: break;
   }

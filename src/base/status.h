@@ -88,12 +88,13 @@ class [[nodiscard]] Result {
   [[nodiscard]] const Status& status() const { return status_; }
   [[nodiscard]] T& value() & { return check(), *value_; }
   [[nodiscard]] const T& value() const& { return check(), *value_; }
-  [[nodiscard]] T&& value() && { return check(), *std::move(value_); }
+  /// By value, so that `for (auto& x : f().value())` walks over something that lives.
+  [[nodiscard]] T value() && { return check(), *std::move(value_); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
-  T&& operator*() && { return std::move(*this).value(); }
+  T operator*() && { return std::move(*this).value(); }
 
  private:
   void check() const { PERENNIAL_CHECK(value_.has_value(), "no value: {}", status_.message()); }

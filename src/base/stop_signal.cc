@@ -1,14 +1,16 @@
 #include "base/stop_signal.h"
 
+#include <atomic>
 #include <csignal>
 
 namespace perennial {
 namespace {
 
-volatile std::sig_atomic_t stopping = 0;
+std::atomic<bool> stopping{false};
+static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may set it
 
 void on_signal(int number) {
-  stopping = 1;
+  stopping = true;
   std::signal(number, SIG_DFL);
 }
 
@@ -20,6 +22,6 @@ void install_stop_signals() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-bool stop_requested() { return stopping != 0; }
+bool stop_requested() { return stopping; }
 
 }  // namespace perennial

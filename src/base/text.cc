@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -8,6 +9,8 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kDayMs = 86'400'000;
+constexpr TimeMs kYearZero = -62'167'219'200'000;       // 0000-01-01T00:00:00.000Z
+constexpr TimeMs kEndOfYear9999 = 253'402'300'799'999;  // 9999-12-31T23:59:59.999Z
 
 /// Takes `digits` decimal digits off the front, or fails with -1.
 int take_number(std::string_view& text, size_t digits) {
@@ -34,8 +37,8 @@ bool take_zone(std::string_view& text, int& minutes) {
   const int sign = take(text, '+') ? 1 : take(text, '-') ? -1 : 0;
   if (sign == 0) return false;
   const int hours = take_number(text, 2);
-  take(text, ':');
-  const int rest = text.empty() ? 0 : take_number(text, 2);
+  const bool colon = take(text, ':');
+  const int rest = text.empty() && !colon ? 0 : take_number(text, 2);
   minutes = sign * (hours * 60 + rest);
   return hours >= 0 && hours < 24 && rest >= 0 && rest < 60 && text.empty();
 }
@@ -59,6 +62,12 @@ int64_t take_time_of_day(std::string_view& text) {
     }
   }
   return ((hour * 60 + minute) * 60 + second) * int64_t{1000} + milliseconds;
+}
+
+/// std::from_chars takes a minus but no plus. One plus goes; a sign behind it stays and makes the number malformed.
+std::string_view without_plus(std::string_view text) {
+  const bool plus = text.size() > 1 && text[0] == '+' && text[1] != '-';
+  return plus ? text.substr(1) : text;
 }
 
 }  // namespace
@@ -119,6 +128,7 @@ Result<TimeMs> parse_timestamp(std::string_view text) {
 
 std::string format_iso8601(TimeMs time) {
   using namespace std::chrono;
+  time = std::clamp(time, kYearZero, kEndOfYear9999);
   const auto days = floor<std::chrono::days>(milliseconds(time));
   const year_month_day date{sys_days(days)};
   const int64_t rest = time - days.count() * kDayMs;
@@ -134,28 +144,28 @@ std::string with_commas(int64_t number) {
 }
 
 std::string format_duration(double seconds) {
-  if (seconds < 1) return fmt::format("{:.0f} ms", seconds * 1000);
-  if (seconds < 60) return fmt::format("{:.1f} s", seconds);
+  seconds = std::isnan(seconds) ? 0 : std::clamp(seconds, 0.0, 1e12);
+  if (seconds < 0.9995) return fmt::format("{:.0f} ms", seconds * 1000);  // what would round up to 1000 ms is 1.0 s
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<int64_t>(seconds + 0.5);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
 Result<double> parse_number(std::string_view text) {
-  text = trim(text);
-  if (!text.empty() && text.front() == '+') text.remove_prefix(1);
+  const std::string_view digits = without_plus(trim(text));
   double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size() || !std::isfinite(number))
     return invalid_argument("not a number: '{:.40}'", text);
   return number;
 }
 
 Result<int64_t> parse_integer(std::string_view text) {
-  text = trim(text);
+  const std::string_view digits = without_plus(trim(text));
   int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty())
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (error != std::errc() || end != digits.data() + digits.size())
     return invalid_argument("not a whole number: '{:.40}'", text);
   return number;
 }

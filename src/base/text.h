@@ -21,13 +21,13 @@ Result<TimeMs> parse_iso8601(std::string_view text);
 /// size (below 1e11 seconds, below 1e14 milliseconds, else microseconds). Fractions of seconds are kept.
 Result<TimeMs> parse_timestamp(std::string_view text);
 
-/// `2026-03-01T10:20:30.123Z`.
+/// `2026-03-01T10:20:30.123Z`. Times before year 0 or after 9999 are written as the first or last of them.
 std::string format_iso8601(TimeMs time);
 
 /// `1,000,209`.
 std::string with_commas(int64_t number);
 
-/// `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 10 min`.
+/// `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 10 min`. Negative and NaN are `0 ms`.
 std::string format_duration(double seconds);
 
 /// Whole text to a number; nothing may be left over.

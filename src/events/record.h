@@ -1,6 +1,7 @@
 // The records of the log: a versioned union of everything that can be remembered. Record carries external names, as the
 // world sends it; StoredRecord carries the log's dense ids, as every fold over the log reads it.
-// On disk: docs/formats/log.md. Kinds are never renumbered; a new field is optional and absent means what it meant before.
+// On disk: docs/formats/log.md. Kinds are never renumbered; a new field is optional and absent means what it meant
+// before.
 #pragma once
 
 #include <limits>
@@ -15,7 +16,8 @@
 
 namespace perennial {
 
-/// Something a user did. With an item it may become a token of the history; the role of its type decides (events/roles.h).
+/// Something a user did. With an item it may become a token of the history; the role of its type decides
+/// (events/roles.h).
 struct Event {
   float value = std::numeric_limits<float>::quiet_NaN();  // a rating or another strength; NaN when there is none
   std::optional<Money> amount;                            // of the whole line: price x quantity; negative for refunds
@@ -81,11 +83,20 @@ struct Delivery {
 /// Forget the record's user. The log deletes all that it holds of the user and keeps this record without the name.
 struct Erasure {};
 
-using Payload = std::variant<Event, ItemUpsert, ItemDelete, UserTraits, IdentityMerge, Slate, Action, Delivery, Erasure>;
+using Payload =
+    std::variant<Event, ItemUpsert, ItemDelete, UserTraits, IdentityMerge, Slate, Action, Delivery, Erasure>;
 
 /// The number that stands for the kind on disk: the index in Payload plus one. Never renumbered.
 enum class RecordKind : uint8_t {
-  event = 1, item_upsert = 2, item_delete = 3, user_traits = 4, identity_merge = 5, slate = 6, action = 7, delivery = 8, erasure = 9,
+  event = 1,
+  item_upsert = 2,
+  item_delete = 3,
+  user_traits = 4,
+  identity_merge = 5,
+  slate = 6,
+  action = 7,
+  delivery = 8,
+  erasure = 9,
 };
 inline RecordKind kind_of(const Payload& payload) { return static_cast<RecordKind>(payload.index() + 1); }
 const char* kind_name(RecordKind kind);
@@ -95,13 +106,13 @@ struct Record {
   TimeMs time = kNoTime;  // when it happened, not when it came
   std::string user;       // external ids; empty where the kind has none
   std::string item;
-  std::string type;       // of an event: "Order Completed", "rating"
+  std::string type;  // of an event: "Order Completed", "rating"
   Payload payload;
 };
 
-/// invalid_argument, naming the field and what is wrong, unless: the ids that the kind needs are there; every id is 1 to
-/// 256 bytes of UTF-8 without control characters; time is kNoTime or from 1970 to `now` plus one day; JSON fields are
-/// objects; propensities are in (0, 1]; the value is NaN or finite. The record is not changed.
+/// invalid_argument, naming the field and what is wrong, unless: the ids that the kind needs are there; every id is 1
+/// to 256 bytes of UTF-8 without control characters; time is kNoTime or from 1970 to `now` plus one day; JSON fields
+/// are objects; propensities are in (0, 1]; the value is NaN or finite. The record is not changed.
 Status validate(const Record& record, TimeMs now);
 
 /// A record as the log holds it.

@@ -1,5 +1,6 @@
 // What an event type means: which events enter the history, may be predicted, count as value, or are ignored.
 // Declared in the config under [events.roles]; a type that is not listed has the default role of its preset.
+// Types are compared without case, and `_` and `-` stand for a blank: "Product Viewed" is product_viewed.
 #pragma once
 
 #include <map>
@@ -22,8 +23,9 @@ struct EventRole {
 
 class EventRoles {
  public:
-  /// The defaults: Segment's commerce, content and account events by their names; an unknown type is token and target
-  /// (an event with an item that someone cared to send is behaviour). Impressions and page views are ignored.
+  /// The defaults: Segment's commerce, content and account events by their names, and those of Google Analytics; an
+  /// unknown type is token and target (an event with an item that someone cared to send is behaviour). Impressions,
+  /// page views and messages (Email Opened) are ignored. Refunds are value, so that their money subtracts.
   EventRoles();
 
   /// `text` is a list like "token target value", or "ignored". invalid_argument on an unknown word.
@@ -35,7 +37,11 @@ class EventRoles {
   [[nodiscard]] std::string fingerprint() const;
 
  private:
-  std::map<std::string, EventRole, std::less<>> roles_;
+  std::map<std::string, EventRole, std::less<>> roles_;  // by name as it is compared
 };
+
+/// A type by which money flows back (Order Refunded, Order Cancelled, refund, return): its amounts and quantities are
+/// stored negative, whatever sign they come with.
+bool is_refund_type(std::string_view type);
 
 }  // namespace perennial

@@ -34,7 +34,8 @@ class Profiles {
   [[nodiscard]] size_t size() const { return profiles_.size(); }
   [[nodiscard]] size_t history_limit() const { return history_limit_; }
   [[nodiscard]] const std::vector<std::string>& devices() const { return devices_; }
-  [[nodiscard]] EventRole role_of(EventTypeId type) const;
+
+  void clear();
 
   /// Canonical bytes: equal states, equal bytes. Format: docs/formats/snapshot.md.
   void serialize(std::string& out) const;
@@ -43,6 +44,7 @@ class Profiles {
   Status parse(std::string_view bytes);
 
  private:
+  EventRole role_of(EventTypeId type);
   void apply_event(const StoredRecord& record, const Event& event);
   void merge(UserId from, UserId into);
   void erase(UserId user);
@@ -54,7 +56,7 @@ class Profiles {
   std::unordered_map<UserId, Profile> profiles_;
   std::unordered_map<UserId, UserId> merged_into_;
   std::vector<std::string> devices_;
-  mutable std::vector<EventRole> role_by_type_;
+  std::vector<EventRole> role_by_type_;  // of the types applied so far
 };
 
 }  // namespace perennial

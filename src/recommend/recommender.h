@@ -1,9 +1,9 @@
-// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model, which may be swapped
-// at any time. Thread rule: any thread; the caller holds the state still during a call.
+// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model and the popularity list, which
+// may be swapped at any time. Thread rule: any thread; the caller holds the state still during a call.
 #pragma once
 
-#include <mutex>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,14 +11,13 @@
 #include "events/ids.h"
 #include "log/dictionary.h"
 #include "profiles/state.h"
+#include "recommend/serving_model.h"
 
 namespace perennial {
 
-class ServingModel;
-
 /// Circumstances of a request. Empty means unknown; the model is trained with each of them dropped at random.
 struct RequestContext {
-  std::optional<TimeMs> time;  // local time of the user's clock as if it were UTC
+  std::optional<TimeMs> local_time;  // the user's wall clock as if it were UTC
   std::string device;
 };
 
@@ -32,14 +31,15 @@ struct RecommendRequest {
 };
 
 struct Reason {
-  std::string code;      // "history", "popular", ...
+  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"
   std::string text;      // one sentence for the user
-  std::string evidence;  // the item or fact behind it, or empty
+  std::string evidence;  // the item id or fact behind it, or empty
 };
 
 struct RecommendedItem {
+  ItemId item = kNoId;
   std::string item_id;
-  float score = 0;
+  float score = 0;       // of the source's own scale: logits, or weighted counts
   float propensity = 1;
   std::string source;    // "transformer" or "popular"
   std::vector<Reason> reasons;
@@ -54,25 +54,31 @@ struct Recommendation {
 
 class Recommender {
  public:
-  explicit Recommender(const Dictionary& items);
-  ~Recommender();
+  explicit Recommender(const Dictionary& items) : items_(items) {}
 
   /// The model of the next calls; null for none. Calls under way keep the one they have.
   void set_model(std::shared_ptr<const ServingModel> model);
   [[nodiscard]] std::shared_ptr<const ServingModel> model() const;
 
-  /// Rebuilds the popularity list from the histories: each token weighs 2^(-age / 30 days) against the newest one.
+  /// Rebuilds the popularity list from the histories: a token weighs 2^(-age / 30 days), its age counted back from the newest one;
+  /// one without a time weighs 1.
   void refresh_popularity(const State& state);
 
-  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is request.user_id's id, if it has one.
+  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is request.user_id's id, if it has
+  /// one. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now) const;
 
  private:
-  struct Popularity;
+  using Popularity = std::vector<float>;  // by item id
+
+  RecommendedItem entry(ItemId item, float score, const char* source) const;
+  void explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
+               Recommendation& recommendation) const;
+
   const Dictionary& items_;
+  mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const ServingModel> model_;
-  std::shared_ptr<const Popularity> popularity_;
-  mutable std::mutex mutex_;  // guards the two pointers
+  std::shared_ptr<const Popularity> popularity_ = std::make_shared<Popularity>();
 };
 
 }  // namespace perennial

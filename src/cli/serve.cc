@@ -1,0 +1,65 @@
+// perennial serve: the HTTP server.
+#include "base/text.h"
+#include "cli/command_line.h"
+#include "server/server.h"
+
+namespace perennial {
+namespace {
+
+struct ServeFlags {
+  std::string bind;
+  int port = -1;
+  bool expose = false;
+  bool no_key = false;
+};
+
+std::vector<std::string> split_by_comma(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t comma = text.find(',');
+    if (const std::string_view part = trim(text.substr(0, comma)); !part.empty()) parts.emplace_back(part);
+    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
+  }
+  return parts;
+}
+
+ServerOptions server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
+  ServerOptions options;
+  options.engine.data_folder = line.data;
+  options.engine.log.repeat_window = settings.repeat_window;
+  options.engine.log.queue_limit_records = settings.queue_limit_records;
+  options.engine.roles = settings.roles;
+  options.engine.history_limit = static_cast<size_t>(settings.history_limit);
+  options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
+  options.engine.load_model = default_model_loader();
+  options.address = flags.bind.empty() ? settings.bind : flags.bind;
+  options.port = static_cast<uint16_t>(flags.port >= 0 ? flags.port : settings.port);
+  options.allow_remote = settings.expose || flags.expose;
+  options.require_keys = settings.require_key && !flags.no_key;
+  options.threads = static_cast<int>(settings.threads);
+  options.api.cors_origins = split_by_comma(settings.cors_origins);
+  options.api.event_limit_bytes = static_cast<size_t>(settings.event_limit_bytes);
+  options.api.batch_limit_bytes = static_cast<size_t>(settings.batch_limit_bytes);
+  return options;
+}
+
+Status run(const CommandLine& line, const ServeFlags& flags) {
+  PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
+  return serve(server_options(line, settings, flags), SystemClock());
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, CommandLine& line) {
+  const auto flags = std::make_shared<ServeFlags>();
+  CLI::App* command = add_command(app, line, "serve", "Answer over HTTP: events in, recommendations out",
+                                  "perennial serve --data shop --port 8080\n\n"
+                                  "The first start makes an API key and prints it once. GET /openapi.json describes every route.",
+                                  [&line, flags] { return run(line, *flags); });
+  command->add_option("--bind", flags->bind, "address to listen on (default 127.0.0.1)");
+  command->add_option("--port", flags->port, "port; 0 takes a free one (default 8080)")->check(CLI::Range(0, 65'535));
+  command->add_flag("--expose", flags->expose, "allow an address that other machines reach");
+  command->add_flag("--no-key", flags->no_key, "ask for no API key; on loopback only");
+}
+
+}  // namespace perennial

@@ -1,0 +1,39 @@
+// The histories of all users as the model reads them, folded from the log by the same code that serves, and cut so that
+// nothing looks into the future: by log offset and by event time. Used by training and by evaluation.
+#pragma once
+
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "events/roles.h"
+#include "log/event_log.h"
+#include "model/scorer.h"
+
+namespace perennial {
+
+struct UserHistory {
+  UserId user = kNoId;
+  std::vector<Token> tokens;           // whole, in (time, offset) order
+  std::vector<std::string> traits;     // "trait:plan=pro", sorted; strings, booleans and whole numbers only
+  std::vector<uint16_t> devices;       // of each token, an index in Dataset::devices
+};
+
+struct Dataset {
+  std::vector<UserHistory> users;        // those with at least one token, by user id
+  int32_t items = 0;                     // item ids are the log's: [0, items)
+  std::vector<std::string> item_names;   // empty for ids that the log has erased
+  std::vector<std::string> event_types;  // of tokens; Token::type indexes it
+  std::vector<bool> is_target;           // of each of them
+  std::vector<std::string> devices;      // [0] is ""
+  Offset log_offset = 0;                 // the log up to here was read
+  TimeMs before_ms = 0;                  // > 0: only events before this time were read
+  int64_t newest_time_ms = 0;            // of all tokens; 0 when none has a time
+  int64_t events = 0;                    // tokens of all users
+};
+
+/// Reads the log up to offset `up_to`; with `before_ms` > 0 only records before that time. failed_precondition, saying what to do, when that
+/// leaves no token. Memory: 56 bytes a token.
+Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms = 0);
+
+}  // namespace perennial

@@ -1,0 +1,34 @@
+// The dense maths of inference on raw pointers, float32: plain loops, compiled for AVX-512, AVX2 and the baseline, the best
+// one taken at load time. All pointers are borrowed; outputs are overwritten and must not alias inputs unless said.
+// Error of a sum of n products: at most n eps sum |a_i b_i|; results are the same on every run of one machine.
+#pragma once
+
+#include <cstddef>
+
+namespace perennial {
+
+/// sum of a[i] * b[i], i < n.
+float dot(const float* a, const float* b, size_t n);
+
+/// y[i] += scale * x[i], i < n.
+void axpy(float scale, const float* x, float* y, size_t n);
+
+/// y (out) = bias (out) + x (in) times weights (in, out), row major.
+void matvec(const float* x, const float* weights, const float* bias, float* y, size_t in, size_t out);
+
+/// y (n) = (x - mean) / sqrt(variance + 1e-5) * gain + bias; two-pass variance over n. y may be x.
+void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n);
+
+/// x (n) becomes exp(x - max) / sum, in place. n > 0.
+void softmax(float* x, size_t n);
+
+/// x (n) becomes x * Phi(x) (GELU, exact by erf), in place.
+void gelu(float* x, size_t n);
+
+/// x (n) becomes x * sigmoid(x), in place.
+void silu(float* x, size_t n);
+
+/// scores (rows) = matrix (rows, n) times x (n), plus bias (rows).
+void score_rows(const float* matrix, const float* bias, const float* x, float* scores, size_t rows, size_t n);
+
+}  // namespace perennial

@@ -1,0 +1,274 @@
+#include "log/record_codec.h"
+
+#include <cmath>
+#include <cstring>
+
+#include "base/text.h"
+#include "log/raw_json.h"
+
+namespace perennial {
+namespace {
+
+// The order of kRecordColumns.
+enum Column {
+  kOffset,
+  kKind,
+  kTime,
+  kUser,
+  kItem,
+  kType,
+  kValue,
+  kAmount,
+  kCurrency,
+  kQuantity,
+  kPrevious,
+  kInto,
+  kMessage,
+  kBody
+};
+
+void encode(ObjectWriter& out, const Event& event) {
+  out.add_text("recommendation_id", event.recommendation_id);
+  out.add_text("device", event.device);
+  out.add_raw("properties", event.properties);
+}
+
+void encode(ObjectWriter& out, const ItemUpsert& upsert) { out.add_raw("fields", upsert.fields); }
+void encode(ObjectWriter&, const ItemDelete&) {}
+void encode(ObjectWriter& out, const UserTraits& traits) { out.add_raw("traits", traits.traits); }
+void encode(ObjectWriter&, const IdentityMerge&) {}
+void encode(ObjectWriter&, const Erasure&) {}
+
+std::string encode_item(const SlateItem& item) {
+  ObjectWriter out;
+  out.add_text("item", item.item);
+  out.add_number("score", item.score);
+  out.add_number("propensity", item.propensity);
+  out.add_text("source", item.source);
+  return out.finish();
+}
+
+void encode(ObjectWriter& out, const Slate& slate) {
+  out.add_text("recommendation_id", slate.recommendation_id);
+  out.add_text("surface", slate.surface);
+  out.add_text("model", slate.model);
+  out.add_text("policy", slate.policy);
+  out.add_raw("context", slate.context);
+  if (slate.items.empty()) return;
+  std::string items;
+  for (const SlateItem& item : slate.items) items += (items.empty() ? '[' : ',') + encode_item(item);
+  out.add_raw("items", items + ']');
+}
+
+void encode(ObjectWriter& out, const Action& action) {
+  out.add_text("action_id", action.action_id);
+  out.add_text("name", action.name);
+  out.add_text("channel", action.channel);
+  out.add_number("propensity", action.propensity);
+  out.add_raw("details", action.details);
+}
+
+void encode(ObjectWriter& out, const Delivery& delivery) {
+  out.add_text("action_id", delivery.action_id);
+  out.add_text("outcome", delivery.outcome);
+  out.add_raw("details", delivery.details);
+}
+
+Status decode(std::string_view key, std::string_view raw, Event& event) {
+  if (key == "recommendation_id") return read_raw(raw, event.recommendation_id);
+  if (key == "device") return read_raw(raw, event.device);
+  if (key == "properties") event.properties = raw;
+  return {};
+}
+
+Status decode(std::string_view key, std::string_view raw, ItemUpsert& upsert) {
+  if (key == "fields") upsert.fields = raw;
+  return {};
+}
+
+Status decode(std::string_view key, std::string_view raw, UserTraits& traits) {
+  if (key == "traits") traits.traits = raw;
+  return {};
+}
+
+Status decode(std::string_view, std::string_view, ItemDelete&) { return {}; }
+Status decode(std::string_view, std::string_view, IdentityMerge&) { return {}; }
+Status decode(std::string_view, std::string_view, Erasure&) { return {}; }
+
+Status decode(std::string_view key, std::string_view raw, SlateItem& item) {
+  if (key == "item") return read_raw(raw, item.item);
+  if (key == "score") return read_raw(raw, item.score);
+  if (key == "propensity") return read_raw(raw, item.propensity);
+  if (key == "source") return read_raw(raw, item.source);
+  return {};
+}
+
+Status decode_element(std::string_view element, Slate& slate) {
+  SlateItem& item = slate.items.emplace_back();
+  return for_each_field(element, [&](std::string_view key, std::string_view raw) { return decode(key, raw, item); });
+}
+
+Status decode(std::string_view key, std::string_view raw, Slate& slate) {
+  if (key == "recommendation_id") return read_raw(raw, slate.recommendation_id);
+  if (key == "surface") return read_raw(raw, slate.surface);
+  if (key == "model") return read_raw(raw, slate.model);
+  if (key == "policy") return read_raw(raw, slate.policy);
+  if (key == "context") slate.context = raw;
+  if (key != "items") return {};
+  return for_each_element(raw, [&](std::string_view element) { return decode_element(element, slate); });
+}
+
+Status decode(std::string_view key, std::string_view raw, Action& action) {
+  if (key == "action_id") return read_raw(raw, action.action_id);
+  if (key == "name") return read_raw(raw, action.name);
+  if (key == "channel") return read_raw(raw, action.channel);
+  if (key == "propensity") return read_raw(raw, action.propensity);
+  if (key == "details") action.details = raw;
+  return {};
+}
+
+Status decode(std::string_view key, std::string_view raw, Delivery& delivery) {
+  if (key == "action_id") return read_raw(raw, delivery.action_id);
+  if (key == "outcome") return read_raw(raw, delivery.outcome);
+  if (key == "details") delivery.details = raw;
+  return {};
+}
+
+Result<Payload> empty_payload(int64_t kind) {
+  switch (kind) {
+    case 1:
+      return Payload(Event());
+    case 2:
+      return Payload(ItemUpsert());
+    case 3:
+      return Payload(ItemDelete());
+    case 4:
+      return Payload(UserTraits());
+    case 5:
+      return Payload(IdentityMerge());
+    case 6:
+      return Payload(Slate());
+    case 7:
+      return Payload(Action());
+    case 8:
+      return Payload(Delivery());
+    case 9:
+      return Payload(Erasure());
+    default:
+      return failed_precondition("a record has kind {}, which this program does not know: use a newer version", kind);
+  }
+}
+
+/// The id in a column; `none` when it is NULL; data_loss when it does not fit.
+template <typename Id>
+Status read_id(const Statement& row, int column, Id none, Id& id) {
+  id = none;
+  if (row.is_null(column)) return {};
+  const int64_t value = row.integer(column);
+  if (value < 0 || value >= static_cast<int64_t>(none))
+    return data_loss("record {} holds the id {}: restore a backup", row.integer(kOffset), value);
+  id = static_cast<Id>(value);
+  return {};
+}
+
+void read_event_columns(const Statement& row, Event& event) {
+  if (!row.is_null(kValue)) event.value = static_cast<float>(row.real(kValue));
+  if (!row.is_null(kAmount)) event.amount = Money{row.integer(kAmount), std::string(row.bytes(kCurrency))};
+  if (!row.is_null(kQuantity)) event.quantity = row.integer(kQuantity);
+}
+
+template <typename Id>
+void bind_id(Statement& statement, int column, Id id, Id none) {
+  if (id == none)
+    statement.bind_null(column + 1);
+  else
+    statement.bind(column + 1, static_cast<int64_t>(id));
+}
+
+void bind_event_columns(Statement& statement, const Event* event) {
+  for (const int column : {kValue, kAmount, kCurrency, kQuantity}) statement.bind_null(column + 1);
+  if (event == nullptr) return;
+  if (!std::isnan(event->value)) statement.bind(kValue + 1, static_cast<double>(event->value));
+  if (event->amount.has_value()) {
+    statement.bind(kAmount + 1, event->amount->minor_units);
+    statement.bind_text(kCurrency + 1, event->amount->currency);
+  }
+  statement.bind(kQuantity + 1, event->quantity);
+}
+
+}  // namespace
+
+Status check_storable(const Record& record) {
+  const auto* slate = std::get_if<Slate>(&record.payload);
+  if (slate == nullptr) return {};
+  for (const SlateItem& item : slate->items)
+    if (!is_utf8(item.source)) return invalid_argument("'source' of item '{}' is not UTF-8", item.item);
+  return {};
+}
+
+std::string encode_body(const Payload& payload) {
+  ObjectWriter out;
+  std::visit([&](const auto& fields) { encode(out, fields); }, payload);
+  return out.finish();
+}
+
+Status decode_body(std::string_view body, Payload& payload) {
+  if (body.empty()) return {};
+  return std::visit(
+      [&](auto& fields) {
+        return for_each_field(body,
+                              [&](std::string_view key, std::string_view raw) { return decode(key, raw, fields); });
+      },
+      payload);
+}
+
+void bind_record(Statement& insert, const RowPlace& place, const Record& record, std::string_view message,
+                 std::string_view body) {
+  insert.bind(kOffset + 1, place.offset);
+  insert.bind(kKind + 1, static_cast<int64_t>(kind_of(record.payload)));
+  bind_id(insert, kTime, record.time, kNoTime);
+  bind_id(insert, kUser, place.user, kNoId);
+  bind_id(insert, kItem, place.item, kNoId);
+  bind_id(insert, kType, place.type, kNoEventType);
+  bind_event_columns(insert, std::get_if<Event>(&record.payload));
+  bind_id(insert, kPrevious, place.previous, Offset{0});
+  bind_id(insert, kInto, place.into, kNoId);
+  insert.bind_blob(kMessage + 1, message);
+  if (body.empty())
+    insert.bind_null(kBody + 1);
+  else
+    insert.bind_text(kBody + 1, body);
+}
+
+Result<StoredRecord> read_record(const Statement& row) {
+  StoredRecord record;
+  record.offset = row.integer(kOffset);
+  PERENNIAL_TRY_ASSIGN(record.payload, empty_payload(row.integer(kKind)));
+  if (!row.is_null(kTime)) record.time = row.integer(kTime);
+  PERENNIAL_TRY(read_id(row, kUser, kNoId, record.user));
+  PERENNIAL_TRY(read_id(row, kInto, kNoId, record.into));
+  PERENNIAL_TRY(read_id(row, kItem, kNoId, record.item));
+  PERENNIAL_TRY(read_id(row, kType, kNoEventType, record.type));
+  record.message_id = message_of_bytes(row.bytes(kMessage));
+  if (auto* event = std::get_if<Event>(&record.payload)) read_event_columns(row, *event);
+  const Status body = decode_body(row.bytes(kBody), record.payload);
+  if (!body.ok()) return body.with_context(fmt::format("record {}", record.offset));
+  return record;
+}
+
+std::string message_bytes(const MessageId& id) {
+  std::string bytes(16, '\0');
+  std::memcpy(bytes.data(), &id.high, 8);
+  std::memcpy(bytes.data() + 8, &id.low, 8);
+  return bytes;
+}
+
+MessageId message_of_bytes(std::string_view bytes) {
+  MessageId id;
+  if (bytes.size() != 16) return id;
+  std::memcpy(&id.high, bytes.data(), 8);
+  std::memcpy(&id.low, bytes.data() + 8, 8);
+  return id;
+}
+
+}  // namespace perennial

@@ -1,0 +1,44 @@
+// Records as rows of the table `records`: the columns that queries want, and a compact JSON body for the rest.
+// Format: docs/formats/log.md. Covered by log/record_codec_test.cc.
+#pragma once
+
+#include <string>
+
+#include "events/record.h"
+#include "log/sqlite.h"
+
+namespace perennial {
+
+/// Where a record goes: its dense ids and its place in the log.
+struct RowPlace {
+  Offset offset = 0;
+  Offset previous = 0;  // the same user's record before; 0 when there is none
+  UserId user = kNoId;
+  UserId into = kNoId;
+  ItemId item = kNoId;
+  EventTypeId type = kNoEventType;
+};
+
+/// invalid_argument when the record is valid (events/record.h) but no row could give it back: text that is not UTF-8.
+Status check_storable(const Record& record);
+
+/// The fields that have no column, as a JSON object; empty when all are at their defaults.
+std::string encode_body(const Payload& payload);
+
+/// Sets the fields of `payload`, already of its kind, that the body holds. Unknown fields are passed over.
+Status decode_body(std::string_view body, Payload& payload);
+
+/// Binds the columns of kRecordColumns (log/log_schema.h). `message` and `body` must outlive the statement's run.
+void bind_record(Statement& insert, const RowPlace& place, const Record& record, std::string_view message,
+                 std::string_view body);
+
+/// The record in the statement's current row, selected as kRecordColumns. data_loss for a row that is not one of ours.
+Result<StoredRecord> read_record(const Statement& row);
+
+/// 16 bytes, in the order of the id's hex digits.
+std::string message_bytes(const MessageId& id);
+
+/// Zero when the bytes are not 16.
+MessageId message_of_bytes(std::string_view bytes);
+
+}  // namespace perennial

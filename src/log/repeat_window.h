@@ -1,0 +1,50 @@
+// The message ids of the newest records, so that a repeat is recognised: a ring, and a hash table of places in it.
+// 16 bytes an id in the ring and 4 to 11 in the table. Thread rule: one thread at a time. Covered by
+// repeat_window_test.cc.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/digest.h"
+
+namespace perennial {
+
+class RepeatWindow {
+ public:
+  /// Remembers the newest `window` ids; the memory grows with what is added, up to that.
+  explicit RepeatWindow(int64_t window);
+
+  [[nodiscard]] bool contains(const MessageId& id) const;
+
+  /// The id is the newest now, the oldest is forgotten when the window is full. Nothing is done for an id that is
+  /// there.
+  void add(const MessageId& id);
+
+  /// Forgets all.
+  void clear();
+
+  /// Oldest first.
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (size_t i = 0; i < ring_.size(); ++i) visit(ring_[(oldest_ + i) % ring_.size()]);
+  }
+
+  [[nodiscard]] size_t size() const { return ring_.size(); }
+
+ private:
+  static constexpr uint32_t kEmpty = 0xFFFFFFFF;
+
+  [[nodiscard]] size_t home(const MessageId& id) const;
+  [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
+  [[nodiscard]] size_t find_slot(const MessageId& id) const;
+  void remove(const MessageId& id);
+  void grow();
+
+  size_t window_;
+  size_t oldest_ = 0;
+  std::vector<MessageId> ring_;
+  std::vector<uint32_t> slots_;  // open addressing, linear; at most 3/4 full, a power of two long
+};
+
+}  // namespace perennial

@@ -1,0 +1,225 @@
+#include "log/sqlite_reader.h"
+
+#include <algorithm>
+
+#include "log/log_schema.h"
+#include "log/record_codec.h"
+
+namespace perennial {
+namespace {
+
+constexpr int64_t kPageRecords = 20'000;  // about 10 ms of reading: a checkpoint waits no longer for a replay
+
+Status collect(Statement& rows, std::vector<StoredRecord>& records) {
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const bool more, rows.step());
+    if (!more) return {};
+    PERENNIAL_TRY_ASSIGN(StoredRecord record, read_record(rows));
+    records.push_back(std::move(record));
+  }
+}
+
+}  // namespace
+
+struct SqliteReader::Connection {
+  Database database;
+  Statement page;
+  Statement one;
+  Statement chain_end;
+  Statement link;
+
+  static Result<std::unique_ptr<Connection>> open(const fs::path& data_folder, const std::string& vfs) {
+    PERENNIAL_TRY_ASSIGN(Database database, open_for_reading(data_folder, vfs));
+    PERENNIAL_TRY_ASSIGN(
+        Statement page,
+        database.prepare(fmt::format("SELECT {} FROM records WHERE offset > ?1 AND offset <= ?2 AND kind IS NOT NULL "
+                                     "ORDER BY offset LIMIT ?3",
+                                     kRecordColumns)));
+    PERENNIAL_TRY_ASSIGN(
+        Statement one,
+        database.prepare(fmt::format("SELECT {} FROM records WHERE offset = ?1 AND kind IS NOT NULL", kRecordColumns)));
+    PERENNIAL_TRY_ASSIGN(Statement chain_end, database.prepare("SELECT last FROM chains WHERE user = ?1"));
+    PERENNIAL_TRY_ASSIGN(Statement link, database.prepare("SELECT user, previous FROM records WHERE offset = ?1"));
+    return std::make_unique<Connection>(
+        Connection{std::move(database), std::move(page), std::move(one), std::move(chain_end), std::move(link)});
+  }
+};
+
+/// A connection for one thread, given back at the end of the scope.
+class SqliteReader::Lease {
+ public:
+  Lease(SqliteReader& owner, std::unique_ptr<Connection> connection)
+      : owner_(&owner), connection_(std::move(connection)) {}
+  Lease(Lease&&) = default;
+  Lease& operator=(Lease&&) = delete;
+  ~Lease() {
+    if (connection_ == nullptr) return;
+    const std::lock_guard lock(owner_->mutex_);
+    owner_->idle_.push_back(std::move(connection_));
+  }
+
+  Connection& operator*() const { return *connection_; }
+  Connection* operator->() const { return connection_.get(); }
+
+ private:
+  SqliteReader* owner_;
+  std::unique_ptr<Connection> connection_;
+};
+
+SqliteReader::SqliteReader(fs::path data_folder, std::string vfs, Names& names, const std::atomic<Offset>& visible_end)
+    : data_folder_(std::move(data_folder)), vfs_(std::move(vfs)), names_(names), visible_end_(&visible_end) {}
+
+SqliteReader::SqliteReader(fs::path data_folder, std::unique_ptr<Names> names)
+    : data_folder_(std::move(data_folder)), own_names_(std::move(names)), names_(*own_names_), visible_end_(nullptr) {}
+
+SqliteReader::~SqliteReader() = default;
+
+Result<std::unique_ptr<SqliteReader>> SqliteReader::open(const fs::path& data_folder) {
+  std::unique_ptr<SqliteReader> reader(new SqliteReader(data_folder, std::make_unique<Names>()));
+  PERENNIAL_TRY(reader->end().status());
+  return reader;
+}
+
+Result<SqliteReader::Lease> SqliteReader::lease() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (!idle_.empty()) {
+      std::unique_ptr<Connection> connection = std::move(idle_.back());
+      idle_.pop_back();
+      return Lease(*this, std::move(connection));
+    }
+  }
+  PERENNIAL_TRY_ASSIGN(std::unique_ptr<Connection> connection, Connection::open(data_folder_, vfs_));
+  return Lease(*this, std::move(connection));
+}
+
+Status SqliteReader::refresh_names(Connection& connection) {
+  return visible_end_ == nullptr ? names_.refresh(connection.database) : Status();
+}
+
+Offset SqliteReader::visible(Offset up_to) const {
+  return visible_end_ == nullptr ? up_to : std::min(up_to, visible_end_->load());
+}
+
+Result<Offset> SqliteReader::end() {
+  if (visible_end_ != nullptr) return visible_end_->load();
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  PERENNIAL_TRY(refresh_names(*connection));
+  return connection->database.query_integer("SELECT max(offset) FROM records");
+}
+
+Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset up_to) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  PERENNIAL_TRY(refresh_names(*connection));
+  connection->page.bind(1, after);
+  connection->page.bind(2, visible(up_to));
+  connection->page.bind(3, kPageRecords);
+  std::vector<StoredRecord> records;
+  const Status status = collect(connection->page, records);
+  connection->page.reset();
+  if (!status.ok()) return status;
+  return records;
+}
+
+Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_page(after, up_to));
+    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+    if (static_cast<int64_t>(records.size()) < kPageRecords) return {};
+    after = records.back().offset;
+  }
+}
+
+Result<Offset> SqliteReader::newest_of_user(UserId user) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  connection->chain_end.bind(1, static_cast<int64_t>(user));
+  PERENNIAL_TRY_ASSIGN(const bool found, connection->chain_end.step());
+  const Offset last = found && !connection->chain_end.is_null(0) ? connection->chain_end.integer(0) : 0;
+  connection->chain_end.reset();
+  return last;
+}
+
+/// Adds up to one page of the user's offsets, newest first, from `at` on; `at` is 0 at the chain's start.
+Status SqliteReader::walk_chain(UserId user, Offset& at, std::vector<Offset>& offsets) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  Statement& link = connection->link;
+  const Offset end = visible(std::numeric_limits<Offset>::max());
+  for (int64_t i = 0; i < kPageRecords && at != 0; ++i) {
+    link.bind(1, at);
+    PERENNIAL_TRY_ASSIGN(const bool found, link.step());
+    const bool erased = !found || link.is_null(0);  // since the last page
+    const bool ours = !erased && link.integer(0) == static_cast<int64_t>(user);
+    const Offset previous = ours && !link.is_null(1) ? link.integer(1) : 0;
+    if (found) link.reset();
+    if ((!erased && !ours) || previous >= at)
+      return data_loss("record {} is not in the chain of user {} that leads to it: restore a backup", at, user);
+    if (ours && at <= end) offsets.push_back(at);
+    at = previous;
+  }
+  return {};
+}
+
+Result<std::vector<StoredRecord>> SqliteReader::read_offsets(std::span<const Offset> offsets) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  PERENNIAL_TRY(refresh_names(*connection));
+  std::vector<StoredRecord> records;
+  for (const Offset offset : offsets) {
+    connection->one.bind(1, offset);
+    const Status status = collect(connection->one, records);
+    connection->one.reset();
+    if (!status.ok()) return status;
+  }
+  return records;
+}
+
+Status SqliteReader::replay_user(UserId user, const Visitor& visit) {
+  PERENNIAL_TRY_ASSIGN(Offset at, newest_of_user(user));
+  std::vector<Offset> offsets;
+  while (at != 0) PERENNIAL_TRY(walk_chain(user, at, offsets));
+  std::reverse(offsets.begin(), offsets.end());
+  std::span<const Offset> rest = offsets;
+  while (!rest.empty()) {
+    const auto page = rest.first(std::min<size_t>(rest.size(), kPageRecords));
+    rest = rest.subspan(page.size());
+    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_offsets(page));
+    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+  }
+  return {};
+}
+
+Result<std::vector<StoredRecord>> SqliteReader::newest(RecordKind kind, int64_t limit) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  PERENNIAL_TRY(refresh_names(*connection));
+  const char* indexed = kind == RecordKind::event ? "" : "AND kind > 1";
+  PERENNIAL_TRY_ASSIGN(Statement rows,
+                       connection->database.prepare(fmt::format(
+                           "SELECT {} FROM records WHERE kind = ?1 {} AND offset <= ?2 ORDER BY offset DESC LIMIT ?3",
+                           kRecordColumns, indexed)));
+  rows.bind(1, static_cast<int64_t>(kind));
+  rows.bind(2, visible(std::numeric_limits<Offset>::max()));
+  rows.bind(3, std::max<int64_t>(limit, 0));
+  std::vector<StoredRecord> records;
+  PERENNIAL_TRY(collect(rows, records));
+  return records;
+}
+
+Result<std::vector<ImportProgress>> SqliteReader::imports() {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Statement rows,
+                       connection->database.prepare("SELECT digest, name, rows_read, rows_kept, finished FROM imports "
+                                                    "ORDER BY updated, digest"));
+  std::vector<ImportProgress> imports;
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const bool more, rows.step());
+    if (!more) return imports;
+    imports.push_back({std::string(rows.bytes(0)), std::string(rows.bytes(1)), rows.integer(2), rows.integer(3),
+                       rows.integer(4) != 0});
+  }
+}
+
+}  // namespace perennial

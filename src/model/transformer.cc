@@ -1,0 +1,215 @@
+#include "model/transformer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/dense.h"
+
+namespace perennial {
+namespace {
+
+constexpr double kRotaryBase = 10'000;
+
+/// Copies named tensors out of a file, checking shapes and that every value is finite.
+class WeightReader {
+ public:
+  explicit WeightReader(const SafetensorsFile& file) : file_(file) {}
+
+  Status read(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out) {
+    PERENNIAL_TRY_ASSIGN(const FloatTensor* tensor, file_.find(name, shape));
+    for (const float value : tensor->values)
+      if (!std::isfinite(value)) return data_loss("checkpoint tensor '{}' holds a value that is not finite", name);
+    out = tensor->values;
+    return {};
+  }
+
+  /// libtorch keeps (out, in); inference wants (in, out).
+  Status read_transposed(const std::string& name, int64_t in, int64_t out, std::vector<float>& transposed) {
+    std::vector<float> weights;
+    PERENNIAL_TRY(read(name, {out, in}, weights));
+    transposed.resize(weights.size());
+    for (int64_t row = 0; row < out; ++row)
+      for (int64_t column = 0; column < in; ++column)
+        transposed[static_cast<size_t>(column * out + row)] = weights[static_cast<size_t>(row * in + column)];
+    return {};
+  }
+
+ private:
+  const SafetensorsFile& file_;
+};
+
+}  // namespace
+
+struct Transformer::Scratch {
+  explicit Scratch(const ModelConfig& config)
+      : x(config.width), normed(config.width), query(config.width), mixed(config.width), added(config.width),
+        hidden(config.feed_forward), weights(config.window) {}
+  std::vector<float> x, normed, query, mixed, added, hidden, weights;
+};
+
+void Transformer::Linear::apply(const float* x, float* y) const {
+  matvec(x, weights.data(), bias.data(), y, weights.size() / bias.size(), bias.size());
+}
+
+void Transformer::Norm::apply(const float* x, float* y) const { layer_norm(x, gain.data(), bias.data(), y, gain.size()); }
+
+Transformer::Transformer(ModelConfig config) : config_(std::move(config)) {
+  const int32_t pairs = config_.head_width() / 2;
+  for (int32_t i = 0; i < pairs; ++i) frequencies_.push_back(std::pow(kRotaryBase, -static_cast<double>(i) / pairs));
+}
+
+Result<std::unique_ptr<Transformer>> Transformer::create(ModelConfig config, const SafetensorsFile& weights) {
+  std::unique_ptr<Transformer> model(new Transformer(std::move(config)));
+  PERENNIAL_TRY(model->load(weights));
+  return model;
+}
+
+Status Transformer::load(const SafetensorsFile& file) {
+  WeightReader reader(file);
+  const int64_t D = config_.width;
+  const auto read_norm = [&](const std::string& name, Norm& norm) -> Status {
+    PERENNIAL_TRY(reader.read(name + ".weight", {D}, norm.gain));
+    return reader.read(name + ".bias", {D}, norm.bias);
+  };
+  const auto read_linear = [&](const std::string& name, int64_t in, int64_t out, Linear& linear) -> Status {
+    PERENNIAL_TRY(reader.read_transposed(name + ".weight", in, out, linear.weights));
+    return reader.read(name + ".bias", {out}, linear.bias);
+  };
+  PERENNIAL_TRY(reader.read("items.weight", {config_.items, D}, items_));
+  PERENNIAL_TRY(reader.read("item_bias", {config_.items}, item_bias_));
+  PERENNIAL_TRY(reader.read("types.weight", {config_.types(), D}, types_));
+  PERENNIAL_TRY(reader.read("values.weight", {ModelConfig::kValueBuckets, D}, values_));
+  PERENNIAL_TRY(reader.read("gaps.weight", {ModelConfig::kGapBuckets, D}, gaps_));
+  PERENNIAL_TRY(reader.read("elapsed.weight", {ModelConfig::kGapBuckets, D}, elapsed_));
+  PERENNIAL_TRY(reader.read("features", {static_cast<int64_t>(config_.features.size()), D}, features_));
+  layers_.resize(static_cast<size_t>(config_.layers));
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const std::string prefix = fmt::format("layer_{}.", i);
+    Layer& layer = layers_[i];
+    PERENNIAL_TRY(read_norm(prefix + "attention_norm", layer.attention_norm));
+    PERENNIAL_TRY(read_linear(prefix + "query", D, D, layer.query));
+    PERENNIAL_TRY(read_linear(prefix + "key", D, D, layer.key));
+    PERENNIAL_TRY(read_linear(prefix + "value", D, D, layer.value));
+    PERENNIAL_TRY(read_linear(prefix + "out", D, D, layer.out));
+    PERENNIAL_TRY(read_norm(prefix + "feed_forward_norm", layer.feed_forward_norm));
+    PERENNIAL_TRY(read_linear(prefix + "up", D, config_.feed_forward, layer.up));
+    PERENNIAL_TRY(read_linear(prefix + "down", config_.feed_forward, D, layer.down));
+  }
+  PERENNIAL_TRY(read_norm("final_norm", final_norm_));
+  PERENNIAL_TRY(read_linear("mix_in", D, D, mix_in_));
+  return read_linear("mix_out", D, D, mix_out_);
+}
+
+Transformer::Cache Transformer::new_cache() const {
+  Cache cache;
+  const size_t floats = static_cast<size_t>(config_.layers) * config_.window * config_.width;
+  cache.keys_.resize(floats);
+  cache.values_.resize(floats);
+  cache.history_vector_.resize(config_.width);
+  return cache;
+}
+
+void Transformer::embed(const Token& token, int64_t last_time_ms, float* x) const {
+  const size_t D = config_.width;
+  const auto add = [&](const std::vector<float>& table, int32_t row, float scale) {
+    axpy(scale, table.data() + static_cast<size_t>(row) * D, x, D);
+  };
+  std::fill_n(x, D, 0.0F);
+  if (token.item >= 0 && token.item < config_.items) add(items_, token.item, std::sqrt(static_cast<float>(D)));
+  if (token.type >= 0 && token.type < config_.types()) add(types_, token.type, 1);
+  add(values_, value_bucket(token.value), 1);
+  add(gaps_, gap_bucket(last_time_ms, token.time_ms), 1);
+}
+
+void Transformer::rotate(float* vector, int64_t position) const {
+  const size_t pairs = frequencies_.size();
+  for (size_t i = 0; i < pairs; ++i) {
+    const double angle = static_cast<double>(position) * frequencies_[i];
+    const auto cosine = static_cast<float>(std::cos(angle));
+    const auto sine = static_cast<float>(std::sin(angle));
+    for (float* head = vector; head != vector + config_.width; head += 2 * pairs) {
+      const float a = head[i];
+      const float b = head[i + pairs];
+      head[i] = a * cosine - b * sine;
+      head[i + pairs] = a * sine + b * cosine;
+    }
+  }
+}
+
+void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const {
+  const size_t D = config_.width;
+  const size_t W = config_.window;
+  const size_t head_width = config_.head_width();
+  float* keys = cache.keys_.data() + layer_index * W * D;
+  float* values = cache.values_.data() + layer_index * W * D;
+  const size_t slot = static_cast<size_t>(cache.tokens_) % W;
+  layer.query.apply(scratch.normed.data(), scratch.query.data());
+  layer.key.apply(scratch.normed.data(), keys + slot * D);
+  layer.value.apply(scratch.normed.data(), values + slot * D);
+  rotate(scratch.query.data(), cache.tokens_);
+  rotate(keys + slot * D, cache.tokens_);
+  // Slots of the window in ring order: any order gives the same softmax, and all are full once W tokens have come.
+  const size_t visible = std::min(W, static_cast<size_t>(cache.tokens_) + 1);
+  const float scale = 1.0F / std::sqrt(static_cast<float>(head_width));
+  std::fill(scratch.mixed.begin(), scratch.mixed.end(), 0.0F);
+  for (size_t head = 0; head < D; head += head_width) {
+    for (size_t t = 0; t < visible; ++t)
+      scratch.weights[t] = scale * dot(scratch.query.data() + head, keys + t * D + head, head_width);
+    softmax(scratch.weights.data(), visible);
+    for (size_t t = 0; t < visible; ++t)
+      axpy(scratch.weights[t], values + t * D + head, scratch.mixed.data() + head, head_width);
+  }
+}
+
+void Transformer::append(Cache& cache, const Token& token) const {
+  const size_t D = config_.width;
+  Scratch scratch(config_);
+  embed(token, cache.last_time_ms_, scratch.x.data());
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    layer.attention_norm.apply(scratch.x.data(), scratch.normed.data());
+    attend(layer, cache, i, scratch);
+    layer.out.apply(scratch.mixed.data(), scratch.added.data());
+    axpy(1, scratch.added.data(), scratch.x.data(), D);
+    layer.feed_forward_norm.apply(scratch.x.data(), scratch.normed.data());
+    layer.up.apply(scratch.normed.data(), scratch.hidden.data());
+    gelu(scratch.hidden.data(), scratch.hidden.size());
+    layer.down.apply(scratch.hidden.data(), scratch.added.data());
+    axpy(1, scratch.added.data(), scratch.x.data(), D);
+  }
+  final_norm_.apply(scratch.x.data(), cache.history_vector_.data());
+  ++cache.tokens_;
+  cache.last_time_ms_ = token.time_ms;
+}
+
+void Transformer::user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const {
+  const size_t D = config_.width;
+  std::vector<float> hidden(D);
+  std::vector<float> added(D);
+  std::copy(h.begin(), h.end(), u.begin());
+  if (inputs.elapsed_ms) axpy(1, elapsed_.data() + static_cast<size_t>(gap_bucket(0, *inputs.elapsed_ms)) * D, u.data(), D);
+  for (const int32_t feature : inputs.features) {
+    PERENNIAL_CHECK(feature >= 0 && static_cast<size_t>(feature) < config_.features.size(), "feature {}", feature);
+    axpy(1, features_.data() + static_cast<size_t>(feature) * D, u.data(), D);
+  }
+  mix_in_.apply(u.data(), hidden.data());
+  silu(hidden.data(), D);
+  mix_out_.apply(hidden.data(), added.data());
+  axpy(1, added.data(), u.data(), D);
+}
+
+void Transformer::score_items(std::span<const float> u, std::span<float> scores) const {
+  PERENNIAL_CHECK(scores.size() == static_cast<size_t>(config_.items), "{} scores for {} items", scores.size(), config_.items);
+  score_rows(items_.data(), item_bias_.data(), u.data(), scores.data(), scores.size(), config_.width);
+}
+
+void Transformer::score(std::span<const Token> history, std::span<float> scores) const {
+  Cache cache = new_cache();
+  const size_t useful = std::min(history.size(), static_cast<size_t>(config_.history_tokens()));
+  for (const Token& token : history.last(useful)) append(cache, token);
+  std::vector<float> u(config_.width);
+  user_vector(cache.history_vector(), {}, u);
+  score_items(u, scores);
+}
+
+}  // namespace perennial

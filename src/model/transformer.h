@@ -1,0 +1,104 @@
+// The behaviour Transformer's forward pass without libtorch. A history is read one token at a time against cached keys
+// and values; the cache is the whole state, so appending an event and recomputing are the same code.
+//
+// For a token with item i, type c, value v, gap to the token before it t (D width, H heads, W window, L layers):
+//   x = sqrt(D) item[i] + type[c] + value[bucket(v)] + gap[bucket(t)]
+//   L times:  x += out(attention(rotary(q), rotary(k), v)) of norm(x);  x += down(gelu(up(norm(x))))
+//   h = norm(x)
+// attention: softmax(q k / sqrt(D/H)) over the token itself and the W - 1 before it.
+// At read time, with c the sum of the request's feature vectors and its elapsed-time vector (zero for what is unknown):
+//   u = h + c + mix_out(silu(mix_in(h + c)));   score of item i = u . item[i] + bias[i]
+// The same in libtorch: training/transformer_module.h; tests hold the two together.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "base/safetensors.h"
+#include "model/config.h"
+#include "model/scorer.h"
+
+namespace perennial {
+
+/// What is known of a request when a user vector is read; absent is no surprise to the model.
+struct ReadInputs {
+  std::optional<int64_t> elapsed_ms;  // since the last token
+  std::vector<int32_t> features;      // ids of ModelConfig::features
+};
+
+/// Thread rule: immutable once loaded; a Cache belongs to one thread at a time.
+class Transformer final : public Scorer {
+ public:
+  /// Keys and values of the last W tokens in every layer, 2 L W D floats, and the history vector h (D).
+  class Cache {
+   public:
+    [[nodiscard]] int64_t tokens() const { return tokens_; }
+    [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
+
+   private:
+    friend class Transformer;
+    std::vector<float> keys_;    // (L, W, D), slot = token number mod W
+    std::vector<float> values_;  // the same
+    std::vector<float> history_vector_;
+    int64_t tokens_ = 0;
+    int64_t last_time_ms_ = std::numeric_limits<int64_t>::min();
+  };
+
+  /// Takes the tensors named in training/transformer_module.h; data_loss, naming the tensor, when one is missing or of
+  /// another shape, or holds a value that is not finite.
+  static Result<std::unique_ptr<Transformer>> create(ModelConfig config, const SafetensorsFile& weights);
+
+  [[nodiscard]] const ModelConfig& config() const { return config_; }
+
+  [[nodiscard]] Cache new_cache() const;
+
+  /// Reads one more token.
+  void append(Cache& cache, const Token& token) const;
+
+  /// u (D) from h (D); overwritten.
+  void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
+
+  /// scores (items) of a user vector; overwritten.
+  void score_items(std::span<const float> u, std::span<float> scores) const;
+
+  [[nodiscard]] std::string name() const override { return "transformer"; }
+
+  /// Reads as much of the history's end as can matter. An empty history scores the item biases.
+  void score(std::span<const Token> history, std::span<float> scores) const override;
+
+ private:
+  struct Linear {
+    std::vector<float> weights;  // (in, out)
+    std::vector<float> bias;     // (out)
+    void apply(const float* x, float* y) const;
+  };
+  struct Norm {
+    std::vector<float> gain;
+    std::vector<float> bias;
+    void apply(const float* x, float* y) const;
+  };
+  struct Layer {
+    Norm attention_norm;
+    Linear query, key, value, out;
+    Norm feed_forward_norm;
+    Linear up, down;
+  };
+  struct Scratch;
+
+  explicit Transformer(ModelConfig config);
+  Status load(const SafetensorsFile& weights);
+  void embed(const Token& token, int64_t last_time_ms, float* x) const;
+  void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const;
+  void rotate(float* vector, int64_t position) const;
+
+  ModelConfig config_;
+  std::vector<float> items_;      // (items, D)
+  std::vector<float> item_bias_;  // (items)
+  std::vector<float> types_, values_, gaps_, features_, elapsed_;  // (rows, D) each
+  std::vector<Layer> layers_;
+  Norm final_norm_;
+  Linear mix_in_, mix_out_;
+  std::vector<double> frequencies_;  // (D / H / 2) radians a token
+};
+
+}  // namespace perennial

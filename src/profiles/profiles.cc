@@ -1,0 +1,231 @@
+#include "profiles/profiles.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "profiles/bytes.h"
+
+namespace perennial {
+namespace {
+
+constexpr size_t kMaxDevices = 65'535;
+
+void widen_seen(Profile& profile, TimeMs time) {
+  if (time == kNoTime) return;
+  profile.first_seen = profile.first_seen == kNoTime ? time : std::min(profile.first_seen, time);
+  profile.last_seen = std::max(profile.last_seen, time);
+}
+
+void insert_token(std::vector<HistoryToken>& history, const HistoryToken& token, size_t limit) {
+  const auto place = std::upper_bound(history.begin(), history.end(), token,
+                                      [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
+  if (history.size() == limit && place == history.begin()) return;  // older than all that is kept
+  history.insert(place, token);
+  if (history.size() > limit) history.erase(history.begin());
+}
+
+void set_trait(Profile& profile, const std::string& key, Trait trait) {
+  Trait& kept = profile.traits[key];
+  if (std::pair(trait.time, trait.offset) >= std::pair(kept.time, kept.offset)) kept = std::move(trait);
+}
+
+std::vector<UserId> sorted_keys(const auto& map) {
+  std::vector<UserId> keys;
+  keys.reserve(map.size());
+  for (const auto& [key, value] : map) keys.push_back(key);
+  std::sort(keys.begin(), keys.end());
+  return keys;
+}
+
+void serialize_profile(std::string& out, const Profile& profile) {
+  put(out, static_cast<uint64_t>(profile.history.size()));
+  for (const HistoryToken& token : profile.history) put(out, token);
+  put(out, static_cast<uint64_t>(profile.traits.size()));
+  for (const auto& [key, trait] : profile.traits) {
+    put_text(out, key);
+    put_text(out, trait.value);
+    put(out, trait.time);
+    put(out, trait.offset);
+  }
+  put(out, static_cast<uint64_t>(profile.event_counts.size()));
+  for (const auto& [type, count] : profile.event_counts) {
+    put(out, type);
+    put(out, count);
+  }
+  put(out, static_cast<uint64_t>(profile.value_by_currency.size()));
+  for (const auto& [currency, value] : profile.value_by_currency) {
+    put_text(out, currency);
+    put(out, value);
+  }
+  put(out, profile.first_seen);
+  put(out, profile.last_seen);
+}
+
+Profile parse_profile(ByteReader& in) {
+  Profile profile;
+  const uint64_t tokens = in.get_count(sizeof(HistoryToken));
+  profile.history.reserve(tokens);
+  for (uint64_t i = 0; i < tokens; ++i) profile.history.push_back(in.get<HistoryToken>());
+  for (uint64_t i = in.get_count(16); i > 0 && in.ok(); --i) {
+    std::string key(in.get_text());
+    Trait trait{.value = std::string(in.get_text())};
+    trait.time = in.get<TimeMs>();
+    trait.offset = in.get<Offset>();
+    profile.traits.emplace(std::move(key), std::move(trait));
+  }
+  for (uint64_t i = in.get_count(6); i > 0 && in.ok(); --i) {
+    const auto type = in.get<EventTypeId>();
+    profile.event_counts[type] = in.get<uint32_t>();
+  }
+  for (uint64_t i = in.get_count(16); i > 0 && in.ok(); --i) {
+    std::string currency(in.get_text());
+    profile.value_by_currency[std::move(currency)] = in.get<int64_t>();
+  }
+  profile.first_seen = in.get<TimeMs>();
+  profile.last_seen = in.get<TimeMs>();
+  return profile;
+}
+
+}  // namespace
+
+Profiles::Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit)
+    : roles_(std::move(roles)), event_types_(event_types), history_limit_(history_limit), devices_{""} {
+  PERENNIAL_CHECK(history_limit > 0, "a history holds at least one token");
+}
+
+void Profiles::apply(const StoredRecord& record) {
+  if (record.user == kNoId) return;
+  if (const auto* event = std::get_if<Event>(&record.payload)) {
+    apply_event(record, *event);
+  } else if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
+    const Result<json::object> traits = parse_json_object(said->traits);
+    if (!traits.ok()) return;  // validate() keeps such records out of the log
+    Profile& profile = profiles_[resolve(record.user)];
+    widen_seen(profile, record.time);
+    for (const auto& [key, value] : *traits)
+      set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
+  } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
+    merge(record.user, record.into);
+  } else if (std::holds_alternative<Erasure>(record.payload)) {
+    erase(record.user);
+  }
+}
+
+void Profiles::apply_event(const StoredRecord& record, const Event& event) {
+  Profile& profile = profiles_[resolve(record.user)];
+  const EventRole role = role_of(record.type);
+  widen_seen(profile, record.time);
+  ++profile.event_counts[record.type];
+  if (role.value && event.amount) profile.value_by_currency[event.amount->currency] += event.amount->minor_units;
+  if (!role.token || record.item == kNoId) return;
+  HistoryToken token;
+  token.time = record.time;
+  token.offset = static_cast<uint64_t>(record.offset);
+  token.type = record.type;
+  token.item = record.item;
+  token.value_bf16 = HistoryToken::to_bf16(event.value);
+  token.device = device_index(event.device);
+  insert_token(profile.history, token, history_limit_);
+}
+
+void Profiles::merge(UserId from, UserId into) {
+  from = resolve(from);
+  into = resolve(into);
+  if (from == into || into == kNoId) return;
+  merged_into_[from] = into;
+  auto node = profiles_.extract(from);
+  if (node.empty()) return;
+  const Profile& other = node.mapped();
+  Profile& profile = profiles_[into];
+  std::vector<HistoryToken> both(profile.history.size() + other.history.size());
+  std::merge(profile.history.begin(), profile.history.end(), other.history.begin(), other.history.end(), both.begin(),
+             [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
+  if (both.size() > history_limit_) both.erase(both.begin(), both.end() - static_cast<ptrdiff_t>(history_limit_));
+  profile.history = std::move(both);
+  for (const auto& [key, trait] : other.traits) set_trait(profile, key, trait);
+  for (const auto& [type, count] : other.event_counts) profile.event_counts[type] += count;
+  for (const auto& [currency, value] : other.value_by_currency) profile.value_by_currency[currency] += value;
+  widen_seen(profile, other.first_seen);
+  widen_seen(profile, other.last_seen);
+}
+
+void Profiles::erase(UserId user) {
+  const UserId root = resolve(user);
+  profiles_.erase(root);
+  std::vector<UserId> identities;
+  for (const auto& [from, into] : merged_into_)
+    if (resolve(from) == root) identities.push_back(from);
+  for (const UserId identity : identities) merged_into_.erase(identity);
+}
+
+UserId Profiles::resolve(UserId user) const {
+  for (auto found = merged_into_.find(user); found != merged_into_.end(); found = merged_into_.find(user))
+    user = found->second;
+  return user;
+}
+
+const Profile* Profiles::find(UserId user) const {
+  const auto found = profiles_.find(resolve(user));
+  return found == profiles_.end() ? nullptr : &found->second;
+}
+
+void Profiles::for_each(const std::function<void(UserId, const Profile&)>& visit) const {
+  for (const UserId user : sorted_keys(profiles_)) visit(user, profiles_.at(user));
+}
+
+EventRole Profiles::role_of(EventTypeId type) {
+  while (role_by_type_.size() <= type) {
+    const auto next = static_cast<EventTypeId>(role_by_type_.size());
+    role_by_type_.push_back(roles_.role_of(event_types_.name(next)));
+  }
+  return role_by_type_[type];
+}
+
+uint16_t Profiles::device_index(const std::string& device) {
+  const auto found = std::find(devices_.begin(), devices_.end(), device);
+  if (found != devices_.end()) return static_cast<uint16_t>(found - devices_.begin());
+  if (devices_.size() == kMaxDevices) return 0;
+  devices_.push_back(device);
+  return static_cast<uint16_t>(devices_.size() - 1);
+}
+
+void Profiles::clear() {
+  devices_ = {""};
+  merged_into_.clear();
+  profiles_.clear();
+}
+
+void Profiles::serialize(std::string& out) const {
+  put(out, static_cast<uint64_t>(devices_.size()));
+  for (const std::string& device : devices_) put_text(out, device);
+  put(out, static_cast<uint64_t>(merged_into_.size()));
+  for (const UserId from : sorted_keys(merged_into_)) {
+    put(out, from);
+    put(out, merged_into_.at(from));
+  }
+  put(out, static_cast<uint64_t>(profiles_.size()));
+  for_each([&](UserId user, const Profile& profile) {
+    put(out, user);
+    serialize_profile(out, profile);
+  });
+}
+
+Status Profiles::parse(std::string_view bytes) {
+  ByteReader in(bytes);
+  clear();
+  devices_.clear();
+  for (uint64_t i = in.get_count(8); i > 0 && in.ok(); --i) devices_.emplace_back(in.get_text());
+  for (uint64_t i = in.get_count(8); i > 0 && in.ok(); --i) {
+    const auto from = in.get<UserId>();
+    merged_into_[from] = in.get<UserId>();
+  }
+  for (uint64_t i = in.get_count(52); i > 0 && in.ok(); --i) {
+    const auto user = in.get<UserId>();
+    profiles_[user] = parse_profile(in);
+  }
+  if (in.ok() && in.at_end() && !devices_.empty()) return {};
+  clear();
+  return data_loss("the profiles in the snapshot are cut short or not of this format");
+}
+
+}  // namespace perennial

@@ -1,0 +1,166 @@
+#include "recommend/recommender.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/digest.h"
+#include "kernels/top_k.h"
+#include "model/read_features.h"
+
+namespace perennial {
+namespace {
+
+constexpr double kHalfLifeMs = 30.0 * 86'400'000;
+constexpr size_t kExplainedEvents = 10;  // the newest distinct items of the history are tried as reasons
+
+const Profile* profile_of(const State& state, std::optional<UserId> user) {
+  return user ? state.profiles().find(*user) : nullptr;
+}
+
+/// Items that may be shown: allowed by the catalogue and, on wish, not in the history.
+std::vector<bool> allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
+  std::vector<bool> allowed(count);
+  for (size_t item = 0; item < count; ++item) allowed[item] = state.catalogue().may_recommend(static_cast<ItemId>(item));
+  if (exclude_seen && profile != nullptr)
+    for (const HistoryToken& token : profile->history)
+      if (token.item < count) allowed[token.item] = false;
+  return allowed;
+}
+
+ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const RequestContext& context, TimeMs now) {
+  ReadInputs inputs;
+  const TimeMs last = profile.history.back().time;
+  if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, now - last);
+  for (const auto& [key, trait] : profile.traits)
+    if (const std::string name = trait_feature(key, trait.value); !name.empty()) model.add_feature(name, inputs.features);
+  if (!context.device.empty()) model.add_feature(device_feature(context.device), inputs.features);
+  if (context.local_time) {
+    model.add_feature(hour_feature(hour_of(*context.local_time)), inputs.features);
+    model.add_feature(weekday_feature(weekday_of(*context.local_time)), inputs.features);
+  }
+  return inputs;
+}
+
+std::vector<float> user_vector(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
+  const Transformer& transformer = model.transformer();
+  Transformer::Cache cache = transformer.new_cache();
+  const size_t useful = std::min(tokens.size(), static_cast<size_t>(model.config().history_tokens()));
+  for (const Token& token : tokens.last(useful)) transformer.append(cache, token);
+  std::vector<float> u(static_cast<size_t>(model.config().width));
+  transformer.user_vector(cache.history_vector(), inputs, u);
+  return u;
+}
+
+std::vector<float> scores_of(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
+  std::vector<float> scores(static_cast<size_t>(model.config().items));
+  model.transformer().score_items(user_vector(model, tokens, inputs), scores);
+  return scores;
+}
+
+/// The newest distinct items of a history, newest first.
+std::vector<ItemId> newest_items(const Profile& profile, size_t count) {
+  std::vector<ItemId> items;
+  for (auto token = profile.history.rbegin(); token != profile.history.rend() && items.size() < count; ++token)
+    if (std::find(items.begin(), items.end(), token->item) == items.end()) items.push_back(token->item);
+  return items;
+}
+
+Profile without_item(const Profile& profile, ItemId item) {
+  Profile rest;
+  for (const HistoryToken& token : profile.history)
+    if (token.item != item) rest.history.push_back(token);
+  return rest;
+}
+
+}  // namespace
+
+void Recommender::set_model(std::shared_ptr<const ServingModel> model) {
+  const std::lock_guard lock(mutex_);
+  model_ = std::move(model);
+}
+
+std::shared_ptr<const ServingModel> Recommender::model() const {
+  const std::lock_guard lock(mutex_);
+  return model_;
+}
+
+void Recommender::refresh_popularity(const State& state) {
+  TimeMs newest = kNoTime;
+  state.profiles().for_each([&](UserId, const Profile& profile) {
+    if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
+  });
+  auto popularity = std::make_shared<Popularity>(state.catalogue().size());
+  state.profiles().for_each([&](UserId, const Profile& profile) {
+    for (const HistoryToken& token : profile.history) {
+      const double age_ms = token.time == kNoTime ? 0 : static_cast<double>(newest - token.time);
+      (*popularity)[token.item] += static_cast<float>(std::exp2(-age_ms / kHalfLifeMs));
+    }
+  });
+  const std::lock_guard lock(mutex_);
+  popularity_ = std::move(popularity);
+}
+
+RecommendedItem Recommender::entry(ItemId item, float score, const char* source) const {
+  return {.item = item, .item_id = items_.name(item), .score = score, .propensity = 1, .source = source, .reasons = {}};
+}
+
+Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now) const {
+  std::shared_ptr<const ServingModel> model;
+  std::shared_ptr<const Popularity> popularity;
+  {
+    const std::lock_guard lock(mutex_);
+    model = model_;
+    popularity = popularity_;
+  }
+  const Profile* profile = profile_of(state, user);
+  Recommendation result;
+  result.recommendation_id = to_hex(random_message_id());
+  result.model = model != nullptr ? model->id() : "none";
+  result.fallback = model == nullptr ? "no_model" : profile == nullptr ? "unknown_user" : profile->history.empty() ? "empty_history" : "";
+  const auto wanted = static_cast<size_t>(std::clamp(request.count, 1, 500));
+
+  std::vector<bool> allowed = allowed_items(state, profile, request.exclude_seen, std::max<size_t>(state.catalogue().size(), popularity->size()));
+  if (result.fallback.empty()) {
+    const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
+    std::vector<float> scores = scores_of(*model, model->tokens_of(*profile), inputs);
+    scores.resize(allowed.size(), std::numeric_limits<float>::quiet_NaN());  // items that came after the training
+    for (const int32_t item : top_k(scores, allowed, wanted)) {
+      result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], "transformer"));
+      allowed[static_cast<size_t>(item)] = false;
+    }
+    if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
+  }
+  if (result.items.size() < wanted) {
+    Popularity scores = *popularity;
+    scores.resize(allowed.size(), 0);
+    for (const int32_t item : top_k(scores, allowed, wanted - result.items.size())) {
+      result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], "popular"));
+      if (request.explain) result.items.back().reasons.push_back({"popular", "Popular in the last weeks", ""});
+    }
+  }
+  return result;
+}
+
+void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
+                          Recommendation& recommendation) const {
+  const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
+  std::vector<std::vector<float>> scores_without;
+  for (const ItemId cause : causes) scores_without.push_back(scores_of(model, model.tokens_of(without_item(profile, cause)), inputs));
+  for (RecommendedItem& item : recommendation.items) {
+    float largest = 0;
+    std::optional<ItemId> strongest;
+    for (size_t i = 0; i < causes.size(); ++i) {
+      const float drop = item.score - scores_without[i][item.item];
+      if (causes[i] != item.item && drop > largest) {
+        largest = drop;
+        strongest = causes[i];
+      }
+    }
+    if (!strongest) continue;
+    const Item* known = catalogue.find(*strongest);
+    const std::string name = known != nullptr && !known->title().empty() ? known->title() : items_.name(*strongest);
+    item.reasons.push_back({"history", fmt::format("Because of {}", name), items_.name(*strongest)});
+  }
+}
+
+}  // namespace perennial

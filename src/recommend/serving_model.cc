@@ -1,0 +1,50 @@
+#include "recommend/serving_model.h"
+
+#include <algorithm>
+
+namespace perennial {
+
+Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items, const Dictionary& event_types) {
+  std::shared_ptr<ServingModel> model(new ServingModel(std::move(stored)));
+  const std::vector<std::string>& names = model->model_.item_names;
+  if (names.size() > items.size())
+    return data_loss("model {} has {} items, the log has {}: it was trained on other data; run 'train'", model->id(), names.size(), items.size());
+  for (size_t item = 0; item < names.size(); ++item)
+    if (items.name(static_cast<uint32_t>(item)) != names[item])
+      return data_loss("model {} calls item {} '{}', the log '{}': it was trained on other data; run 'train'", model->id(), item,
+                       names[item], items.name(static_cast<uint32_t>(item)));
+  const std::vector<std::string>& types = model->config().event_types;
+  for (uint32_t type = 0; type < event_types.size(); ++type) {
+    const auto found = std::find(types.begin(), types.end(), event_types.name(type));
+    model->type_of_.push_back(found == types.end() ? -1 : static_cast<int32_t>(found - types.begin()));
+  }
+  for (const std::string& feature : model->config().features)
+    model->feature_ids_.emplace(feature, static_cast<int32_t>(model->feature_ids_.size()));
+  return std::shared_ptr<const ServingModel>(std::move(model));
+}
+
+std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
+  std::vector<Token> tokens;
+  tokens.reserve(profile.history.size());
+  for (const HistoryToken& token : profile.history) {
+    const bool known_item = token.item < static_cast<ItemId>(config().items);
+    tokens.push_back({.item = known_item ? static_cast<int32_t>(token.item) : -1,
+                      .type = token.type < type_of_.size() ? type_of_[token.type] : -1,
+                      .value = token.value(),
+                      .time_ms = token.time});
+  }
+  return tokens;
+}
+
+void ServingModel::add_feature(const std::string& name, std::vector<int32_t>& features) const {
+  const auto found = feature_ids_.find(name);
+  if (found != feature_ids_.end()) features.push_back(found->second);
+}
+
+Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items, const Dictionary& event_types) {
+  PERENNIAL_TRY_ASSIGN(const std::string id, current_model_id(data_folder));
+  PERENNIAL_TRY_ASSIGN(StoredModel model, load_model(data_folder, id));
+  return ServingModel::create(std::move(model), items, event_types);
+}
+
+}  // namespace perennial

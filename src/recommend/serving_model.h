@@ -1,0 +1,44 @@
+// A trained model joined to the log that it serves: its item and type ids checked against the log's.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "log/dictionary.h"
+#include "model/model_folder.h"
+#include "profiles/profile.h"
+#include "profiles/profiles.h"
+
+namespace perennial {
+
+/// Thread rule: immutable once made.
+class ServingModel {
+ public:
+  /// data_loss when the model's items are not those of this log: it was trained on another data directory.
+  static Result<std::shared_ptr<const ServingModel>> create(StoredModel model, const Dictionary& items, const Dictionary& event_types);
+
+  [[nodiscard]] const std::string& id() const { return model_.transformer->config().id; }
+  [[nodiscard]] const Transformer& transformer() const { return *model_.transformer; }
+  [[nodiscard]] const ModelConfig& config() const { return model_.transformer->config(); }
+
+  /// The history as the model reads it; items and types that it does not know are -1.
+  [[nodiscard]] std::vector<Token> tokens_of(const Profile& profile) const;
+
+  /// Adds the feature's id to `features` when the model has one of that name.
+  void add_feature(const std::string& name, std::vector<int32_t>& features) const;
+
+ private:
+  explicit ServingModel(StoredModel model) : model_(std::move(model)) {}
+
+  StoredModel model_;
+  std::vector<int32_t> type_of_;  // by the log's event type id
+  std::unordered_map<std::string, int32_t> feature_ids_;
+};
+
+/// Loads the model that `models/current` names.
+Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,
+                                                               const Dictionary& event_types);
+
+}  // namespace perennial

@@ -1,0 +1,425 @@
+#include "server/engine.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <future>
+
+#include "recommend/serving_model.h"
+
+namespace perennial {
+namespace {
+
+constexpr const char* kPolicy = "default";
+constexpr int64_t kNewestSlates = 10'000;
+constexpr double kTickSeconds = 0.1;
+constexpr double kSnapshotRetrySeconds = 30;
+constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
+constexpr double kPopularityMinSeconds = 1;
+
+constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
+
+/// Calls `visit` for each user id that the dictionary has given.
+void for_each_id(const Dictionary& names, const std::function<void(UserId)>& visit) {
+  for (UserId id = 0; id < names.size(); ++id) visit(id);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, const Clock& clock) {
+  PERENNIAL_TRY_ASSIGN(std::unique_ptr<LogWriter> log, open_log(options.data_folder, options.log));
+  std::unique_ptr<Engine> engine(new Engine(std::move(options), clock, std::move(log)));
+  PERENNIAL_TRY(engine->load_state());
+  engine->remember_newest_slates();
+  engine->housekeeping_ = std::thread([raw = engine.get()] { raw->housekeeping(); });
+  return engine;
+}
+
+Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWriter> log)
+    : options_(std::move(options)),
+      clock_(clock),
+      recent_slates_(options_.recent_slates),
+      model_watch_(options_.data_folder, options_.load_model),
+      snapshot_tried_at_(monotonic_seconds()),
+      log_(std::move(log)) {
+  recommender_ = std::make_unique<Recommender>(log_->items());
+  log_->on_committed([this](std::span<const StoredRecord> records) { committed(records); });
+}
+
+Engine::~Engine() {
+  if (housekeeping_.joinable()) {
+    const Status status = stop();
+    if (!status.ok()) spdlog::error("stopping: {}", status.message());
+  }
+}
+
+Status Engine::load_state() {
+  PERENNIAL_TRY_ASSIGN(const Offset end, log_->end());
+  const auto empty = [&] {
+    return std::make_unique<State>(options_.roles, log_->event_types(), options_.history_limit);
+  };
+  state_ = empty();
+  const Status loaded = state_->load(options_.data_folder);
+  if (!loaded.ok() && loaded.code() != Code::not_found) {
+    spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
+  }
+  if (state_->applied() > end) {
+    spdlog::warn("snapshot not used: it stands at {}, the log ends at {}; replaying the whole log", state_->applied(), end);
+    state_ = empty();
+  }
+  snapshot_offset_ = state_->applied();
+  PERENNIAL_TRY(state_->catch_up(*log_, end));
+  applied_ = state_->applied();
+  take_new_model();
+  refresh_popularity_when_due();
+  return {};
+}
+
+void Engine::remember_newest_slates() {
+  Result<std::vector<StoredRecord>> newest =
+      log_->newest(RecordKind::slate, std::min(kNewestSlates, static_cast<int64_t>(options_.recent_slates)));
+  if (!newest.ok()) {
+    spdlog::warn("earlier slates are not remembered: {}", newest.status().message());
+    return;
+  }
+  for (auto record = newest->rbegin(); record != newest->rend(); ++record) recent_slates_.add(served_slate(*record));
+}
+
+void Engine::post(std::vector<Record> records, Done done) {
+  {
+    const std::lock_guard lock(pending_mutex_);
+    ++pending_;
+  }
+  log_->append_async(std::move(records), [this, done = std::move(done)](const Result<AppendOutcome>& outcome) {
+    if (outcome.ok()) metrics_.records_repeated.Increment(static_cast<double>(outcome->repeated));
+    done(outcome);
+    const std::lock_guard lock(pending_mutex_);
+    --pending_;
+    pending_changed_.notify_all();
+  });
+}
+
+Result<AppendOutcome> Engine::post_and_wait(std::vector<Record> records) {
+  std::promise<Result<AppendOutcome>> promise;
+  post(std::move(records), [&](const Result<AppendOutcome>& outcome) { promise.set_value(outcome); });
+  return promise.get_future().get();
+}
+
+void Engine::committed(std::span<const StoredRecord> records) {
+  {
+    const auto lock = gate_.write();
+    for (const StoredRecord& record : records) state_->apply(record);
+  }
+  const TimeMs now = clock_.now_ms();
+  double events = 0;
+  for (const StoredRecord& record : records) {
+    applied_ = record.offset;
+    if (std::holds_alternative<Erasure>(record.payload)) snapshot_due_ = true;
+    const auto* event = std::get_if<Event>(&record.payload);
+    if (event == nullptr) continue;
+    ++events;
+    if (record.time != kNoTime) metrics_.ingest_lag.Observe(static_cast<double>(std::max<TimeMs>(0, now - record.time)) / 1e3);
+    if (!event->recommendation_id.empty()) credit(record, *event);
+  }
+  metrics_.events_ingested.Increment(events);
+}
+
+void Engine::credit(const StoredRecord& record, const Event& event) {
+  const std::string item = record.item == kNoId ? std::string() : log_->items().name(record.item);
+  const std::optional<std::string> source = recent_slates_.credit(event.recommendation_id, item, record.user);
+  if (!source) {
+    metrics_.feedback_uncredited.Increment();
+    return;
+  }
+  metrics_.feedback(feedback_kind_name(feedback_kind(log_->event_types().name(record.type))), *source);
+}
+
+std::optional<UserId> Engine::find_user(const RecommendRequest& request, const Asker& asker) const {
+  const std::optional<UserId> known = request.user_id.empty() ? std::nullopt : log_->users().find(request.user_id);
+  if (known && state_->profiles().find(*known) != nullptr) return known;
+  const std::optional<UserId> anonymous =
+      asker.anonymous_id.empty() ? std::nullopt : log_->users().find(asker.anonymous_id);
+  return anonymous ? anonymous : known;
+}
+
+json::object Engine::display_fields(ItemId id) const {
+  json::object shown;
+  const Item* item = state_->catalogue().find(id);
+  if (item == nullptr) return shown;
+  for (const char* name : kDisplayFields) {
+    if (const json::value* value = find_field(item->fields, name)) shown[name] = *value;
+  }
+  return shown;
+}
+
+ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& asker) {
+  const double started = monotonic_seconds();
+  const TimeMs now = clock_.now_ms();
+  ServedRecommendation served;
+  served.policy = kPolicy;
+  {
+    const auto lock = gate_.read();
+    served.recommendation = recommender_->recommend(*state_, find_user(request, asker), request, now);
+    for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
+  }
+  const Recommendation& chosen = served.recommendation;
+  if (!chosen.fallback.empty()) metrics_.fallback(chosen.fallback);
+  served.seconds = monotonic_seconds() - started;
+  metrics_.recommend_duration.Observe(served.seconds);
+  if (chosen.items.empty()) return served;
+
+  Slate slate{chosen.recommendation_id, request.surface, chosen.model, kPolicy, asker.context, {}};
+  for (const RecommendedItem& item : chosen.items) {
+    slate.items.push_back({item.item_id, item.score, item.propensity, item.source});
+  }
+  const std::string user = request.user_id.empty() ? asker.anonymous_id : request.user_id;
+  recent_slates_.add({user, now, slate, {}});
+  Record record{random_message_id(), now, user, {}, {}, std::move(slate)};
+  const Status valid = validate(record, now);
+  if (!valid.ok()) {
+    metrics_.slates_dropped.Increment();
+    spdlog::debug("slate not logged: {}", valid.message());
+    return served;
+  }
+  send_slates(slate_queue_.add(std::move(record), monotonic_seconds()));
+  return served;
+}
+
+void Engine::send_slates(std::vector<Record> slates) {
+  if (slates.empty()) return;
+  const auto count = static_cast<double>(slates.size());
+  post(std::move(slates), [this, count](const Result<AppendOutcome>& outcome) {
+    if (outcome.ok()) {
+      metrics_.slates_logged.Increment(count);
+      return;
+    }
+    metrics_.slates_dropped.Increment(count);
+    spdlog::warn("{} slates not logged: {}", count, outcome.status().message());
+  });
+}
+
+Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) const {
+  const std::optional<UserId> id = log_->users().find(user_id);
+  const auto lock = gate_.read();
+  const Profiles& profiles = state_->profiles();
+  const Profile* profile = id ? profiles.find(*id) : nullptr;
+  if (profile == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
+  UserView view;
+  view.user_id = log_->users().name(profiles.resolve(*id));
+  view.history_size = profile->history.size();
+  for (auto token = profile->history.rbegin(); token != profile->history.rend() && view.history.size() < history_limit; ++token) {
+    UserEvent event{log_->event_types().name(token->type), log_->items().name(token->item), {}, token->time, {}, {}};
+    if (const Item* item = state_->catalogue().find(token->item)) event.item_title = item->title();
+    if (!std::isnan(token->value())) event.value = token->value();
+    if (token->device < profiles.devices().size()) event.device = profiles.devices()[token->device];
+    view.history.push_back(std::move(event));
+  }
+  for (const auto& [name, trait] : profile->traits) {
+    Result<json::value> value = parse_json(trait.value);
+    if (value.ok()) view.traits[name] = std::move(value).value();
+  }
+  for (const auto& [type, count] : profile->event_counts) view.event_counts[log_->event_types().name(type)] += count;
+  view.value_by_currency = profile->value_by_currency;
+  view.first_seen = profile->first_seen;
+  view.last_seen = profile->last_seen;
+  return view;
+}
+
+Result<ItemView> Engine::item(const std::string& item_id) const {
+  const std::optional<ItemId> id = log_->items().find(item_id);
+  const auto lock = gate_.read();
+  const Item* item = id ? state_->catalogue().find(*id) : nullptr;
+  if (item == nullptr || item->deleted) return not_found("no item '{}' has been described", item_id);
+  return ItemView{item_id, item->fields, item->available()};
+}
+
+bool Engine::knows_item(const std::string& item_id) const {
+  const std::optional<ItemId> id = log_->items().find(item_id);
+  if (!id) return false;
+  const auto lock = gate_.read();
+  const Item* item = state_->catalogue().find(*id);
+  return item == nullptr || !item->deleted;
+}
+
+std::vector<UserId> Engine::identities_of(UserId user) const {
+  const auto lock = gate_.long_read();
+  const UserId root = state_->profiles().resolve(user);
+  std::vector<UserId> identities;
+  for_each_id(log_->users(), [&](UserId id) {
+    if (state_->profiles().resolve(id) == root) identities.push_back(id);
+  });
+  return identities;
+}
+
+ServedSlate Engine::served_slate(const StoredRecord& record) {
+  return {record.user == kNoId ? std::string() : log_->users().name(record.user), record.time,
+          std::get<Slate>(record.payload), {}};
+}
+
+Result<ServedSlate> Engine::slate_from_log(const std::string& recommendation_id, const std::string& user_id) {
+  std::optional<ServedSlate> found;
+  const auto look_at = [&](const StoredRecord& record) {
+    const auto* slate = std::get_if<Slate>(&record.payload);
+    if (slate != nullptr && slate->recommendation_id == recommendation_id) found = served_slate(record);
+    return Status();
+  };
+  if (const std::optional<UserId> user = user_id.empty() ? std::nullopt : log_->users().find(user_id)) {
+    for (const UserId identity : identities_of(*user)) PERENNIAL_TRY(log_->replay_user(identity, look_at));
+  } else {
+    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> newest, log_->newest(RecordKind::slate, kNewestSlates));
+    for (const StoredRecord& record : newest) PERENNIAL_TRY(look_at(record));
+  }
+  if (found) return *std::move(found);
+  return not_found("no recommendation '{}' among the newest {}: give user_id to look through all of a user's",
+                   recommendation_id, kNewestSlates);
+}
+
+Result<SlateView> Engine::slate(const std::string& recommendation_id, const std::string& user_id) {
+  std::optional<ServedSlate> served = recent_slates_.find(recommendation_id);
+  if (!served) {
+    PERENNIAL_TRY_ASSIGN(served, slate_from_log(recommendation_id, user_id));
+  }
+  std::vector<UserId> users = served->feedback_users;
+  if (const auto user = served->user.empty() ? std::nullopt : log_->users().find(served->user)) {
+    for (const UserId identity : identities_of(*user)) users.push_back(identity);
+  }
+  std::sort(users.begin(), users.end());
+  users.erase(std::unique(users.begin(), users.end()), users.end());
+
+  SlateView view{served->user, served->time, std::move(served->slate), {}};
+  std::vector<std::pair<Offset, SlateFeedback>> feedback;
+  for (const UserId user : users) {
+    PERENNIAL_TRY(log_->replay_user(user, [&](const StoredRecord& record) {
+      const auto* event = std::get_if<Event>(&record.payload);
+      if (event == nullptr || event->recommendation_id != recommendation_id) return Status();
+      const std::string type = log_->event_types().name(record.type);
+      const std::string item = record.item == kNoId ? std::string() : log_->items().name(record.item);
+      feedback.emplace_back(record.offset, SlateFeedback{feedback_kind_name(feedback_kind(type)), type, item,
+                                                         log_->users().name(record.user), record.time});
+      return Status();
+    }));
+  }
+  std::sort(feedback.begin(), feedback.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (auto& [offset, said] : feedback) view.feedback.push_back(std::move(said));
+  return view;
+}
+
+void Engine::erase_user(const std::string& user_id, Done done) {
+  const std::optional<UserId> user = log_->users().find(user_id);
+  if (!user) return done(not_found("no user '{}' is known", user_id));
+  send_slates(slate_queue_.take_all());  // so that no slate of the user comes after the erasure
+  std::vector<Record> erasures;
+  for (const UserId identity : identities_of(*user)) {
+    const std::string name = log_->users().name(identity);
+    if (name.empty()) continue;
+    recent_slates_.forget_user(name);
+    erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});
+  }
+  if (erasures.empty()) return done(not_found("no user '{}' is known", user_id));
+  post(std::move(erasures), std::move(done));
+}
+
+EngineStatus Engine::status() const {
+  EngineStatus status;
+  status.log_offset = applied_;
+  status.snapshot_offset = snapshot_offset_;
+  const std::shared_ptr<const ServingModel> model = recommender_->model();
+  status.model = model ? model->id() : "none";
+  const auto lock = gate_.read();
+  status.users = state_->profiles().size();
+  status.items = state_->catalogue().size();
+  return status;
+}
+
+std::string Engine::metrics_text() {
+  const EngineStatus now = status();
+  metrics_.users.Set(static_cast<double>(now.users));
+  metrics_.items.Set(static_cast<double>(now.items));
+  metrics_.log_offset.Set(static_cast<double>(now.log_offset));
+  const TimeMs published_at = model_watch_.published_at();
+  metrics_.model_age.Set(published_at == kNoTime ? 0 : static_cast<double>(clock_.now_ms() - published_at) / 1e3);
+  return metrics_.text();
+}
+
+void Engine::housekeeping() {
+  std::unique_lock lock(pending_mutex_);
+  while (!stopping_) {
+    pending_changed_.wait_for(lock, std::chrono::duration<double>(kTickSeconds), [this] { return stopping_; });
+    lock.unlock();
+    send_slates(slate_queue_.take_due(monotonic_seconds()));
+    if (monotonic_seconds() >= watch_due_at_) {
+      watch_due_at_ = monotonic_seconds() + options_.watch_every_seconds;
+      take_new_model();
+    }
+    refresh_popularity_when_due();
+    save_snapshot_when_due();
+    lock.lock();
+  }
+}
+
+void Engine::take_new_model() {
+  auto model = model_watch_.poll(log_->items(), log_->event_types());
+  if (!model) return;
+  if (!model->ok()) {
+    metrics_.model_loads_failed.Increment();
+    spdlog::error("the model could not be loaded, going on without it: {}", model->status().message());
+    return;
+  }
+  recommender_->set_model(**model);
+  spdlog::info("now serving the model {}", **model ? (**model)->id() : "none");
+}
+
+void Engine::refresh_popularity_when_due() {
+  const double started = monotonic_seconds();
+  const Offset offset = applied_;
+  if (offset == popularity_offset_ || started < popularity_due_at_) return;
+  {
+    const auto lock = gate_.long_read();
+    recommender_->refresh_popularity(*state_);
+  }
+  popularity_offset_ = offset;
+  const double took = monotonic_seconds() - started;
+  popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);
+}
+
+void Engine::save_snapshot_when_due() {
+  const double since = monotonic_seconds() - snapshot_tried_at_;
+  if (snapshot_failed_ && since < kSnapshotRetrySeconds) return;
+  const Offset behind = applied_ - snapshot_offset_;
+  const bool old = since >= options_.snapshot_every_seconds && behind > 0;
+  if (!snapshot_due_ && !old && behind < options_.snapshot_every_records) return;
+  const Status status = save_snapshot();
+  if (!status.ok()) spdlog::error("saving the snapshot: {}; a restart will replay more of the log", status.message());
+}
+
+Status Engine::save_snapshot() {
+  snapshot_tried_at_ = monotonic_seconds();
+  const auto lock = gate_.long_read();
+  const bool erased_since = snapshot_due_.exchange(false);
+  const Offset offset = state_->applied();
+  const Status status = state_->save(options_.data_folder);
+  snapshot_failed_ = !status.ok();
+  (status.ok() ? metrics_.snapshots_saved : metrics_.snapshots_failed).Increment();
+  if (status.ok()) {
+    snapshot_offset_ = offset;
+  } else if (erased_since) {
+    snapshot_due_ = true;
+  }
+  return status;
+}
+
+Status Engine::stop() {
+  {
+    const std::lock_guard lock(pending_mutex_);
+    stopping_ = true;
+  }
+  pending_changed_.notify_all();
+  if (housekeeping_.joinable()) housekeeping_.join();
+  send_slates(slate_queue_.take_all());
+  std::unique_lock lock(pending_mutex_);
+  pending_changed_.wait(lock, [this] { return pending_ == 0; });
+  lock.unlock();
+  return snapshot_offset_ == state_->applied() ? Status() : save_snapshot();
+}
+
+}  // namespace perennial

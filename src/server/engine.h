@@ -1,0 +1,140 @@
+// The server without HTTP: the log, the state folded from it, the recommender and its model, kept together and moving.
+// An event that post() has acknowledged is on the disk and in the state: the next recommendation knows it.
+// Relies on log (durability), profiles (the fold), recommend (the choice). Covered by server/engine_test.cc.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "log/sqlite_log.h"
+#include "profiles/state.h"
+#include "recommend/recommender.h"
+#include "server/feedback.h"
+#include "server/metrics.h"
+#include "server/model_watch.h"
+#include "server/slate_queue.h"
+#include "server/state_gate.h"
+#include "server/views.h"
+
+namespace perennial {
+
+struct EngineOptions {
+  fs::path data_folder;
+  SqliteLogOptions log;
+  EventRoles roles;
+  size_t history_limit = 512;                  // tokens kept a user
+  size_t recent_slates = 20'000;               // kept in memory for crediting feedback, about 1 KB each
+  double snapshot_every_seconds = 600;
+  int64_t snapshot_every_records = 500'000;
+  double watch_every_seconds = 1;              // looks for a new model
+  ModelLoader load_model;                      // null: the server runs without a model
+};
+
+/// Who asks, beyond what the recommender reads.
+struct Asker {
+  std::string anonymous_id;  // used when user_id is empty or has no profile
+  std::string context;       // the request's context as a JSON object, or empty; kept in the slate
+};
+
+/// Thread rule: any thread, but for open() and stop().
+class Engine {
+ public:
+  using Done = LogWriter::Done;
+
+  /// Opens the log and brings the state up to its end: from the snapshot if there is a good one, else by replay from 0.
+  static Result<std::unique_ptr<Engine>> open(EngineOptions options, const Clock& clock);
+  ~Engine();
+
+  /// Puts valid records in (events/record.h, validate). `done` comes from the log's thread when they are on the disk and
+  /// in the state, or at once when the log's queue is full. Never blocks on the disk.
+  void post(std::vector<Record> records, Done done);
+
+  /// The same, waiting.
+  Result<AppendOutcome> post_and_wait(std::vector<Record> records);
+
+  /// Chooses a slate and queues it for the log. Never fails: see Recommender::recommend.
+  ServedRecommendation recommend(RecommendRequest request, const Asker& asker);
+
+  /// The user's profile with at most `history_limit` of its newest events; not_found for a user without one.
+  Result<UserView> user(const std::string& user_id, size_t history_limit) const;
+
+  /// not_found when no upsert has described the item, or it was deleted.
+  Result<ItemView> item(const std::string& item_id) const;
+
+  /// Whether some record names the item and it is not deleted.
+  [[nodiscard]] bool knows_item(const std::string& item_id) const;
+
+  /// The slate and the events that name it, read from the log. Without `user_id` a slate that is no longer in memory is
+  /// looked for among the newest 10,000 of the log. Reads the disk: not for a server's own threads.
+  Result<SlateView> slate(const std::string& recommendation_id, const std::string& user_id);
+
+  /// Erases the user and all identities that were merged into it, from log, state and the snapshot on the disk (within a
+  /// second or two). `done` as with post(); not_found for a name that the log does not know.
+  void erase_user(const std::string& user_id, Done done);
+
+  [[nodiscard]] EngineStatus status() const;
+
+  /// The text of /metrics, gauges brought up to date.
+  [[nodiscard]] std::string metrics_text();
+  Metrics& metrics() { return metrics_; }
+  [[nodiscard]] const Clock& clock() const { return clock_; }
+
+  /// Waits for all that was posted, then saves the snapshot. No call may follow but status().
+  Status stop();
+
+ private:
+  Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWriter> log);
+
+  Status load_state();
+  void remember_newest_slates();
+  void committed(std::span<const StoredRecord> records);
+  void credit(const StoredRecord& record, const Event& event);
+  std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
+  json::object display_fields(ItemId id) const;
+  std::vector<UserId> identities_of(UserId user) const;
+  Result<ServedSlate> slate_from_log(const std::string& recommendation_id, const std::string& user_id);
+  ServedSlate served_slate(const StoredRecord& record);
+  void send_slates(std::vector<Record> slates);
+  void housekeeping();
+  void take_new_model();
+  void refresh_popularity_when_due();
+  void save_snapshot_when_due();
+  Status save_snapshot();
+
+  EngineOptions options_;
+  const Clock& clock_;
+  Metrics metrics_;
+  std::unique_ptr<State> state_;
+  mutable StateGate gate_;  // guards *state_
+  RecentSlates recent_slates_;
+  SlateQueue slate_queue_;
+  ModelWatch model_watch_;
+  std::unique_ptr<Recommender> recommender_;
+
+  std::atomic<Offset> applied_{0};
+  std::atomic<Offset> snapshot_offset_{0};
+  std::atomic<bool> snapshot_due_{false};
+  double snapshot_tried_at_ = 0;  // this and the next four: housekeeping's thread
+  bool snapshot_failed_ = false;
+  Offset popularity_offset_ = -1;
+  double popularity_due_at_ = 0;
+  double watch_due_at_ = 0;
+
+  std::mutex pending_mutex_;
+  std::condition_variable pending_changed_;
+  int64_t pending_ = 0;    // appends that are not done
+  bool stopping_ = false;
+
+  std::unique_ptr<LogWriter> log_;  // its thread calls into the members above: it ends first
+  std::thread housekeeping_;
+};
+
+}  // namespace perennial

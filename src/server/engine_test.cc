@@ -1,0 +1,147 @@
+#include "server/engine.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "server/test_server.h"
+
+namespace perennial {
+namespace {
+
+class EngineTest : public testing::Test {
+ protected:
+  void SetUp() override { open(); }
+
+  void open() {
+    options_.data_folder = folder_.path();
+    Result<std::unique_ptr<Engine>> opened = Engine::open(options_, clock_);
+    ASSERT_TRUE(opened.ok()) << opened.status().message();
+    engine_ = std::move(opened).value();
+  }
+
+  Record event(const std::string& user, const std::string& item) {
+    return {random_message_id(), clock_.now_ms(), user, item, "Product Viewed", Event{}};
+  }
+
+  /// Waits for something that another thread does within moments.
+  static bool soon(const std::function<bool()>& condition) {
+    for (int i = 0; i < 1000; ++i) {
+      if (condition()) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+  TestFolder folder_;
+  FakeClock clock_{1'790'000'000'000};
+  EngineOptions options_;
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(EngineTest, EventIsInTheStateWhenItsPostReturns) {
+  for (int i = 0; i < 100; ++i) {
+    const std::string user = "u" + std::to_string(i);
+    ASSERT_TRUE(engine_->post_and_wait({event(user, "a")}).ok());
+    ASSERT_TRUE(engine_->user(user, 10).ok());
+    ASSERT_EQ(engine_->user(user, 10)->history.size(), 1u);
+  }
+}
+
+TEST_F(EngineTest, WhatComesFromManyThreadsIsAllThere) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([this, t] {
+      for (int i = 0; i < 50; ++i) {
+        EXPECT_TRUE(engine_->post_and_wait({event("u" + std::to_string(t), "i" + std::to_string(i))}).ok());
+        engine_->recommend({.user_id = "u" + std::to_string(t)}, {});
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (int t = 0; t < 4; ++t) EXPECT_EQ(engine_->user("u" + std::to_string(t), 1000)->history_size, 50u);
+}
+
+TEST_F(EngineTest, PopularItemComesFirst) {
+  std::vector<Record> records;
+  for (int i = 0; i < 10; ++i) records.push_back(event("u" + std::to_string(i), "hit"));
+  records.push_back(event("u1", "miss"));
+  ASSERT_TRUE(engine_->post_and_wait(records).ok());
+  EXPECT_TRUE(soon([&] {
+    const ServedRecommendation served = engine_->recommend({.user_id = "new"}, {});
+    return served.recommendation.items.size() == 2 && served.recommendation.items[0].item_id == "hit" &&
+           served.recommendation.items[0].score > served.recommendation.items[1].score;
+  }));
+}
+
+TEST_F(EngineTest, AnonymousHistoryIsUsedWhenTheUserHasNone) {
+  ASSERT_TRUE(engine_->post_and_wait({event("anonymous", "a"), event("other", "b")}).ok());
+  const ServedRecommendation served = engine_->recommend({.user_id = "unheard"}, {.anonymous_id = "anonymous", .context = ""});
+  ASSERT_EQ(served.recommendation.items.size(), 1u);
+  EXPECT_EQ(served.recommendation.items[0].item_id, "b");
+}
+
+TEST_F(EngineTest, SlateWithoutAUserIsLoggedAndCredited) {
+  ASSERT_TRUE(engine_->post_and_wait({event("u", "a")}).ok());
+  const std::string id = engine_->recommend({}, {}).recommendation.recommendation_id;
+  Record click = event("passer-by", "a");
+  std::get<Event>(click.payload).recommendation_id = id;
+  ASSERT_TRUE(engine_->post_and_wait({click}).ok());
+  const Result<SlateView> slate = engine_->slate(id, "");
+  ASSERT_TRUE(slate.ok());
+  EXPECT_EQ(slate->user_id, "");
+  ASSERT_EQ(slate->feedback.size(), 1u);
+  EXPECT_EQ(slate->feedback[0].user_id, "passer-by");
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+  open();
+  EXPECT_TRUE(engine_->slate(id, "").ok());
+}
+
+TEST_F(EngineTest, SnapshotIsSavedAfterSoManyRecords) {
+  engine_.reset();
+  options_.snapshot_every_records = 5;
+  open();
+  for (int i = 0; i < 6; ++i) ASSERT_TRUE(engine_->post_and_wait({event("u", "a")}).ok());
+  EXPECT_TRUE(soon([&] { return engine_->status().snapshot_offset >= 5; }));
+  EXPECT_TRUE(fs::exists(folder_.path() / "state.snapshot"));
+}
+
+TEST_F(EngineTest, ErasureRewritesTheSnapshotSoon) {
+  ASSERT_TRUE(engine_->post_and_wait({event("una", "a"), {random_message_id(), 1000, "una", {}, {}, UserTraits{R"({"name":"Secret"})"}}}).ok());
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+  const auto snapshot = [&] { return read_file(folder_.path() / "state.snapshot").value(); };
+  ASSERT_TRUE(has(snapshot(), "Secret"));
+  open();
+  std::atomic<bool> erased{false};
+  engine_->erase_user("una", [&](const Result<AppendOutcome>& outcome) { erased = outcome.ok(); });
+  EXPECT_TRUE(soon([&] { return erased.load(); }));
+  EXPECT_TRUE(soon([&] { return snapshot().find("Secret") == std::string::npos; }));
+}
+
+TEST_F(EngineTest, NewModelIsLoadedWhenItIsPublishedAndABadOneIsNot) {
+  engine_.reset();
+  std::atomic<int> loads{0};
+  options_.watch_every_seconds = 0;
+  options_.load_model = [&](const fs::path& folder, const Dictionary&, const Dictionary&) {
+    ++loads;
+    EXPECT_EQ(folder, folder_.path());
+    return Result<std::shared_ptr<const ServingModel>>(data_loss("it is broken"));
+  };
+  open();
+  EXPECT_EQ(loads, 0) << "there is no model to load";
+  ASSERT_TRUE(make_folder(folder_.path() / "models").ok());
+  ASSERT_TRUE(write_file_atomically(folder_.path() / "models" / "current", "one").ok());
+  EXPECT_TRUE(soon([&] { return loads == 1; }));
+  EXPECT_TRUE(soon([&] { return engine_->metrics_text().find("perennial_model_loads_failed_total 1") != std::string::npos; }));
+  EXPECT_EQ(engine_->status().model, "none");
+  ASSERT_TRUE(write_file_atomically(folder_.path() / "models" / "current", "two").ok());
+  EXPECT_TRUE(soon([&] { return loads == 2; }));
+  ASSERT_TRUE(engine_->stop().ok());
+  EXPECT_EQ(loads, 2) << "the same file is loaded once";
+}
+
+}  // namespace
+}  // namespace perennial

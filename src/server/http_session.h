@@ -1,0 +1,32 @@
+// One connection: requests one after the other, each read, handed to the Api, answered. Internal to http_server.cc.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <functional>
+#include <memory>
+
+#include "server/http_server.h"
+
+namespace perennial {
+
+/// Thread rule: everything runs on the connection's strand; stop() may be called from any thread.
+class HttpSession {
+ public:
+  using Gone = std::function<void(HttpSession*)>;
+
+  /// `gone` is called once, when the connection is closed and nothing of it is under way.
+  static std::shared_ptr<HttpSession> make(boost::asio::ip::tcp::socket socket, Api& api, const HttpLimits& limits,
+                                           Gone gone);
+  virtual ~HttpSession() = default;
+
+  virtual void run() = 0;
+
+  /// Closes at once when idle; else after the reply to the request under way.
+  virtual void stop() = 0;
+
+  /// Writes this refusal of the whole connection, and closes.
+  virtual void refuse(HttpResponse response) = 0;
+};
+
+}  // namespace perennial

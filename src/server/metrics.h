@@ -1,0 +1,55 @@
+// What the server counts, in Prometheus' text format. Names are those of docs/api.md; durations are seconds.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+
+namespace perennial {
+
+/// Thread rule: any thread.
+class Metrics {
+ public:
+  Metrics();
+
+  void request_finished(const std::string& route, int status, double seconds);
+  void event_rejected(const std::string& reason, double count = 1);
+  void fallback(const std::string& reason);
+  void feedback(const std::string& kind, const std::string& source);
+
+  /// The text of /metrics.
+  [[nodiscard]] std::string text() const;
+
+  prometheus::Counter& events_ingested;
+  prometheus::Counter& records_repeated;
+  prometheus::Histogram& ingest_lag;
+  prometheus::Histogram& recommend_duration;
+  prometheus::Counter& slates_logged;
+  prometheus::Counter& slates_dropped;
+  prometheus::Counter& feedback_uncredited;
+  prometheus::Counter& snapshots_saved;
+  prometheus::Counter& snapshots_failed;
+  prometheus::Counter& model_loads_failed;
+  prometheus::Gauge& model_age;
+  prometheus::Gauge& users;
+  prometheus::Gauge& items;
+  prometheus::Gauge& log_offset;
+  prometheus::Gauge& connections;
+  prometheus::Counter& connections_refused;
+
+ private:
+  Metrics(const std::shared_ptr<prometheus::Registry>& registry);
+
+  std::shared_ptr<prometheus::Registry> registry_;
+  prometheus::Family<prometheus::Histogram>& request_duration_;
+  prometheus::Family<prometheus::Counter>& requests_;
+  prometheus::Family<prometheus::Counter>& events_rejected_;
+  prometheus::Family<prometheus::Counter>& fallback_;
+  prometheus::Family<prometheus::Counter>& feedback_;
+};
+
+}  // namespace perennial

@@ -1,0 +1,225 @@
+#include "server/openapi_schemas.h"
+
+namespace perennial {
+
+const std::string_view kOpenapiSchemas = R"json({
+  "Problem": {
+    "description": "RFC 9457. A batch that was wholly rejected carries 'accepted' and 'rejected' as well.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+      "type": {"type": "string", "examples": ["urn:perennial:problem:invalid_argument"]},
+      "title": {"type": "string"},
+      "status": {"type": "integer"},
+      "detail": {"type": "string", "description": "What is wrong and what to do."},
+      "code": {"type": "string", "examples": ["invalid_argument", "unauthenticated", "not_found", "resource_exhausted"]},
+      "accepted": {"type": "integer"},
+      "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejection"}}
+    }
+  },
+  "Rejection": {
+    "type": "object",
+    "required": ["index", "code", "error"],
+    "properties": {
+      "index": {"type": "integer", "description": "Place in the list that was sent, from 0."},
+      "code": {"type": "string"},
+      "error": {"type": "string"}
+    }
+  },
+  "Message": {
+    "description": "A message of Segment's tracking spec. Unknown fields are kept out of the way, not rejected.",
+    "type": "object",
+    "properties": {
+      "type": {"enum": ["track", "identify", "page", "screen", "group", "alias"], "description": "Needed in a batch only."},
+      "messageId": {"type": "string", "description": "The same id again is a no-op, so a retry is safe."},
+      "userId": {"type": "string"},
+      "anonymousId": {"type": "string"},
+      "previousId": {"type": "string", "description": "alias: the identity that becomes userId."},
+      "event": {"type": "string", "description": "track: what the user did, such as 'Product Viewed'."},
+      "properties": {
+        "type": "object",
+        "properties": {
+          "product_id": {"type": "string"},
+          "products": {"type": "array", "items": {"type": "object"}},
+          "price": {"type": "number"},
+          "quantity": {"type": "integer"},
+          "currency": {"type": "string"},
+          "rating": {"type": "number"},
+          "recommendation_id": {"type": "string", "description": "Of the slate that led here: credits it."}
+        }
+      },
+      "traits": {"type": "object"},
+      "context": {"type": "object"},
+      "timestamp": {"type": "string", "format": "date-time"},
+      "sentAt": {"type": "string", "format": "date-time"},
+      "writeKey": {"type": "string", "description": "The API key, for clients that cannot send a header."}
+    }
+  },
+  "Batch": {
+    "type": "object",
+    "required": ["batch"],
+    "properties": {
+      "batch": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Message"}},
+      "context": {"type": "object", "description": "For the messages that have none."},
+      "sentAt": {"type": "string", "format": "date-time"},
+      "writeKey": {"type": "string"}
+    }
+  },
+  "Accepted": {
+    "type": "object",
+    "required": ["success", "accepted"],
+    "properties": {
+      "success": {"type": "boolean"},
+      "accepted": {"type": "integer", "description": "Messages or items taken; they are on the disk."},
+      "records": {"type": "integer", "description": "Records that the messages became: an order has one a product."},
+      "repeated": {"type": "integer", "description": "Records that were there already: nothing was done for them."},
+      "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejection"}}
+    }
+  },
+  "RecommendRequest": {
+    "type": "object",
+    "additionalProperties": false,
+    "properties": {
+      "user_id": {"type": "string"},
+      "anonymous_id": {"type": "string", "description": "Used when user_id is absent or has no history."},
+      "session": {"type": "string", "description": "Another name of anonymous_id."},
+      "surface": {"type": "string", "default": "default", "maxLength": 100},
+      "count": {"type": "integer", "minimum": 1, "maximum": 500, "default": 10},
+      "exclude_seen": {"type": "boolean", "default": true},
+      "explain": {"type": "boolean", "default": false},
+      "context": {
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+          "time": {"type": "string", "description": "The user's own clock, ISO 8601; now when absent."},
+          "timezone": {"type": "string"},
+          "place": {"type": "object"},
+          "weather": {"type": "object"},
+          "device": {"type": "string"},
+          "activity": {"type": "string"}
+        }
+      }
+    }
+  },
+  "RecommendedItem": {
+    "description": "With the item's title, price, currency, image_url, url, category and brand as far as they are known.",
+    "type": "object",
+    "required": ["item_id", "score", "propensity", "source"],
+    "properties": {
+      "item_id": {"type": "string"},
+      "score": {"type": "number"},
+      "propensity": {"type": "number", "description": "Probability with which the policy puts it here."},
+      "source": {"type": "string"},
+      "reasons": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {"code": {"type": "string"}, "text": {"type": "string"}, "evidence": {"type": "string"}}
+        }
+      },
+      "title": {"type": "string"},
+      "price": {"type": "number"}
+    }
+  },
+  "Recommendation": {
+    "type": "object",
+    "required": ["recommendation_id", "model", "variant", "fallback", "items", "took_ms"],
+    "properties": {
+      "recommendation_id": {"type": "string", "description": "Send it back as properties.recommendation_id."},
+      "model": {"type": "string"},
+      "variant": {"type": "string"},
+      "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, ..."},
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
+      "took_ms": {"type": "number"}
+    }
+  },
+  "ServedRecommendation": {
+    "type": "object",
+    "properties": {
+      "recommendation_id": {"type": "string"},
+      "user_id": {"type": "string"},
+      "time": {"type": ["string", "null"], "format": "date-time"},
+      "surface": {"type": "string"},
+      "model": {"type": "string"},
+      "variant": {"type": "string"},
+      "context": {"type": "object"},
+      "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
+      "feedback": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "kind": {"enum": ["impression", "click", "order", "other"]},
+            "event": {"type": "string"},
+            "item_id": {"type": "string"},
+            "user_id": {"type": "string"},
+            "time": {"type": ["string", "null"], "format": "date-time"}
+          }
+        }
+      }
+    }
+  },
+  "Item": {
+    "description": "Fields that are named replace those before, the others stay. Further fields are kept as they are.",
+    "type": "object",
+    "required": ["item_id"],
+    "properties": {
+      "item_id": {"type": "string"},
+      "title": {"type": "string"},
+      "description": {"type": "string"},
+      "category": {"type": ["array", "string"], "items": {"type": "string"}},
+      "brand": {"type": "string"},
+      "price": {"type": "number"},
+      "currency": {"type": "string"},
+      "image_url": {"type": "string"},
+      "available": {"type": "boolean"},
+      "created_at": {"type": "string"}
+    }
+  },
+  "Items": {
+    "oneOf": [
+      {"$ref": "#/components/schemas/Item"},
+      {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Item"}},
+      {
+        "type": "object",
+        "required": ["items"],
+        "properties": {"items": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Item"}}}
+      }
+    ]
+  },
+  "User": {
+    "type": "object",
+    "properties": {
+      "user_id": {"type": "string", "description": "The identity that the asked one was merged into."},
+      "first_seen": {"type": ["string", "null"], "format": "date-time"},
+      "last_seen": {"type": ["string", "null"], "format": "date-time"},
+      "traits": {"type": "object"},
+      "event_counts": {"type": "object", "additionalProperties": {"type": "integer"}},
+      "value": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {"currency": {"type": "string"}, "minor_units": {"type": "integer"}, "text": {"type": "string"}}
+        }
+      },
+      "history_size": {"type": "integer", "description": "Events kept in the history, shown or not."},
+      "history": {
+        "description": "Newest first.",
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "event": {"type": "string"},
+            "item_id": {"type": "string"},
+            "title": {"type": "string"},
+            "time": {"type": ["string", "null"], "format": "date-time"},
+            "value": {"type": "number"},
+            "device": {"type": "string"}
+          }
+        }
+      }
+    }
+  }
+})json";
+
+}  // namespace perennial

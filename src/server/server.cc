@@ -1,0 +1,127 @@
+#include "server/server.h"
+
+#include <boost/asio/ip/address.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+#include <thread>
+
+#include "base/stop_signal.h"
+#include "recommend/serving_model.h"
+
+namespace perennial {
+namespace {
+
+constexpr auto kWatchStop = std::chrono::milliseconds(50);
+constexpr double kReloadKeysSeconds = 1;
+constexpr int kMaxThreads = 64;
+
+Status check(const ServerOptions& options) {
+  boost::system::error_code error;
+  const boost::asio::ip::address address = boost::asio::ip::make_address(options.address, error);
+  if (error) return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine", options.address);
+  if (options.threads < 1 || options.threads > kMaxThreads) {
+    return invalid_argument("threads must be from 1 to {}, got {}", kMaxThreads, options.threads);
+  }
+  if (address.is_loopback()) return {};
+  if (!options.require_keys) {
+    return failed_precondition("without API keys anyone who reaches {} could read and erase every user: leave keys on, or bind to "
+                               "127.0.0.1", options.address);
+  }
+  if (options.allow_remote) return {};
+  return failed_precondition("binding to {} lets other machines reach all users' events, profiles and recommendations, without "
+                             "TLS: put a TLS proxy in front of it and give --expose if that is meant", options.address);
+}
+
+std::string format_url(const std::string& address, uint16_t port) {
+  const bool v6 = address.find(':') != std::string::npos;
+  return v6 ? fmt::format("http://[{}]:{}", address, port) : fmt::format("http://{}:{}", address, port);
+}
+
+void print_banner(const Server& server, const EngineStatus& status, const ServerOptions& options) {
+  fmt::print("Perennial {} serves {}\n  data    {}\n  users   {}   items {}   model {}\n", PERENNIAL_VERSION, server.url(),
+             options.engine.data_folder.string(), status.users, status.items, status.model);
+  if (!server.first_key().empty()) {
+    fmt::print("  key     {}\n          (admin; shown this once only: keep it. 'perennial key create' makes more)\n",
+               server.first_key());
+  }
+  const std::string auth = options.require_keys ? " -u \"$KEY:\"" : "";
+  fmt::print("  try     curl{} '{}/v1/recommend?user_id=anyone&count=5'\n  stop    Ctrl+C\n", auth, server.url());
+  std::fflush(stdout);
+}
+
+/// Standard output is for the banner.
+void log_to_standard_error() {
+  spdlog::set_default_logger(std::make_shared<spdlog::logger>("perennial", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const Clock& clock) {
+  PERENNIAL_TRY(check(options));
+  std::unique_ptr<Server> server(new Server(options));
+  PERENNIAL_TRY_ASSIGN(server->engine_, Engine::open(options.engine, clock));
+  if (options.require_keys) {
+    PERENNIAL_TRY_ASSIGN(server->keys_, ApiKeys::open(options.engine.data_folder));
+    if (server->keys_->list().empty()) {
+      PERENNIAL_TRY_ASSIGN(server->first_key_, server->keys_->create("first", KeyRole::admin, clock.now_ms()));
+    }
+  }
+  server->api_ = std::make_unique<Api>(*server->engine_, server->keys_.get(), options.api);
+  PERENNIAL_TRY_ASSIGN(server->http_, HttpServer::start(*server->api_, options.address, options.port, options.threads,
+                                                        options.limits));
+  return server;
+}
+
+Server::~Server() {
+  const Status status = stop();
+  if (!status.ok()) spdlog::error("stopping: {}", status.message());
+}
+
+std::string Server::url() const { return format_url(options_.address, http_->port()); }
+
+void Server::reload_keys() {
+  if (!keys_) return;
+  const Status status = keys_->reload_if_changed();
+  if (!status.ok()) spdlog::error("API keys not reloaded, those before stay: {}", status.message());
+}
+
+Status Server::stop() {
+  if (!engine_) return {};
+  if (http_) {
+    api_->set_stopping();
+    http_->stop(options_.stop_patience_seconds);
+  }
+  if (api_) api_->finish_background();
+  const Status status = engine_->stop();  // replies to the sockets until the last append is done
+  http_.reset();
+  api_.reset();
+  engine_.reset();
+  return status;
+}
+
+Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when) {
+  log_to_standard_error();
+  PERENNIAL_TRY_ASSIGN(const std::unique_ptr<Server> server, Server::start(options, clock));
+  print_banner(*server, server->engine().status(), options);
+  double reload_at = monotonic_seconds() + kReloadKeysSeconds;
+  while (!stop_requested() && !(stop_when && stop_when())) {
+    std::this_thread::sleep_for(kWatchStop);
+    if (monotonic_seconds() < reload_at) continue;
+    server->reload_keys();
+    reload_at = monotonic_seconds() + kReloadKeysSeconds;
+  }
+  fmt::print("stopping: finishing what is in flight\n");
+  std::fflush(stdout);
+  return server->stop();
+}
+
+ModelLoader default_model_loader() {
+  return [](const fs::path& data_folder, const Dictionary& items, const Dictionary& event_types) {
+    return load_serving_model(data_folder, items, event_types);
+  };
+}
+
+}  // namespace perennial

@@ -1,0 +1,69 @@
+// `perennial serve`: engine, keys, API and sockets, put together and taken apart in the right order.
+// Covered by server/http_test.cc, server/http_stop_test.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/http_server.h"
+
+namespace perennial {
+
+struct ServerOptions {
+  EngineOptions engine;          // its data_folder holds all that the server keeps
+  std::string address = "127.0.0.1";
+  uint16_t port = 8080;          // 0: any free one
+  bool allow_remote = false;     // may `address` be one that other machines reach
+  bool require_keys = true;      // false only on a loopback address
+  int threads = 1;
+  ApiOptions api;
+  HttpLimits limits;
+  double stop_patience_seconds = 10;
+};
+
+/// A running server. Thread rule: one thread.
+class Server {
+ public:
+  /// Returns when requests are answered. failed_precondition when the options would expose what they must not.
+  static Result<std::unique_ptr<Server>> start(const ServerOptions& options, const Clock& clock);
+
+  /// Stops as stop() does.
+  ~Server();
+
+  /// "http://127.0.0.1:8080", with the port that was taken.
+  [[nodiscard]] std::string url() const;
+  [[nodiscard]] uint16_t port() const { return http_->port(); }
+
+  /// The text of the admin key when this start made the first one, else empty. It cannot be seen again.
+  [[nodiscard]] const std::string& first_key() const { return first_key_; }
+
+  [[nodiscard]] Engine& engine() { return *engine_; }
+  [[nodiscard]] ApiKeys* keys() { return keys_.get(); }
+  [[nodiscard]] const Api& api() const { return *api_; }
+
+  /// Takes up keys that another process made or revoked. Called once a second by serve().
+  void reload_keys();
+
+  /// Finishes what is in flight, waits for the log, saves the snapshot. Nothing acknowledged is lost, whatever it returns.
+  Status stop();
+
+ private:
+  explicit Server(const ServerOptions& options) : options_(options) {}
+
+  ServerOptions options_;
+  std::string first_key_;
+  std::unique_ptr<ApiKeys> keys_;  // null: none is asked for
+  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<Api> api_;
+  std::unique_ptr<HttpServer> http_;
+};
+
+/// Starts, prints to standard output where it listens (and the first key, once), serves until SIGTERM or SIGINT
+/// (base/stop_signal.h, installed by main) or until `stop_when` says so, stops.
+Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when = {});
+
+/// Loads models by load_serving_model (recommend/serving_model.h): for EngineOptions::load_model.
+ModelLoader default_model_loader();
+
+}  // namespace perennial

@@ -1,0 +1,217 @@
+#include "settings/settings.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <functional>
+#include <optional>
+#include <sstream>
+#include <toml.hpp>
+
+#include "base/text.h"
+
+extern char** environ;
+
+namespace perennial {
+namespace {
+
+constexpr std::string_view kEnvironmentPrefix = "PERENNIAL_";
+constexpr std::string_view kRolesSection = "events.roles.";
+
+struct Setting {
+  const char* name;
+  const char* meaning;
+  std::function<std::string(const Settings&)> get;
+  std::function<Status(Settings&, const std::string&)> set;
+};
+
+Setting whole(const char* name, const char* meaning, int64_t Settings::*member, int64_t lowest, int64_t highest) {
+  return {name, meaning, [member](const Settings& s) { return std::to_string(s.*member); },
+          [=](Settings& s, const std::string& text) -> Status {
+            const Result<int64_t> number = parse_integer(text);
+            if (!number.ok() || *number < lowest || *number > highest)
+              return invalid_argument("{} must be a whole number from {} to {}, not '{}'", name, lowest, highest, text);
+            s.*member = *number;
+            return {};
+          }};
+}
+
+Setting real(const char* name, const char* meaning, double Settings::*member, double lowest, double highest) {
+  return {name, meaning, [member](const Settings& s) { return fmt::format("{}", s.*member); },
+          [=](Settings& s, const std::string& text) -> Status {
+            const Result<double> number = parse_number(text);
+            if (!number.ok() || *number < lowest || *number > highest)
+              return invalid_argument("{} must be a number from {} to {}, not '{}'", name, lowest, highest, text);
+            s.*member = *number;
+            return {};
+          }};
+}
+
+Setting flag(const char* name, const char* meaning, bool Settings::*member) {
+  return {name, meaning, [member](const Settings& s) { return s.*member ? "true" : "false"; },
+          [=](Settings& s, const std::string& text) -> Status {
+            if (text != "true" && text != "false") return invalid_argument("{} must be true or false, not '{}'", name, text);
+            s.*member = text == "true";
+            return {};
+          }};
+}
+
+Setting word(const char* name, const char* meaning, std::string Settings::*member) {
+  return {name, meaning, [member](const Settings& s) { return s.*member; },
+          [=](Settings& s, const std::string& text) -> Status {
+            s.*member = text;
+            return {};
+          }};
+}
+
+const std::vector<Setting>& all_settings() {
+  using S = Settings;
+  static const std::vector<Setting> settings = {
+      word("events.currency", "currency of amounts that name none", &S::currency),
+      whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window, 1'000, 100'000'000),
+      whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records, 1'000, 100'000'000),
+      whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model", &S::history_limit, 16, 1'000'000),
+      word("server.bind", "address to listen on; another than loopback needs server.expose", &S::bind),
+      whole("server.port", "port to listen on; 0 takes a free one", &S::port, 0, 65'535),
+      whole("server.threads", "threads that answer requests", &S::threads, 1, 256),
+      flag("server.expose", "allow an address that other machines reach", &S::expose),
+      flag("server.require_key", "ask for an API key; false is allowed on loopback only", &S::require_key),
+      word("server.cors_origins", "origins of browser pages that may post events, separated by commas", &S::cors_origins),
+      whole("server.event_limit_bytes", "largest event", &S::event_limit_bytes, 1 << 10, 16 << 20),
+      whole("server.batch_limit_bytes", "largest request body", &S::batch_limit_bytes, 1 << 10, 256 << 20),
+      whole("server.snapshot_minutes", "how often the state is saved, so that a start is fast", &S::snapshot_minutes, 1, 1'440),
+      word("train.holdout", "what training may not see: leave-one-out, time or none", &S::holdout),
+      whole("train.width", "D, numbers a vector", &S::width, 8, 1'024),
+      whole("train.layers", "Transformer blocks", &S::layers, 1, 32),
+      whole("train.heads", "attention heads; width / heads is even", &S::heads, 1, 64),
+      whole("train.window", "tokens that attention looks back over in each layer", &S::window, 1, 8'192),
+      whole("train.max_epochs", "passes over the data at most", &S::max_epochs, 1, 10'000),
+      whole("train.patience", "epochs without a better validation before the end", &S::patience, 1, 1'000),
+      real("train.learning_rate", "of AdamW", &S::learning_rate, 1e-7, 1),
+      real("train.weight_decay", "of AdamW", &S::weight_decay, 0, 10),
+      real("train.dropout", "share of activations dropped in training", &S::dropout, 0, 0.9),
+      whole("train.batch_tokens", "tokens a step; 0 chooses by the data's size", &S::batch_tokens, 0, 1 << 20),
+      whole("train.threads", "threads of training; 0 takes every core", &S::train_threads, 0, 256),
+      whole("train.seed", "seed of every random number in training", &S::seed, 0, INT64_MAX),
+  };
+  return settings;
+}
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, substituted}));
+    }
+  }
+  return row.back();
+}
+
+Status unknown_key(const std::string& name) {
+  const auto nearest = std::min_element(all_settings().begin(), all_settings().end(), [&](const Setting& a, const Setting& b) {
+    return edit_distance(name, a.name) < edit_distance(name, b.name);
+  });
+  return invalid_argument("unknown key '{}': did you mean '{}'? 'perennial config show' lists them all", name, nearest->name);
+}
+
+std::string environment_name(std::string_view setting) {
+  std::string name(kEnvironmentPrefix);
+  for (const char c : setting) name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  return name;
+}
+
+/// Leaves of a TOML table as "section.key" -> text; an array of strings is joined by spaces.
+Status flatten(const toml::value& value, const std::string& prefix, std::map<std::string, std::string>& out) {
+  if (value.is_table()) {
+    for (const auto& [key, child] : value.as_table()) PERENNIAL_TRY(flatten(child, prefix.empty() ? key : prefix + "." + key, out));
+    return {};
+  }
+  if (value.is_string()) out[prefix] = value.as_string().str;
+  else if (value.is_integer()) out[prefix] = std::to_string(value.as_integer());
+  else if (value.is_floating()) out[prefix] = fmt::format("{}", value.as_floating());
+  else if (value.is_boolean()) out[prefix] = value.as_boolean() ? "true" : "false";
+  else return invalid_argument("{} must be a string, a number, or true or false", prefix);
+  return {};
+}
+
+Result<std::map<std::string, std::string>> parse_toml(std::string_view text) {
+  std::map<std::string, std::string> flat;
+  if (trim(text).empty()) return flat;
+  try {
+    std::istringstream stream{std::string(text)};
+    PERENNIAL_TRY(flatten(toml::parse(stream, "configuration"), "", flat));
+  } catch (const std::exception& error) {
+    return invalid_argument("the configuration is not TOML: {}", error.what());
+  }
+  return flat;
+}
+
+Status set_role(Settings& settings, const std::string& key, const std::string& text) {
+  return settings.roles.set(key.substr(kRolesSection.size()), text).with_context(key);
+}
+
+Status check_together(const Settings& settings) {
+  if (settings.width % (2 * settings.heads) != 0)
+    return invalid_argument("train.width {} must be a multiple of twice train.heads {}", settings.width, settings.heads);
+  if (settings.history_limit < settings.layers * (settings.window - 1) + 2)
+    return invalid_argument("profiles.history_limit {} is shorter than what the model reads, train.layers x (train.window - 1) + 2 = {}",
+                            settings.history_limit, settings.layers * (settings.window - 1) + 2);
+  return {};
+}
+
+std::map<std::string, std::string> process_environment() {
+  std::map<std::string, std::string> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const size_t equals = text.find('=');
+    if (text.starts_with(kEnvironmentPrefix) && equals != std::string_view::npos)
+      variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+}  // namespace
+
+Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment, std::vector<SettingOrigin>* origins) {
+  PERENNIAL_TRY_ASSIGN(auto from_file, parse_toml(toml));
+  Settings settings;
+  for (const Setting& setting : all_settings()) {
+    std::string source = "default";
+    if (const auto node = from_file.extract(setting.name); !node.empty()) {
+      PERENNIAL_TRY(setting.set(settings, node.mapped()));
+      source = "file";
+    }
+    if (const auto found = environment.find(environment_name(setting.name)); found != environment.end()) {
+      PERENNIAL_TRY(setting.set(settings, found->second).with_context(found->first));
+      source = found->first;
+    }
+    if (origins != nullptr) origins->push_back({setting.name, setting.get(settings), source, setting.meaning});
+  }
+  for (const auto& [key, text] : from_file) {
+    if (!key.starts_with(kRolesSection)) return unknown_key(key);
+    PERENNIAL_TRY(set_role(settings, key, text));
+    if (origins != nullptr) origins->push_back({key, text, "file", "role of this event type"});
+  }
+  PERENNIAL_TRY(check_together(settings));
+  return settings;
+}
+
+Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins) {
+  fs::path path = file;
+  for (const fs::path& candidate : {data_folder / "perennial.toml", fs::path("perennial.toml")}) {
+    std::error_code error;
+    if (path.empty() && fs::exists(candidate, error)) path = candidate;
+  }
+  std::string text;
+  if (!path.empty()) {
+    PERENNIAL_TRY_ASSIGN(text, read_file(path, 1 << 20));
+  }
+  Result<Settings> settings = parse_settings(text, process_environment(), origins);
+  if (!settings.ok() && !path.empty()) return settings.status().with_context(path.string());
+  return settings;
+}
+
+}  // namespace perennial

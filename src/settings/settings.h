@@ -1,0 +1,67 @@
+// The one configuration: defaults, then a TOML file, then environment variables PERENNIAL_SECTION_KEY, then flags.
+// Every key is declared once, in settings.cc, with its default and its meaning; `perennial config show` prints that table.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/files.h"
+#include "events/roles.h"
+
+namespace perennial {
+
+struct Settings {
+  // [events]
+  EventRoles roles;
+  std::string currency = "USD";
+  // [log]
+  int64_t repeat_window = 1'000'000;
+  int64_t queue_limit_records = 200'000;
+  // [profiles]
+  int64_t history_limit = 1'024;
+  // [server]
+  std::string bind = "127.0.0.1";
+  int64_t port = 8080;
+  int64_t threads = 1;
+  bool expose = false;
+  bool require_key = true;
+  std::string cors_origins;
+  int64_t event_limit_bytes = 32 << 10;
+  int64_t batch_limit_bytes = 500 << 10;
+  int64_t snapshot_minutes = 5;
+  // [train]
+  std::string holdout = "leave-one-out";
+  int64_t width = 64;
+  int64_t layers = 2;
+  int64_t heads = 2;
+  int64_t window = 128;
+  int64_t max_epochs = 200;
+  int64_t patience = 5;
+  double learning_rate = 1e-3;
+  double weight_decay = 0.01;
+  double dropout = 0.2;
+  int64_t batch_tokens = 0;
+  int64_t train_threads = 0;
+  int64_t seed = 42;
+};
+
+/// Where a value came from, for `config show`.
+struct SettingOrigin {
+  std::string name;         // "server.port"
+  std::string value;
+  std::string source;       // "default", "file", "PERENNIAL_SERVER_PORT"
+  std::string meaning;
+};
+
+/// Reads `file`, or when it is empty `perennial.toml` in the data directory, or in the current one, if there is one; then the
+/// environment. invalid_argument, naming the key and the nearest known one, on an unknown key or a value out of range.
+/// `origins`, when given, receives every key in the order of declaration.
+Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins = nullptr);
+
+/// The same from TOML text and a map in the place of the environment; for tests.
+Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,
+                                std::vector<SettingOrigin>* origins = nullptr);
+
+}  // namespace perennial

@@ -1,0 +1,119 @@
+#include "training/batches.h"
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "model/read_features.h"
+
+namespace perennial {
+namespace {
+
+constexpr size_t kMostTraitFeatures = 512;
+
+torch::Tensor to_tensor(const std::vector<int64_t>& values) {
+  return torch::tensor(values, torch::kInt64);
+}
+
+}  // namespace
+
+std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t least_users) {
+  std::map<std::string, int64_t> users_with;
+  for (const UserHistory& user : dataset.users)
+    for (const std::string& trait : user.traits) ++users_with[trait];
+  std::vector<std::pair<int64_t, std::string>> frequent;
+  for (const auto& [trait, count] : users_with)
+    if (count >= least_users) frequent.emplace_back(-count, trait);
+  std::sort(frequent.begin(), frequent.end());
+  frequent.resize(std::min(frequent.size(), kMostTraitFeatures));
+  std::vector<std::string> features;
+  for (auto& [count, trait] : frequent) features.push_back(std::move(trait));
+  for (const std::string& device : dataset.devices)
+    if (!device.empty()) features.push_back(device_feature(device));
+  if (dataset.newest_time_ms > 0) {
+    for (int hour = 0; hour < 24; ++hour) features.push_back(hour_feature(hour));
+    for (int weekday = 0; weekday < 7; ++weekday) features.push_back(weekday_feature(weekday));
+  }
+  std::sort(features.begin(), features.end());
+  return features;
+}
+
+BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options)
+    : dataset_(dataset), lengths_(std::move(lengths)), options_(options), trait_ids_(dataset.users.size()) {
+  std::unordered_map<std::string, int64_t> ids;
+  for (const std::string& feature : config.features) ids.emplace(feature, static_cast<int64_t>(ids.size()));
+  const auto id_of = [&](const std::string& feature) {
+    const auto found = ids.find(feature);
+    return found == ids.end() ? int64_t{-1} : found->second;
+  };
+  for (size_t user = 0; user < dataset.users.size(); ++user)
+    for (const std::string& trait : dataset.users[user].traits)
+      if (const int64_t id = id_of(trait); id >= 0) trait_ids_[user].push_back(id);
+  for (const std::string& device : dataset.devices) device_ids_.push_back(id_of(device_feature(device)));
+  first_hour_ = id_of(hour_feature(0));
+  first_weekday_ = id_of(weekday_feature(0));
+}
+
+std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {
+  std::vector<size_t> order;
+  for (size_t user = 0; user < lengths_.size(); ++user)
+    if (lengths_[user] >= 2) order.push_back(user);
+  Random(seed).shuffle(std::span(order));
+  std::vector<std::vector<size_t>> batches;
+  int64_t tokens = options_.tokens;
+  for (const size_t user : order) {
+    const auto length = static_cast<int64_t>(lengths_[user]);
+    if (tokens + length > options_.tokens) {
+      batches.emplace_back();
+      tokens = 0;
+    }
+    batches.back().push_back(user);
+    tokens += length;
+  }
+  return batches;
+}
+
+void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Random& random, std::vector<int64_t>& ids) const {
+  if (with_traits) ids.insert(ids.end(), trait_ids_[user].begin(), trait_ids_[user].end());
+  const int64_t device = device_ids_[dataset_.users[user].devices[target]];
+  if (device >= 0 && !random.chance(options_.feature_dropping)) ids.push_back(device);
+  const int64_t time = dataset_.users[user].tokens[target].time_ms;
+  if (time == kNoTime || first_hour_ < 0 || random.chance(options_.feature_dropping)) return;
+  ids.push_back(first_hour_ + hour_of(time));
+  ids.push_back(first_weekday_ + weekday_of(time));
+}
+
+PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) const {
+  std::vector<int64_t> items, types, values, gaps, segment, targets, elapsed, features, starts;
+  PackedBatch batch;
+  for (const size_t user : users) {
+    const std::vector<Token>& tokens = dataset_.users[user].tokens;
+    const bool with_traits = !random.chance(options_.feature_dropping);
+    for (size_t i = 0; i + 1 < lengths_[user]; ++i) {
+      const Token& next = tokens[i + 1];
+      const bool predicted = dataset_.is_target[static_cast<size_t>(next.type)] && next.item != tokens[i].item;
+      items.push_back(tokens[i].item);
+      types.push_back(tokens[i].type);
+      values.push_back(value_bucket(tokens[i].value));
+      gaps.push_back(i == 0 ? 0 : gap_bucket(tokens[i - 1].time_ms, tokens[i].time_ms));
+      segment.push_back(static_cast<int64_t>(user));
+      targets.push_back(predicted ? next.item : -1);
+      elapsed.push_back(random.chance(options_.feature_dropping) ? 0 : gap_bucket(tokens[i].time_ms, next.time_ms));
+      starts.push_back(static_cast<int64_t>(features.size()));
+      add_features(user, i + 1, with_traits, random, features);
+      batch.predictions += predicted ? 1 : 0;
+    }
+  }
+  batch.items = to_tensor(items);
+  batch.types = to_tensor(types);
+  batch.values = to_tensor(values);
+  batch.gaps = to_tensor(gaps);
+  batch.segment = to_tensor(segment);
+  batch.targets = to_tensor(targets);
+  batch.elapsed = to_tensor(elapsed);
+  batch.feature_ids = to_tensor(features);
+  batch.feature_starts = to_tensor(starts);
+  return batch;
+}
+
+}  // namespace perennial

@@ -1,0 +1,47 @@
+// Histories as packed batches of about equal numbers of tokens.
+#pragma once
+
+#include "base/random.h"
+#include "evaluation/dataset.h"
+#include "model/config.h"
+#include "training/transformer_module.h"
+
+namespace perennial {
+
+/// The read-time features that the data can teach: traits that at least `least_users` users have (the most frequent 512), hours and
+/// weekdays when events have times, devices. Sorted: the order of ModelConfig::features.
+std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t least_users);
+
+struct BatchOptions {
+  int64_t tokens = 8192;         // aimed at; a longer sequence is a batch of its own
+  double feature_dropping = 0.5; // chance that a group (elapsed, traits, device, time of day) is absent, so that absence is no surprise
+};
+
+/// Thread rule: one thread. The dataset is borrowed.
+class BatchMaker {
+ public:
+  /// `lengths[i]`: how many tokens of user i may be read and predicted (evaluation/split.h).
+  BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options);
+
+  /// The users of each batch of an epoch, shuffled by the seed. Users with nothing to predict are left out.
+  [[nodiscard]] std::vector<std::vector<size_t>> epoch(uint64_t seed) const;
+
+  [[nodiscard]] int64_t tokens_of(size_t user) const { return static_cast<int64_t>(lengths_[user]) - 1; }
+
+  /// Every token but a sequence's last predicts the one after it, when that is of a target type and another item than the
+  /// token's own (the same product viewed, then bought, is no recommendation). Dropping draws from `random`.
+  [[nodiscard]] PackedBatch make(const std::vector<size_t>& users, Random& random) const;
+
+ private:
+  void add_features(size_t user, size_t target, bool with_traits, Random& random, std::vector<int64_t>& ids) const;
+
+  const Dataset& dataset_;
+  std::vector<size_t> lengths_;
+  BatchOptions options_;
+  std::vector<std::vector<int64_t>> trait_ids_;  // by user
+  std::vector<int64_t> device_ids_;              // by device, -1 not a feature
+  int64_t first_hour_ = -1;                      // id of hour:00; the others follow, sorted
+  int64_t first_weekday_ = -1;
+};
+
+}  // namespace perennial

@@ -1,0 +1,127 @@
+// perennial-train: the training process. Apart from `perennial`, so that serving never loads libtorch.
+#include <CLI/CLI.hpp>
+
+#include "base/json.h"
+#include "base/stop_signal.h"
+#include "base/text.h"
+#include "log/sqlite_log.h"
+#include "settings/settings.h"
+#include "training/trainer.h"
+
+namespace perennial {
+namespace {
+
+constexpr int kStopped = 3;
+
+struct Flags {
+  std::string data = "perennial-data";
+  std::string config;
+  std::string before;
+  bool json = false;
+  std::map<std::string, std::string> settings;  // as environment variables: flags win over them
+};
+
+void add_flags(CLI::App& app, Flags& flags) {
+  app.add_option("--data", flags.data, "data directory")->capture_default_str();
+  app.add_option("--config", flags.config, "configuration file (TOML)");
+  app.add_option("--before", flags.before, "train on events before this time only (2026-03-01 or 2026-03-01T10:00:00Z)");
+  app.add_flag("--json", flags.json, "print the report as JSON on standard output");
+  const auto setting = [&](const char* flag, const char* variable, const char* meaning) {
+    app.add_option_function<std::string>(flag, [&flags, variable](const std::string& text) { flags.settings[variable] = text; }, meaning);
+  };
+  setting("--holdout", "PERENNIAL_TRAIN_HOLDOUT", "what training may not see: leave-one-out (default), time, none");
+  setting("--width", "PERENNIAL_TRAIN_WIDTH", "numbers a vector");
+  setting("--layers", "PERENNIAL_TRAIN_LAYERS", "Transformer blocks");
+  setting("--heads", "PERENNIAL_TRAIN_HEADS", "attention heads");
+  setting("--window", "PERENNIAL_TRAIN_WINDOW", "tokens that attention looks back over in each layer");
+  setting("--max-epochs", "PERENNIAL_TRAIN_MAX_EPOCHS", "passes over the data at most");
+  setting("--patience", "PERENNIAL_TRAIN_PATIENCE", "epochs without a better validation before the end");
+  setting("--learning-rate", "PERENNIAL_TRAIN_LEARNING_RATE", "of AdamW");
+  setting("--weight-decay", "PERENNIAL_TRAIN_WEIGHT_DECAY", "of AdamW");
+  setting("--dropout", "PERENNIAL_TRAIN_DROPOUT", "share of activations dropped");
+  setting("--batch-tokens", "PERENNIAL_TRAIN_BATCH_TOKENS", "tokens a step; 0 chooses by the data's size");
+  setting("--threads", "PERENNIAL_TRAIN_THREADS", "threads; 0 takes every core");
+  setting("--seed", "PERENNIAL_TRAIN_SEED", "seed of every random number");
+  app.footer(
+      "Example:\n  perennial train --data shop --holdout leave-one-out\n\n"
+      "The default holdout keeps each user's last two events from training, one to choose the settings and one to measure, so that\n"
+      "every model carries an honest figure and files without times work too. 'none' trains on everything.\n"
+      "Ctrl-C saves; the same command goes on. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stopped and saved.");
+}
+
+Result<Settings> settings_of(const Flags& flags) {
+  for (const auto& [variable, text] : flags.settings) ::setenv(variable.c_str(), text.c_str(), 1);
+  return load_settings(flags.config, flags.data);
+}
+
+TrainerOptions trainer_options(const Settings& settings) {
+  TrainerOptions options;
+  options.model.width = static_cast<int32_t>(settings.width);
+  options.model.layers = static_cast<int32_t>(settings.layers);
+  options.model.heads = static_cast<int32_t>(settings.heads);
+  options.model.window = static_cast<int32_t>(settings.window);
+  options.model.feed_forward = static_cast<int32_t>(4 * settings.width);
+  options.max_epochs = settings.max_epochs;
+  options.patience = settings.patience;
+  options.learning_rate = settings.learning_rate;
+  options.weight_decay = settings.weight_decay;
+  options.dropout = settings.dropout;
+  options.batch_tokens = settings.batch_tokens;
+  options.threads = static_cast<int>(settings.train_threads);
+  options.seed = static_cast<uint64_t>(settings.seed);
+  return options;
+}
+
+Result<TrainingReport> run(const Flags& flags) {
+  PERENNIAL_TRY_ASSIGN(const Settings settings, settings_of(flags));
+  PERENNIAL_TRY_ASSIGN(const Holdout::Kind kind, parse_holdout(settings.holdout));
+  TimeMs before = 0;
+  if (!flags.before.empty()) {
+    PERENNIAL_TRY_ASSIGN(before, parse_timestamp(flags.before));
+  }
+  PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(flags.data));
+  PERENNIAL_TRY_ASSIGN(const Dataset dataset, load_dataset(*log, settings.roles, std::numeric_limits<Offset>::max(), before));
+  PERENNIAL_TRY_ASSIGN(const Holdout holdout, make_holdout(kind, dataset));
+  fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
+             with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
+  return train(flags.data, dataset, holdout, trainer_options(settings));
+}
+
+void print_report(const TrainingReport& report, bool as_json) {
+  if (as_json) {
+    const json::object object = {{"model", report.model_id}, {"epochs", report.epochs}, {"best_epoch", report.best_epoch},
+                                 {"validation_ndcg@10", report.validation_ndcg}, {"parameters", report.parameters},
+                                 {"tokens", report.tokens}, {"seconds", report.seconds}, {"finished", !report.model_id.empty()}};
+    fmt::print("{}\n", json::serialize(object));
+    return;
+  }
+  if (report.model_id.empty()) {
+    fmt::print("Stopped after {} epochs; the state is saved. The same command goes on.\n", report.epochs);
+    return;
+  }
+  fmt::print("Model {}: {} parameters, validation NDCG@10 {:.4f} at epoch {} of {}, in {}.\n", report.model_id,
+             with_commas(report.parameters), report.validation_ndcg, report.best_epoch, report.epochs, format_duration(report.seconds));
+}
+
+}  // namespace
+}  // namespace perennial
+
+int main(int argc, char** argv) {
+  using namespace perennial;
+  install_stop_signals();
+  CLI::App app("Trains the behaviour Transformer on the log of a data directory.", "perennial train");
+  Flags flags;
+  add_flags(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  const Result<TrainingReport> report = run(flags);
+  if (!report.ok()) {
+    fmt::print(stderr, "perennial train: {}\n", report.status().message());
+    return report.status().code() == Code::invalid_argument ? 2 : 1;
+  }
+  print_report(*report, flags.json);
+  return report->model_id.empty() ? kStopped : 0;
+}

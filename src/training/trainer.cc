@@ -1,0 +1,242 @@
+#include "training/trainer.h"
+
+#include <ctime>
+#include <malloc.h>
+
+#include <climits>
+#include <thread>
+
+#include "base/digest.h"
+#include "base/progress.h"
+#include "base/stop_signal.h"
+#include "base/text.h"
+#include "model/model_folder.h"
+#include "training/training_state.h"
+
+namespace perennial {
+namespace {
+
+/// libtorch maps and zeroes big tensors anew at every step unless freed memory is kept: a third of the speed.
+void keep_freed_memory() {
+  mallopt(M_MMAP_THRESHOLD, INT_MAX);
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+  mallopt(M_TOP_PAD, 256 << 20);
+}
+
+std::string new_model_id() {
+  const std::time_t now = std::time(nullptr);
+  std::tm utc{};
+  gmtime_r(&now, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y%m%d-%H%M%S", &utc);
+  return fmt::format("{}-{}", text, random_hex(3));
+}
+
+/// What must be equal for an interrupted run to be taken up: the settings and the data.
+std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& options) {
+  const json::object object = {
+      {"config", to_json(options.model)}, {"max_epochs", options.max_epochs}, {"patience", options.patience},
+      {"learning_rate", options.learning_rate}, {"weight_decay", options.weight_decay}, {"dropout", options.dropout},
+      {"batch_tokens", options.batch_tokens}, {"full_softmax_items", options.full_softmax_items},
+      {"shared_negatives", options.shared_negatives}, {"validation_users", options.validation_users}, {"seed", options.seed},
+      {"precision", static_cast<int>(options.precision)}, {"threads", options.threads}, {"users", dataset.users.size()},
+      {"events", dataset.events}};
+  return json::serialize(object);
+}
+
+std::vector<RankingCase> validation_cases(const Holdout& holdout, const Dataset& dataset, const TrainerOptions& options) {
+  RankingCases all = make_cases(holdout, dataset, Part::validation);
+  Random random(mix64(options.seed ^ 0x76616c6964ULL));
+  random.shuffle(std::span(all.cases));
+  if (static_cast<int64_t>(all.cases.size()) > options.validation_users) all.cases.resize(static_cast<size_t>(options.validation_users));
+  return std::move(all.cases);
+}
+
+class Run {
+ public:
+  Run(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options)
+      : data_folder_(data_folder), options_(std::move(options)), dataset_(dataset),
+        batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens}),
+        validation_(validation_cases(holdout, dataset, options_)),
+        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay) {}
+
+  Result<TrainingReport> train() {
+    const double started = monotonic_seconds();
+    const std::string fingerprint = run_fingerprint(dataset_, options_);
+    PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
+    if (validation_.empty())
+      std::fprintf(stderr, "No user has a validation event: training runs for %ld epochs, without early stopping.\n",
+                   static_cast<long>(options_.max_epochs));
+    bool finished = false;
+    while (!finished && !stopping()) {
+      PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
+      if (!whole_epoch) break;
+      PERENNIAL_TRY(finish_epoch());
+      finished = state_.progress.epoch >= options_.max_epochs ||
+                 (!validation_.empty() && state_.progress.epoch - state_.progress.best_epoch >= options_.patience);
+      PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
+    }
+    TrainingReport report = make_report(monotonic_seconds() - started);
+    if (!finished) return report;
+    PERENNIAL_TRY(write_model(report));
+    report.model_id = options_.model.id;
+    return report;
+  }
+
+ private:
+  static std::vector<size_t> lengths(const Holdout& holdout, const Dataset& dataset) {
+    std::vector<size_t> lengths;
+    for (const UserHistory& user : dataset.users) lengths.push_back(training_tokens(holdout, user));
+    return lengths;
+  }
+
+  bool stopping() const {
+    return stop_requested() || (options_.stop_after_steps > 0 && steps_here_ >= options_.stop_after_steps);
+  }
+
+  int64_t negatives() const {
+    return options_.model.items > options_.full_softmax_items ? options_.shared_negatives : 0;
+  }
+
+  /// Trains the rest of the current epoch. False when a stop was asked for and saved.
+  Result<bool> run_epoch(const std::string& fingerprint) {
+    TrainingProgress& progress = state_.progress;
+    const auto epoch = batches_.epoch(mix64(options_.seed) + static_cast<uint64_t>(progress.epoch));
+    Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
+    int64_t tokens = 0;
+    while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
+      if (stopping()) {
+        PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
+        return false;
+      }
+      const uint64_t step_seed = mix64(options_.seed ^ mix64(static_cast<uint64_t>(progress.step)));
+      tokens += train_step(epoch[static_cast<size_t>(progress.step_in_epoch)], step_seed);
+      bar.update(tokens, fmt::format("loss {:.4f}", progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions))));
+      if (monotonic_seconds() - saved_at_ > static_cast<double>(options_.save_seconds)) {
+        PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
+        saved_at_ = monotonic_seconds();
+      }
+    }
+    epoch_rate_ = static_cast<double>(tokens) / std::max(1e-9, monotonic_seconds() - epoch_started_);
+    return true;
+  }
+
+  int64_t tokens_of(const std::vector<std::vector<size_t>>& epoch) const {
+    int64_t tokens = 0;
+    for (const auto& users : epoch)
+      for (const size_t user : users) tokens += batches_.tokens_of(user);
+    return tokens;
+  }
+
+  int64_t train_step(const std::vector<size_t>& users, uint64_t seed) {
+    TrainingProgress& progress = state_.progress;
+    if (progress.step_in_epoch == 0 || steps_here_ == 0) epoch_started_ = monotonic_seconds();
+    torch::manual_seed(seed);
+    Random random(seed);
+    const PackedBatch batch = batches_.make(users, random);
+    if (batch.predictions > 0) {
+      state_.optimizer.zero_grad();
+      torch::Tensor loss = state_.module->loss(batch, negatives());
+      loss.backward();
+      state_.optimizer.step();
+      progress.loss_sum += loss.item<double>() * static_cast<double>(batch.predictions);
+      progress.predictions += batch.predictions;
+    }
+    progress.tokens += batch.items.size(0);
+    ++progress.step_in_epoch;
+    ++progress.step;
+    ++steps_here_;
+    return batch.items.size(0);
+  }
+
+  Status finish_epoch() {
+    TrainingProgress& progress = state_.progress;
+    ++progress.epoch;
+    const SafetensorsFile weights = state_.module->export_weights();
+    double ndcg = 0;
+    if (!validation_.empty()) {
+      PERENNIAL_TRY_ASSIGN(const auto transformer, Transformer::create(options_.model, weights));
+      const RankingReport report = evaluate_ranking(*transformer, validation_, options_.model.items,
+                                                    {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
+      ndcg = report.metrics.at("ndcg@10").value;
+    }
+    const double loss = progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions));
+    if (progress.epoch == 1 || ndcg > progress.best_ndcg || validation_.empty()) {
+      progress.best_ndcg = ndcg;
+      progress.best_epoch = progress.epoch;
+      state_.best = weights;
+    }
+    const int64_t since_best = progress.epoch - progress.best_epoch;
+    fmt::print(stderr, "epoch {:3}  loss {:.4f}  validation NDCG@10 {:.4f}{}  {} tokens/s\n", progress.epoch, loss, ndcg,
+               since_best == 0 ? "  best" : fmt::format("  ({} of {} without a better one)", since_best, options_.patience),
+               with_commas(static_cast<int64_t>(epoch_rate_)));
+    progress.curve += fmt::format("{{\"epoch\":{},\"loss\":{:.6f},\"validation_ndcg@10\":{:.6f},\"tokens\":{}}}\n", progress.epoch, loss, ndcg, progress.tokens);
+    progress.step_in_epoch = 0;
+    progress.loss_sum = 0;
+    progress.predictions = 0;
+    return {};
+  }
+
+  TrainingReport make_report(double seconds) const {
+    TrainingReport report;
+    report.epochs = state_.progress.epoch;
+    report.best_epoch = state_.progress.best_epoch;
+    report.validation_ndcg = state_.progress.best_ndcg;
+    report.tokens = state_.progress.tokens;
+    report.seconds = seconds;
+    for (const auto& parameter : state_.module->parameters()) report.parameters += parameter.numel();
+    return report;
+  }
+
+  Status write_model(const TrainingReport& report) {
+    options_.model.id = new_model_id();
+    options_.model.training = {
+        {"seed", options_.seed}, {"epochs", report.epochs}, {"best_epoch", report.best_epoch},
+        {"validation_ndcg@10", report.validation_ndcg}, {"validation_users", validation_.size()},
+        {"learning_rate", options_.learning_rate}, {"weight_decay", options_.weight_decay}, {"dropout", options_.dropout},
+        {"batch_tokens", options_.batch_tokens}, {"shared_negatives", negatives()}, {"tokens", report.tokens},
+        {"users", dataset_.users.size()}, {"events", dataset_.events}, {"trained_at_ms", SystemClock().now_ms()},
+        {"precision", options_.precision == Precision::bfloat16 ? "bfloat16" : "float32"}};
+    PERENNIAL_TRY(save_model(data_folder_, options_.model, state_.best, dataset_.item_names, state_.progress.curve));
+    return TrainingState::remove(data_folder_);
+  }
+
+  fs::path data_folder_;
+  TrainerOptions options_;
+  const Dataset& dataset_;
+  BatchMaker batches_;
+  std::vector<RankingCase> validation_;
+  TrainingState state_;
+  int64_t steps_here_ = 0;
+  double saved_at_ = monotonic_seconds();
+  double epoch_started_ = monotonic_seconds();
+  double epoch_rate_ = 0;
+};
+
+void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& holdout) {
+  constexpr int64_t kLeastUsersOfTrait = 20;
+  options.model.items = dataset.items;
+  options.model.event_types = dataset.event_types;
+  options.model.features = feature_vocabulary(dataset, kLeastUsersOfTrait);
+  options.model.holdout = holdout;
+  if (options.threads <= 0) options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (options.batch_tokens <= 0) options.batch_tokens = std::clamp<int64_t>(dataset.events / 100, 1024, 8192);
+}
+
+}  // namespace
+
+Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options) {
+  fill_in(options, dataset, holdout);
+  keep_freed_memory();
+  torch::set_num_threads(options.threads);
+  torch::manual_seed(options.seed);
+  try {
+    return Run(data_folder, dataset, holdout, std::move(options)).train();
+  } catch (const c10::Error& error) {
+    return internal_error("libtorch: {}", error.what_without_backtrace());
+  } catch (const std::bad_alloc&) {
+    return resource_exhausted("not enough memory to train: use a smaller --batch-tokens or --width");
+  }
+}
+
+}  // namespace perennial

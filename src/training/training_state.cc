@@ -1,0 +1,116 @@
+#include "training/training_state.h"
+
+#include <sstream>
+
+#include "base/json.h"
+
+namespace perennial {
+namespace {
+
+fs::path state_path(const fs::path& data_folder) { return data_folder / "training.state"; }
+
+std::string to_text(const TrainingProgress& progress) {
+  return json::serialize(json::object{
+      {"step", progress.step}, {"epoch", progress.epoch}, {"step_in_epoch", progress.step_in_epoch},
+      {"best_epoch", progress.best_epoch}, {"best_ndcg", progress.best_ndcg}, {"loss_sum", progress.loss_sum},
+      {"predictions", progress.predictions}, {"tokens", progress.tokens}, {"curve", progress.curve}});
+}
+
+TrainingProgress parse_progress(const std::string& text) {
+  const json::object object = json::parse(text).as_object();
+  TrainingProgress progress;
+  progress.step = object.at("step").as_int64();
+  progress.epoch = object.at("epoch").as_int64();
+  progress.step_in_epoch = object.at("step_in_epoch").as_int64();
+  progress.best_epoch = object.at("best_epoch").as_int64();
+  progress.best_ndcg = object.at("best_ndcg").to_number<double>();
+  progress.loss_sum = object.at("loss_sum").to_number<double>();
+  progress.predictions = object.at("predictions").as_int64();
+  progress.tokens = object.at("tokens").as_int64();
+  progress.curve = std::string(object.at("curve").as_string());
+  return progress;
+}
+
+/// Bytes as a tensor, since an archive keeps nothing else of that size.
+torch::Tensor to_tensor(const std::string& bytes) {
+  return torch::from_blob(const_cast<char*>(bytes.data()), {static_cast<int64_t>(bytes.size())}, torch::kUInt8).clone();
+}
+
+std::string to_bytes(const torch::Tensor& tensor) {
+  return {reinterpret_cast<const char*>(tensor.data_ptr<uint8_t>()), static_cast<size_t>(tensor.numel())};
+}
+
+}  // namespace
+
+TrainingState::TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate, double weight_decay)
+    : module(config, precision, dropout),
+      optimizer(module->parameters(), torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {}
+
+Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {
+  torch::serialize::OutputArchive archive;
+  torch::serialize::OutputArchive weights;
+  torch::serialize::OutputArchive moments;
+  module->save(weights);
+  optimizer.save(moments);
+  archive.write("fingerprint", c10::IValue(fingerprint));
+  archive.write("progress", c10::IValue(to_text(progress)));
+  archive.write("best", to_tensor(serialize_safetensors(best)), /*is_buffer=*/true);
+  archive.write("weights", weights);
+  archive.write("moments", moments);
+  std::ostringstream stream;
+  archive.save_to(stream);
+  return write_file_atomically(state_path(data_folder), stream.str());
+}
+
+bool TrainingState::load(const std::string& bytes, const std::string& fingerprint) {
+  std::istringstream stream(bytes);
+  torch::serialize::InputArchive archive;
+  archive.load_from(stream);
+  c10::IValue text;
+  archive.read("fingerprint", text);
+  if (text.toStringRef() != fingerprint) return false;
+  archive.read("progress", text);
+  torch::Tensor best_bytes;
+  archive.read("best", best_bytes, /*is_buffer=*/true);
+  Result<SafetensorsFile> best_weights = parse_safetensors(to_bytes(best_bytes));
+  torch::serialize::InputArchive weights;
+  torch::serialize::InputArchive moments;
+  archive.read("weights", weights);
+  archive.read("moments", moments);
+  if (!best_weights.ok()) return false;
+  progress = parse_progress(text.toStringRef());
+  best = std::move(best_weights).value();
+  module->load(weights);
+  optimizer.load(moments);
+  return true;
+}
+
+Status TrainingState::resume(const fs::path& data_folder, const std::string& fingerprint) {
+  const fs::path path = state_path(data_folder);
+  const Result<std::string> bytes = read_file(path);
+  if (!bytes.ok()) return bytes.status().code() == Code::not_found ? Status() : bytes.status();
+  bool taken_up = false;
+  try {
+    taken_up = load(*bytes, fingerprint);
+  } catch (const std::exception&) {
+    // Not an archive, or cut short: the same as a state of another run.
+  }
+  if (taken_up) {
+    fmt::print(stderr, "Going on with the training that was interrupted in epoch {}.\n", progress.epoch + 1);
+    return {};
+  }
+  fs::path aside = path;
+  aside += ".old";
+  fmt::print(stderr, "{} is of a training run with other settings or data: put aside as {}, starting anew.\n", path.string(), aside.filename().string());
+  std::error_code error;
+  fs::rename(path, aside, error);
+  return error ? errno_status(error.value(), fmt::format("renaming {}", path.string())) : Status();
+}
+
+Status TrainingState::remove(const fs::path& data_folder) {
+  std::error_code error;
+  fs::remove(state_path(data_folder), error);
+  return error ? errno_status(error.value(), fmt::format("removing {}", state_path(data_folder).string())) : Status();
+}
+
+}  // namespace perennial

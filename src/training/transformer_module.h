@@ -1,0 +1,71 @@
+// The behaviour Transformer composed from libtorch operations: the reference that trains. The formulas stand in
+// model/transformer.h; parameter names here are the tensor names of the model file. Works on any device.
+#pragma once
+
+#include <torch/torch.h>
+
+#include "base/safetensors.h"
+#include "model/config.h"
+
+namespace perennial {
+
+/// Whole sequences laid end to end, N tokens, no padding between them; sequence borders by `segment`.
+struct PackedBatch {
+  torch::Tensor items, types, values, gaps;  // (N) int64: rows of the tables; values and gaps are buckets
+  torch::Tensor segment;                     // (N) int64: tokens of one sequence share a number
+  torch::Tensor targets;                     // (N) int64: the next item, or -1 where nothing is to be predicted
+  torch::Tensor elapsed;                     // (N) int64: read-time gap bucket, 0 unknown
+  torch::Tensor feature_ids;                 // (M) int64: read-time features of all tokens in order
+  torch::Tensor feature_starts;              // (N) int64: where those of each token start
+  int64_t predictions = 0;                   // targets that are not -1
+};
+
+enum class Precision { float32, bfloat16 };  // of matrix products; sums, norms and parameters are float32
+
+/// bfloat16 when the processor has instructions for it, float32 otherwise.
+Precision best_precision();
+
+struct LinearImpl : torch::nn::Module {
+  LinearImpl(int64_t in, int64_t out, Precision precision, double scale = 1);
+  torch::Tensor forward(const torch::Tensor& x);  // (N, in) -> (N, out)
+  torch::Tensor weight, bias;
+  Precision precision;
+};
+TORCH_MODULE(Linear);
+
+class TransformerModuleImpl : public torch::nn::Module {
+ public:
+  TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout);
+
+  /// h (N, D) of every token.
+  torch::Tensor history_vectors(const PackedBatch& batch);
+
+  /// u (n, D) from h (n, D) and the batch's read-time inputs at the given token indices (n).
+  torch::Tensor user_vectors(const torch::Tensor& h, const PackedBatch& batch, const torch::Tensor& rows);
+
+  /// The mean loss over the batch's predictions, natural log.
+  torch::Tensor loss(const PackedBatch& batch, int64_t shared_negatives);
+
+  [[nodiscard]] SafetensorsFile export_weights() const;
+
+ private:
+  struct Layer {
+    torch::nn::LayerNorm attention_norm{nullptr}, feed_forward_norm{nullptr};
+    Linear query{nullptr}, key{nullptr}, value{nullptr}, out{nullptr}, up{nullptr}, down{nullptr};
+  };
+
+  torch::Tensor attention(Layer& layer, const torch::Tensor& normed, const torch::Tensor& mask, const torch::Tensor& cosine, const torch::Tensor& sine);
+  torch::Tensor drop(const torch::Tensor& x);
+
+  ModelConfig config_;
+  Precision precision_;
+  double dropout_;
+  torch::nn::Embedding items_{nullptr}, types_{nullptr}, values_{nullptr}, gaps_{nullptr}, elapsed_{nullptr};
+  torch::Tensor features_, item_bias_;
+  std::vector<Layer> layers_;
+  torch::nn::LayerNorm final_norm_{nullptr};
+  Linear mix_in_{nullptr}, mix_out_{nullptr};
+};
+TORCH_MODULE(TransformerModule);
+
+}  // namespace perennial
