@@ -68,7 +68,8 @@ Status write_file_atomically(const fs::path& path, std::string_view bytes) {
   const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", temporary.string()));
   Status status = write_all(file.get(), bytes, temporary);
-  if (status.ok() && ::fsync(file.get()) != 0) status = errno_status(errno, fmt::format("syncing {}", temporary.string()));
+  if (status.ok() && ::fsync(file.get()) != 0)
+    status = errno_status(errno, fmt::format("syncing {}", temporary.string()));
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
     status = errno_status(errno, fmt::format("renaming {} to {}", temporary.string(), path.string()));
   if (!status.ok()) {

@@ -71,7 +71,8 @@ Result<double> number_field(const json::object& object, std::string_view name, d
   return number;
 }
 
-Result<int64_t> integer_field(const json::object& object, std::string_view name, int64_t fallback, int64_t lowest, int64_t highest) {
+Result<int64_t> integer_field(const json::object& object, std::string_view name, int64_t fallback, int64_t lowest,
+                              int64_t highest) {
   const json::value* value = find_field(object, name);
   if (value == nullptr) return fallback;
   const std::optional<int64_t> number = whole_number(*value);

@@ -25,10 +25,12 @@ Status check_tiling(std::vector<Range> ranges, size_t size) {
   int64_t at = 0;
   for (const Range& range : ranges) {
     if (range.begin != at)
-      return data_loss("safetensors data: a tensor begins at byte {} where {} was due: tensors overlap or leave a hole", range.begin, at);
+      return data_loss("safetensors data: a tensor begins at byte {} where {} was due: tensors overlap or leave a hole",
+                       range.begin, at);
     at = range.end;
   }
-  if (static_cast<size_t>(at) != size) return data_loss("safetensors data: {} bytes, of which tensors use {}", size, at);
+  if (static_cast<size_t>(at) != size)
+    return data_loss("safetensors data: {} bytes, of which tensors use {}", size, at);
   return {};
 }
 
@@ -45,13 +47,15 @@ Result<FloatTensor> parse_tensor(const std::string& name, const json::value& ent
   FloatTensor tensor;
   size_t count = 1;
   for (const json::value& dimension : shape->get_array()) {
-    if (!dimension.is_int64() || dimension.get_int64() < 0) return data_loss("safetensors entry '{}' has a bad shape", name);
+    if (!dimension.is_int64() || dimension.get_int64() < 0)
+      return data_loss("safetensors entry '{}' has a bad shape", name);
     tensor.shape.push_back(dimension.get_int64());
     if (__builtin_mul_overflow(count, static_cast<size_t>(dimension.get_int64()), &count))
       return data_loss("safetensors entry '{}' has a bad shape", name);
   }
   const json::array& offsets = range->get_array();
-  if (!offsets[0].is_int64() || !offsets[1].is_int64()) return data_loss("safetensors entry '{}' has bad offsets", name);
+  if (!offsets[0].is_int64() || !offsets[1].is_int64())
+    return data_loss("safetensors entry '{}' has bad offsets", name);
   const int64_t begin = offsets[0].get_int64();
   const int64_t end = offsets[1].get_int64();
   if (begin < 0 || end < begin || static_cast<size_t>(end) > data.size())
@@ -71,7 +75,8 @@ Result<const FloatTensor*> SafetensorsFile::find(const std::string& name, std::s
   if (found == tensors.end()) return data_loss("checkpoint has no tensor '{}'", name);
   const std::vector<int64_t>& got = found->second.shape;
   if (!std::equal(got.begin(), got.end(), shape.begin(), shape.end()))
-    return data_loss("checkpoint tensor '{}' has shape {}, the config needs {}", name, json::serialize(json::value_from(got)),
+    return data_loss("checkpoint tensor '{}' has shape {}, the config needs {}", name,
+                     json::serialize(json::value_from(got)),
                      json::serialize(json::value_from(std::vector<int64_t>(shape.begin(), shape.end()))));
   return &found->second;
 }
@@ -85,7 +90,8 @@ std::string serialize_safetensors(const SafetensorsFile& file) {
     PERENNIAL_CHECK(static_cast<int64_t>(tensor.values.size()) ==
                         std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()),
                     "tensor '{}' has {} values, which is not what its shape says", name, tensor.values.size());
-    header[name] = {{"dtype", "F32"}, {"shape", json::value_from(tensor.shape)}, {"data_offsets", {offset, offset + size}}};
+    header[name] = {
+        {"dtype", "F32"}, {"shape", json::value_from(tensor.shape)}, {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
   std::string text = json::serialize(header);
@@ -105,7 +111,8 @@ Result<SafetensorsFile> parse_safetensors(std::string_view bytes) {
   if (bytes.size() < kLengthBytes) return data_loss("not a safetensors file: only {} bytes", bytes.size());
   std::memcpy(&length, bytes.data(), kLengthBytes);
   bytes.remove_prefix(kLengthBytes);
-  if (length > bytes.size()) return data_loss("safetensors header of {} bytes is cut short at {}", length, bytes.size());
+  if (length > bytes.size())
+    return data_loss("safetensors header of {} bytes is cut short at {}", length, bytes.size());
   const Result<json::object> header = parse_json_object(bytes.substr(0, length));
   if (!header.ok()) return data_loss("safetensors header: {}", header.status().message());
   bytes.remove_prefix(length);

@@ -104,7 +104,8 @@ Result<TimeMs> parse_iso8601(std::string_view text) {
   if (month < 0 || !take(text, '-')) return bad();
   const int day = take_number(text, 2);
   using namespace std::chrono;
-  const year_month_day date{std::chrono::year(year), std::chrono::month(month < 0 ? 0 : month), std::chrono::day(day < 0 ? 0 : day)};
+  const year_month_day date{std::chrono::year(year), std::chrono::month(month < 0 ? 0 : month),
+                            std::chrono::day(day < 0 ? 0 : day)};
   if (day < 0 || !date.ok()) return bad();
   int64_t time = sys_days(date).time_since_epoch().count() * kDayMs;
   if (text.empty()) return time;
@@ -117,7 +118,8 @@ Result<TimeMs> parse_iso8601(std::string_view text) {
 
 Result<TimeMs> parse_timestamp(std::string_view text) {
   text = trim(text);
-  if (text.find_first_not_of("0123456789.+-eE") != std::string_view::npos || text.find('-', 1) != std::string_view::npos)
+  if (text.find_first_not_of("0123456789.+-eE") != std::string_view::npos ||
+      text.find('-', 1) != std::string_view::npos)
     return parse_iso8601(text);
   const Result<double> number = parse_number(text);
   if (!number.ok()) return invalid_argument("not a time: '{:.40}' (want seconds, milliseconds or ISO 8601)", text);
@@ -139,7 +141,8 @@ std::string format_iso8601(TimeMs time) {
 
 std::string with_commas(int64_t number) {
   std::string digits = std::to_string(number);
-  for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3) digits.insert(static_cast<size_t>(at), ",");
+  for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
+    digits.insert(static_cast<size_t>(at), ",");
   return digits;
 }
 

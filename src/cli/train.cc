@@ -17,6 +17,8 @@ Status run(const std::vector<std::string>& arguments) {
   std::vector<char*> pointers;
   for (std::string& word : words) pointers.push_back(word.data());
   pointers.push_back(nullptr);
+  // Threads that wait by sleeping: spinning ones take the cores from the server, and from each other.
+  ::setenv("OMP_WAIT_POLICY", "passive", /*overwrite=*/0);
   ::execv(trainer.c_str(), pointers.data());
   return errno_status(errno, fmt::format("starting {}", trainer.string()));
 }

@@ -1,9 +1,9 @@
 #include "server/api.h"
 
-#include <boost/asio/post.hpp>
 #include <openssl/evp.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/post.hpp>
 
 #include <algorithm>
 
@@ -35,7 +35,8 @@ std::string credential(std::string_view header) {
   const size_t blank = header.find(' ');
   if (blank == std::string_view::npos) return {};
   std::string scheme(header.substr(0, blank));
-  std::transform(scheme.begin(), scheme.end(), scheme.begin(), [](unsigned char letter) { return std::tolower(letter); });
+  std::transform(scheme.begin(), scheme.end(), scheme.begin(),
+                 [](unsigned char letter) { return std::tolower(letter); });
   const std::string_view rest = trim(header.substr(blank + 1));
   if (scheme == "bearer") return std::string(rest);
   if (scheme != "basic") return {};
@@ -123,29 +124,36 @@ std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route&
     return std::nullopt;
   }
   if (key.empty()) {
-    return problem({Code::unauthenticated, "an API key is needed: send 'Authorization: Bearer KEY', or the key as the user "
-                                           "name of Basic; 'perennial key create' makes one"});
+    return problem({Code::unauthenticated,
+                    "an API key is needed: send 'Authorization: Bearer KEY', or the key as the user "
+                    "name of Basic; 'perennial key create' makes one"});
   }
   const std::optional<KeyRole> role = keys_->role_of(key);
-  if (!role) return problem({Code::unauthenticated, "this API key is not known here: 'perennial key list' shows those that are"});
+  if (!role)
+    return problem(
+        {Code::unauthenticated, "this API key is not known here: 'perennial key list' shows those that are"});
   if (role_allows(*role, *route.role)) return std::nullopt;
-  return problem(403, "forbidden", fmt::format("{} {} needs a key of role {} or admin, this one is {}", route.method,
-                                               route.path, key_role_name(*route.role), key_role_name(*role)));
+  return problem(403, "forbidden",
+                 fmt::format("{} {} needs a key of role {} or admin, this one is {}", route.method, route.path,
+                             key_role_name(*route.role), key_role_name(*role)));
 }
 
 std::optional<HttpResponse> Api::check_local(const HttpRequest& head) const {
   if (!is_loopback_name(head.host)) {
-    return problem(403, "forbidden", fmt::format("without API keys only the hosts localhost, 127.0.0.1 and [::1] are answered, "
-                                                 "not '{}'", head.host));
+    return problem(403, "forbidden",
+                   fmt::format("without API keys only the hosts localhost, 127.0.0.1 and [::1] are answered, "
+                               "not '{}'",
+                               head.host));
   }
   if (head.origin.empty() || is_loopback_origin(head.origin) || origin_allowed(head.origin)) return std::nullopt;
-  return problem(403, "forbidden", fmt::format("without API keys no page of '{}' is answered; allow it under CORS origins",
-                                               head.origin));
+  return problem(403, "forbidden",
+                 fmt::format("without API keys no page of '{}' is answered; allow it under CORS origins", head.origin));
 }
 
 HttpResponse Api::unmatched(const HttpRequest& head, const Router::Match& match) const {
   if (match.allow.empty()) {
-    return problem(404, "not_found", fmt::format("there is nothing at '{}': /openapi.json lists what there is", head.path));
+    return problem(404, "not_found",
+                   fmt::format("there is nothing at '{}': /openapi.json lists what there is", head.path));
   }
   HttpResponse response;
   if (head.method == "OPTIONS") {
@@ -164,8 +172,9 @@ HttpResponse Api::unmatched(const HttpRequest& head, const Router::Match& match)
 }
 
 bool Api::origin_allowed(const std::string& origin) const {
-  return !origin.empty() && std::any_of(options_.cors_origins.begin(), options_.cors_origins.end(),
-                                        [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+  return !origin.empty() &&
+         std::any_of(options_.cors_origins.begin(), options_.cors_origins.end(),
+                     [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
 }
 
 std::string Api::new_request_id() { return fmt::format("{}-{:x}", request_id_prefix_, ++request_count_); }
@@ -202,7 +211,8 @@ void Api::finish(const Admission& admission, const HttpRequest& request, HttpRes
     response.headers.emplace_back("Access-Control-Allow-Origin", request.origin);
     response.headers.emplace_back("Vary", "Origin");
   }
-  if (options_.access_log == AccessLog::off || (options_.access_log == AccessLog::errors && response.status < 500)) return;
+  if (options_.access_log == AccessLog::off || (options_.access_log == AccessLog::errors && response.status < 500))
+    return;
   json::object line{{"time", format_iso8601(engine_.clock().now_ms())},
                     {"level", response.status < 500 ? "info" : "error"},
                     {"request_id", admission.request_id},
@@ -218,7 +228,8 @@ void Api::connections_open(size_t count) { engine_.metrics().connections.Set(sta
 
 HttpResponse Api::too_many_connections(size_t limit) {
   engine_.metrics().connections_refused.Increment();
-  return problem({Code::unavailable, fmt::format("{} connections are open, more are not taken: try again later", limit)});
+  return problem(
+      {Code::unavailable, fmt::format("{} connections are open, more are not taken: try again later", limit)});
 }
 
 void Api::run_in_background(const Reply& reply, std::function<void()> work) {

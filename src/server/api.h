@@ -33,8 +33,8 @@ struct ApiOptions {
 /// Thread rule: any thread.
 class Api {
  public:
-  /// `keys` null: no key is asked for, and only requests that come from this machine's own programs are answered (a page
-  /// of another site, or a name that was rebound to this address, is refused).
+  /// `keys` null: no key is asked for, and only requests that come from this machine's own programs are answered (a
+  /// page of another site, or a name that was rebound to this address, is refused).
   Api(Engine& engine, ApiKeys* keys, ApiOptions options);
 
   /// What is known before the body is read.
@@ -52,7 +52,8 @@ class Api {
   /// inflated in place.
   void handle(const Admission& admission, HttpRequest& request, Reply reply);
 
-  /// What every reply gets: request id, CORS, metrics, access log. For refusals and for errors found before routing too.
+  /// What every reply gets: request id, CORS, metrics, access log. For refusals and for errors found before routing
+  /// too.
   void finish(const Admission& admission, const HttpRequest& request, HttpResponse& response);
 
   /// For the connections gauge.

@@ -13,10 +13,10 @@ struct EventRoute {
 
 // The single letters are those of Segment's browser SDK.
 constexpr EventRoute kEventRoutes[] = {
-    {"/v1/track", "track"},   {"/v1/identify", "identify"}, {"/v1/page", "page"}, {"/v1/screen", "screen"},
-    {"/v1/group", "group"},   {"/v1/alias", "alias"},       {"/v1/t", "track"},   {"/v1/i", "identify"},
-    {"/v1/p", "page"},        {"/v1/s", "screen"},          {"/v1/g", "group"},   {"/v1/a", "alias"},
-    {"/v1/batch", "batch"},   {"/v1/b", "batch"},           {"/v1/import", "batch"},
+    {"/v1/track", "track"}, {"/v1/identify", "identify"}, {"/v1/page", "page"},    {"/v1/screen", "screen"},
+    {"/v1/group", "group"}, {"/v1/alias", "alias"},       {"/v1/t", "track"},      {"/v1/i", "identify"},
+    {"/v1/p", "page"},      {"/v1/s", "screen"},          {"/v1/g", "group"},      {"/v1/a", "alias"},
+    {"/v1/batch", "batch"}, {"/v1/b", "batch"},           {"/v1/import", "batch"},
 };
 
 Result<std::vector<Record>> valid_records(const json::object& message, std::string_view type, TimeMs now) {
@@ -45,7 +45,8 @@ void Api::add_event_routes() {
   for (const EventRoute& route : kEventRoutes) {
     const std::string type = route.type;
     const bool batch = type == "batch";
-    router_.add({"POST", route.path, KeyRole::write, true, batch ? options_.batch_limit_bytes : options_.event_limit_bytes,
+    router_.add({"POST", route.path, KeyRole::write, true,
+                 batch ? options_.batch_limit_bytes : options_.event_limit_bytes,
                  [this, type, batch](const Call& call, Reply reply) {
                    batch ? post_batch(call, std::move(reply)) : post_event(type, call, std::move(reply));
                  }});
@@ -65,7 +66,8 @@ std::optional<HttpResponse> Api::check_body_key(const Call& call, const json::ob
   const std::optional<KeyRole> role = keys_->role_of(*key);
   if (!role) return problem({Code::unauthenticated, "the writeKey in the body is not known here"});
   if (role_allows(*role, KeyRole::write)) return std::nullopt;
-  return problem(403, "forbidden", fmt::format("events need a key of role write or admin, this one is {}", key_role_name(*role)));
+  return problem(403, "forbidden",
+                 fmt::format("events need a key of role write or admin, this one is {}", key_role_name(*role)));
 }
 
 void Api::post_event(const std::string& type, const Call& call, Reply reply) {
@@ -128,8 +130,8 @@ void Api::post_batch(const Call& call, Reply reply) {
   const size_t accepted = messages.size() - report.rejected();
   json::object told = report.take(accepted);
   if (accepted == 0) {
-    return reply(problem(400, code_name(Code::invalid_argument), "no message of the batch could be taken: see 'rejected'",
-                         std::move(told)));
+    return reply(problem(400, code_name(Code::invalid_argument),
+                         "no message of the batch could be taken: see 'rejected'", std::move(told)));
   }
   engine_.post(std::move(records), [&metrics, accepted, told = std::move(told),
                                     reply = std::move(reply)](const Result<AppendOutcome>& outcome) {

@@ -25,8 +25,10 @@ Status only_fields(const json::object& object, std::span<const std::string_view>
 }
 
 Status check_id_field(std::string_view name, std::string_view id) {
-  if (id.size() > kMaxIdBytes) return invalid_argument("'{}' is {} bytes long, at most {} are allowed", name, id.size(), kMaxIdBytes);
-  const bool control = std::any_of(id.begin(), id.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7F; });
+  if (id.size() > kMaxIdBytes)
+    return invalid_argument("'{}' is {} bytes long, at most {} are allowed", name, id.size(), kMaxIdBytes);
+  const bool control =
+      std::any_of(id.begin(), id.end(), [](unsigned char letter) { return letter < 0x20 || letter == 0x7F; });
   return control ? invalid_argument("'{}' holds control characters", name) : Status();
 }
 

@@ -21,7 +21,8 @@ Result<Sha256> digest_from_hex(std::string_view hex) {
   for (size_t i = 0; i < hex.size(); ++i) {
     const char digit = hex[i];
     const bool decimal = digit >= '0' && digit <= '9';
-    if (!decimal && !(digit >= 'a' && digit <= 'f')) return data_loss("a digest holds '{}', which is no hex digit", digit);
+    if (!decimal && !(digit >= 'a' && digit <= 'f'))
+      return data_loss("a digest holds '{}', which is no hex digit", digit);
     const int value = decimal ? digit - '0' : digit - 'a' + 10;
     digest[i / 2] = static_cast<uint8_t>(digest[i / 2] << 4 | value);
   }
@@ -71,9 +72,12 @@ std::string text_of_keys(const std::vector<ApiKey>& keys) {
 
 const char* key_role_name(KeyRole role) {
   switch (role) {
-    case KeyRole::write: return "write";
-    case KeyRole::read: return "read";
-    case KeyRole::admin: return "admin";
+    case KeyRole::write:
+      return "write";
+    case KeyRole::read:
+      return "read";
+    case KeyRole::admin:
+      return "admin";
   }
   return "read";
 }

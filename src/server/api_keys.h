@@ -1,5 +1,5 @@
-// API keys: who may call the server. Only SHA-256 digests are kept, in `keys.json` of the data directory (mode 0600); a key
-// itself is shown once, when it is made. A running server takes up changes of the file within a second or two.
+// API keys: who may call the server. Only SHA-256 digests are kept, in `keys.json` of the data directory (mode 0600); a
+// key itself is shown once, when it is made. A running server takes up changes of the file within a second or two.
 // Covered by server/api_keys_test.cc.
 #pragma once
 
@@ -25,8 +25,8 @@ Result<KeyRole> key_role_from_name(std::string_view name);
 bool role_allows(KeyRole held, KeyRole needed);
 
 struct ApiKey {
-  std::string id;      // names the key in lists and for revoking; not secret
-  std::string label;   // for people
+  std::string id;     // names the key in lists and for revoking; not secret
+  std::string label;  // for people
   KeyRole role = KeyRole::read;
   TimeMs created_at = 0;
   Sha256 digest{};

@@ -13,7 +13,8 @@ constexpr size_t kMaxSurfaceBytes = 100;
 
 constexpr std::array<std::string_view, 8> kRequestFields = {"user_id", "anonymous_id", "session",      "surface",
                                                             "count",   "context",      "exclude_seen", "explain"};
-constexpr std::array<std::string_view, 6> kContextFields = {"time", "timezone", "place", "weather", "device", "activity"};
+constexpr std::array<std::string_view, 6> kContextFields = {"time",    "timezone", "place",
+                                                            "weather", "device",   "activity"};
 constexpr std::array<std::string_view, 9> kQueryFields = {"user_id",      "anonymous_id", "session", "surface", "count",
                                                           "exclude_seen", "explain",      "device",  "time"};
 
@@ -110,7 +111,8 @@ json::array items_value(const ServedRecommendation& served, bool explain) {
   json::array list;
   for (size_t i = 0; i < served.recommendation.items.size(); ++i) {
     const RecommendedItem& item = served.recommendation.items[i];
-    json::object value{{"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
+    json::object value{
+        {"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
     if (explain) value["reasons"] = reasons_value(item.reasons);
     for (const auto& member : served.display[i]) value[member.key()] = member.value();
     list.push_back(std::move(value));
@@ -157,24 +159,23 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   const bool explain = question->request.explain;
   const ServedRecommendation served = engine_.recommend(std::move(question->request), question->asker);
   const Recommendation& chosen = served.recommendation;
-  reply(json_response(json::object{
-      {"recommendation_id", chosen.recommendation_id},
-      {"model", chosen.model},
-      {"variant", served.policy},
-      {"fallback", chosen.fallback.empty() ? json::value() : json::value(chosen.fallback)},
-      {"items", items_value(served, explain)},
-      {"took_ms", std::round(served.seconds * 1e6) / 1e3}}));
+  reply(json_response(json::object{{"recommendation_id", chosen.recommendation_id},
+                                   {"model", chosen.model},
+                                   {"variant", served.policy},
+                                   {"fallback", chosen.fallback.empty() ? json::value() : json::value(chosen.fallback)},
+                                   {"items", items_value(served, explain)},
+                                   {"took_ms", std::round(served.seconds * 1e6) / 1e3}}));
 }
 
 void Api::get_recommendation(const Call& call, Reply reply) {
   const Result<std::map<std::string, std::string>> query = parse_query(call.request.query);
   if (!query.ok()) return reply(problem(query.status()));
   const auto user = query->find("user_id");
-  run_in_background(reply, [this, reply, id = call.parameters[0],
-                            user_id = user == query->end() ? std::string() : user->second] {
-    const Result<SlateView> view = engine_.slate(id, user_id);
-    reply(view.ok() ? json_response(slate_value(id, *view)) : problem(view.status()));
-  });
+  run_in_background(
+      reply, [this, reply, id = call.parameters[0], user_id = user == query->end() ? std::string() : user->second] {
+        const Result<SlateView> view = engine_.slate(id, user_id);
+        reply(view.ok() ? json_response(slate_value(id, *view)) : problem(view.status()));
+      });
 }
 
 }  // namespace perennial

@@ -46,9 +46,8 @@ json::object user_value(const UserView& view) {
   for (const auto& [type, count] : view.event_counts) counts[type] = count;
   json::array value;
   for (const auto& [currency, minor_units] : view.value_by_currency) {
-    value.push_back(json::object{{"currency", currency},
-                                 {"minor_units", minor_units},
-                                 {"text", format_money({minor_units, currency})}});
+    value.push_back(json::object{
+        {"currency", currency}, {"minor_units", minor_units}, {"text", format_money({minor_units, currency})}});
   }
   return {{"user_id", view.user_id},
           {"first_seen", time_value(view.first_seen)},
@@ -88,11 +87,13 @@ void Api::post_items(const Call& call, Reply reply) {
   if (accepted == 0 && items->size() == 1) return reply(problem(item_record((*items)[0], now).status()));
   json::object told = report.take(accepted);
   if (accepted == 0) {
-    return reply(problem(400, code_name(Code::invalid_argument), "no item could be taken: see 'rejected'", std::move(told)));
+    return reply(
+        problem(400, code_name(Code::invalid_argument), "no item could be taken: see 'rejected'", std::move(told)));
   }
-  engine_.post(std::move(records), [told = std::move(told), reply = std::move(reply)](const Result<AppendOutcome>& outcome) {
-    reply(outcome.ok() ? json_response(told) : problem(outcome.status()));
-  });
+  engine_.post(std::move(records),
+               [told = std::move(told), reply = std::move(reply)](const Result<AppendOutcome>& outcome) {
+                 reply(outcome.ok() ? json_response(told) : problem(outcome.status()));
+               });
 }
 
 void Api::get_item(const Call& call, Reply reply) {

@@ -64,7 +64,8 @@ Status Engine::load_state() {
     spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
   }
   if (state_->applied() > end) {
-    spdlog::warn("snapshot not used: it stands at {}, the log ends at {}; replaying the whole log", state_->applied(), end);
+    spdlog::warn("snapshot not used: it stands at {}, the log ends at {}; replaying the whole log", state_->applied(),
+                 end);
     state_ = empty();
   }
   snapshot_offset_ = state_->applied();
@@ -118,7 +119,8 @@ void Engine::committed(std::span<const StoredRecord> records) {
     const auto* event = std::get_if<Event>(&record.payload);
     if (event == nullptr) continue;
     ++events;
-    if (record.time != kNoTime) metrics_.ingest_lag.Observe(static_cast<double>(std::max<TimeMs>(0, now - record.time)) / 1e3);
+    if (record.time != kNoTime)
+      metrics_.ingest_lag.Observe(static_cast<double>(std::max<TimeMs>(0, now - record.time)) / 1e3);
     if (!event->recommendation_id.empty()) credit(record, *event);
   }
   metrics_.events_ingested.Increment(events);
@@ -207,7 +209,8 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
   UserView view;
   view.user_id = log_->users().name(profiles.resolve(*id));
   view.history_size = profile->history.size();
-  for (auto token = profile->history.rbegin(); token != profile->history.rend() && view.history.size() < history_limit; ++token) {
+  for (auto token = profile->history.rbegin(); token != profile->history.rend() && view.history.size() < history_limit;
+       ++token) {
     UserEvent event{log_->event_types().name(token->type), log_->items().name(token->item), {}, token->time, {}, {}};
     if (const Item* item = state_->catalogue().find(token->item)) event.item_title = item->title();
     if (!std::isnan(token->value())) event.value = token->value();
@@ -252,8 +255,10 @@ std::vector<UserId> Engine::identities_of(UserId user) const {
 }
 
 ServedSlate Engine::served_slate(const StoredRecord& record) {
-  return {record.user == kNoId ? std::string() : log_->users().name(record.user), record.time,
-          std::get<Slate>(record.payload), {}};
+  return {record.user == kNoId ? std::string() : log_->users().name(record.user),
+          record.time,
+          std::get<Slate>(record.payload),
+          {}};
 }
 
 Result<ServedSlate> Engine::slate_from_log(const std::string& recommendation_id, const std::string& user_id) {

@@ -30,12 +30,12 @@ struct EngineOptions {
   fs::path data_folder;
   SqliteLogOptions log;
   EventRoles roles;
-  size_t history_limit = 512;                  // tokens kept a user
-  size_t recent_slates = 20'000;               // kept in memory for crediting feedback, about 1 KB each
+  size_t history_limit = 512;     // tokens kept a user
+  size_t recent_slates = 20'000;  // kept in memory for crediting feedback, about 1 KB each
   double snapshot_every_seconds = 600;
   int64_t snapshot_every_records = 500'000;
-  double watch_every_seconds = 1;              // looks for a new model
-  ModelLoader load_model;                      // null: the server runs without a model
+  double watch_every_seconds = 1;  // looks for a new model
+  ModelLoader load_model;          // null: the server runs without a model
 };
 
 /// Who asks, beyond what the recommender reads.
@@ -53,8 +53,8 @@ class Engine {
   static Result<std::unique_ptr<Engine>> open(EngineOptions options, const Clock& clock);
   ~Engine();
 
-  /// Puts valid records in (events/record.h, validate). `done` comes from the log's thread when they are on the disk and
-  /// in the state, or at once when the log's queue is full. Never blocks on the disk.
+  /// Puts valid records in (events/record.h, validate). `done` comes from the log's thread when they are on the disk
+  /// and in the state, or at once when the log's queue is full. Never blocks on the disk.
   void post(std::vector<Record> records, Done done);
 
   /// The same, waiting.
@@ -76,8 +76,8 @@ class Engine {
   /// looked for among the newest 10,000 of the log. Reads the disk: not for a server's own threads.
   Result<SlateView> slate(const std::string& recommendation_id, const std::string& user_id);
 
-  /// Erases the user and all identities that were merged into it, from log, state and the snapshot on the disk (within a
-  /// second or two). `done` as with post(); not_found for a name that the log does not know.
+  /// Erases the user and all identities that were merged into it, from log, state and the snapshot on the disk (within
+  /// a second or two). `done` as with post(); not_found for a name that the log does not know.
   void erase_user(const std::string& user_id, Done done);
 
   [[nodiscard]] EngineStatus status() const;
@@ -130,7 +130,7 @@ class Engine {
 
   std::mutex pending_mutex_;
   std::condition_variable pending_changed_;
-  int64_t pending_ = 0;    // appends that are not done
+  int64_t pending_ = 0;  // appends that are not done
   bool stopping_ = false;
 
   std::unique_ptr<LogWriter> log_;  // its thread calls into the members above: it ends first

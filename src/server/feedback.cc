@@ -37,10 +37,14 @@ constexpr std::array kKinds = {
 
 const char* feedback_kind_name(FeedbackKind kind) {
   switch (kind) {
-    case FeedbackKind::impression: return "impression";
-    case FeedbackKind::click: return "click";
-    case FeedbackKind::order: return "order";
-    case FeedbackKind::other: return "other";
+    case FeedbackKind::impression:
+      return "impression";
+    case FeedbackKind::click:
+      return "click";
+    case FeedbackKind::order:
+      return "order";
+    case FeedbackKind::other:
+      return "other";
   }
   return "other";
 }
@@ -50,7 +54,8 @@ FeedbackKind feedback_kind(std::string_view event_type) {
   for (char& letter : lower) {
     letter = letter == '_' ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
   }
-  const auto found = std::find_if(kKinds.begin(), kKinds.end(), [&](const NamedKind& named) { return named.type == lower; });
+  const auto found =
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const NamedKind& named) { return named.type == lower; });
   return found == kKinds.end() ? FeedbackKind::other : found->kind;
 }
 
@@ -72,12 +77,14 @@ std::optional<ServedSlate> RecentSlates::find(const std::string& recommendation_
   return found->second;
 }
 
-std::optional<std::string> RecentSlates::credit(const std::string& recommendation_id, std::string_view item, UserId user) {
+std::optional<std::string> RecentSlates::credit(const std::string& recommendation_id, std::string_view item,
+                                                UserId user) {
   const std::lock_guard lock(mutex_);
   const auto found = by_id_.find(recommendation_id);
   if (found == by_id_.end()) return std::nullopt;
   std::vector<UserId>& users = found->second.feedback_users;
-  if (users.size() < kMaxFeedbackUsers && std::find(users.begin(), users.end(), user) == users.end()) users.push_back(user);
+  if (users.size() < kMaxFeedbackUsers && std::find(users.begin(), users.end(), user) == users.end())
+    users.push_back(user);
   if (item.empty()) return "slate";
   for (const SlateItem& shown : found->second.slate.items) {
     if (shown.item == item) return shown.source;

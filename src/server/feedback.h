@@ -37,8 +37,9 @@ class RecentSlates {
 
   [[nodiscard]] std::optional<ServedSlate> find(const std::string& recommendation_id) const;
 
-  /// Notes that `user` sent an event about `item` (maybe empty: the slate as a whole) and returns the source that put the
-  /// item there: "slate" for the whole, "not_in_slate" for an item it did not hold, none when the slate is not known here.
+  /// Notes that `user` sent an event about `item` (maybe empty: the slate as a whole) and returns the source that put
+  /// the item there: "slate" for the whole, "not_in_slate" for an item it did not hold, none when the slate is not
+  /// known here.
   std::optional<std::string> credit(const std::string& recommendation_id, std::string_view item, UserId user);
 
   /// Drops every slate served to that external id.

@@ -14,6 +14,16 @@ int hex_value(char digit) {
   return -1;
 }
 
+/// Details quote what was sent, which need not be UTF-8; a reply is.
+std::string readable(std::string_view text) {
+  std::string out(text);
+  if (is_utf8(out)) return out;
+  for (char& letter : out) {
+    if (static_cast<unsigned char>(letter) >= 0x80) letter = '?';
+  }
+  return out;
+}
+
 }  // namespace
 
 HttpResponse json_response(const json::value& body, int status) {
@@ -22,22 +32,34 @@ HttpResponse json_response(const json::value& body, int status) {
 
 int http_status_of(Code code) {
   switch (code) {
-    case Code::ok: return 200;
-    case Code::invalid_argument: return 400;
-    case Code::unauthenticated: return 401;
-    case Code::not_found: return 404;
-    case Code::already_exists: return 409;
-    case Code::failed_precondition: return 409;
-    case Code::resource_exhausted: return 429;
-    case Code::unavailable: return 503;
-    case Code::cancelled: return 503;
-    case Code::data_loss: return 500;
-    case Code::internal: return 500;
+    case Code::ok:
+      return 200;
+    case Code::invalid_argument:
+      return 400;
+    case Code::unauthenticated:
+      return 401;
+    case Code::not_found:
+      return 404;
+    case Code::already_exists:
+      return 409;
+    case Code::failed_precondition:
+      return 409;
+    case Code::resource_exhausted:
+      return 429;
+    case Code::unavailable:
+      return 503;
+    case Code::cancelled:
+      return 503;
+    case Code::data_loss:
+      return 500;
+    case Code::internal:
+      return 500;
   }
   return 500;
 }
 
-HttpResponse problem(int status, std::string_view code, std::string_view detail, json::object extra) {
+HttpResponse problem(int status, std::string_view code, std::string_view detail_text, json::object extra) {
+  const std::string detail = readable(detail_text);
   const auto title = boost::beast::http::obsolete_reason(static_cast<boost::beast::http::status>(status));
   json::object body{{"type", fmt::format("urn:perennial:problem:{}", code)},
                     {"title", std::string_view(title.data(), title.size())},
@@ -48,7 +70,7 @@ HttpResponse problem(int status, std::string_view code, std::string_view detail,
   HttpResponse response{.status = status,
                         .content_type = "application/problem+json",
                         .body = json::serialize(body),
-                        .log_detail = std::string(detail)};
+                        .log_detail = detail};
   if (status == 401) response.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"perennial\"");
   if (status == 429 || status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;

@@ -1,11 +1,11 @@
 #include "server/http_server.h"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
-#include <spdlog/spdlog.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -34,7 +34,9 @@ class HttpServer::Listener {
   Status open(const std::string& address, uint16_t port) {
     error_code error;
     const net::ip::address ip = net::ip::make_address(address, error);
-    if (error) return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine", address);
+    if (error)
+      return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine",
+                              address);
     const tcp::endpoint endpoint(ip, port);
     acceptor_.open(endpoint.protocol(), error);
     if (!error) acceptor_.set_option(net::socket_base::reuse_address(true), error);
@@ -45,7 +47,8 @@ class HttpServer::Listener {
     if (error == net::error::address_in_use) {
       return failed_precondition("port {} of {} is taken by another program: choose another port", port, address);
     }
-    return Status(Code::failed_precondition, fmt::format("cannot listen on {} port {}: {}", address, port, error.message()));
+    return Status(Code::failed_precondition,
+                  fmt::format("cannot listen on {} port {}: {}", address, port, error.message()));
   }
 
   void run(int threads) {

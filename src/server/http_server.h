@@ -15,17 +15,17 @@ namespace perennial {
 struct HttpLimits {
   size_t header_bytes = 16 << 10;
   size_t connections = 1024;
-  double idle_seconds = 75;     // between requests of a connection
-  double header_seconds = 10;   // from a request's first byte to the end of its header
-  double body_seconds = 30;     // for the whole body
-  double write_seconds = 30;    // for the client to take the reply
+  double idle_seconds = 75;    // between requests of a connection
+  double header_seconds = 10;  // from a request's first byte to the end of its header
+  double body_seconds = 30;    // for the whole body
+  double write_seconds = 30;   // for the client to take the reply
 };
 
 /// Thread rule: start() and stop() by one thread.
 class HttpServer {
  public:
-  /// Binds, listens and serves on `threads` threads until stop(). `port` 0 takes any free one. failed_precondition when the
-  /// port is taken, invalid_argument when the address is no IP address. `api` must outlive it.
+  /// Binds, listens and serves on `threads` threads until stop(). `port` 0 takes any free one. failed_precondition when
+  /// the port is taken, invalid_argument when the address is no IP address. `api` must outlive it.
   static Result<std::unique_ptr<HttpServer>> start(Api& api, const std::string& address, uint16_t port, int threads,
                                                    const HttpLimits& limits);
   ~HttpServer();

@@ -1,10 +1,10 @@
 #include "server/http_session.h"
 
+#include <spdlog/spdlog.h>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <spdlog/spdlog.h>
 
 #include <charconv>
 #include <optional>
@@ -19,13 +19,11 @@ using boost::beast::error_code;
 
 constexpr size_t kReadBytes = 4096;
 constexpr size_t kSkippedBytes = 64 << 10;  // a refused body up to this is read and dropped, and the connection goes on
-constexpr size_t kLingerBytes = 4 << 20;   // of a refused body that are read, so that the client sees the reply
+constexpr size_t kLingerBytes = 4 << 20;    // of a refused body that are read, so that the client sees the reply
 constexpr double kLingerSeconds = 2;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 
-std::chrono::nanoseconds seconds(double value) {
-  return std::chrono::nanoseconds(static_cast<int64_t>(value * 1e9));
-}
+std::chrono::nanoseconds seconds(double value) { return std::chrono::nanoseconds(static_cast<int64_t>(value * 1e9)); }
 
 std::string text(beast::string_view view) { return {view.data(), view.size()}; }
 
@@ -99,7 +97,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void on_header(error_code error) {
     if (error == http::error::header_limit) {
-      return refuse_now(problem(431, "header_too_large", fmt::format("the header is over {} bytes", limits_.header_bytes)));
+      return refuse_now(
+          problem(431, "header_too_large", fmt::format("the header is over {} bytes", limits_.header_bytes)));
     }
     if (is_parse_error(error)) return refuse_now(problem(400, "bad_request", "not HTTP/1.1: " + error.message()));
     if (error) return close();
@@ -128,7 +127,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   HttpResponse too_large() const {
-    return problem(413, "too_large", fmt::format("the body is over this route's limit of {} bytes", admission_.body_limit_bytes));
+    return problem(413, "too_large",
+                   fmt::format("the body is over this route's limit of {} bytes", admission_.body_limit_bytes));
   }
 
   void write_continue() {
@@ -148,7 +148,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void on_body(error_code error) {
     if (error == http::error::body_limit) return refuse_now(too_large());
-    if (is_parse_error(error)) return refuse_now(problem(400, "bad_request", "the body is malformed: " + error.message()));
+    if (is_parse_error(error))
+      return refuse_now(problem(400, "bad_request", "the body is malformed: " + error.message()));
     if (error) return close();
     last_ = !parser_->keep_alive();
     if (admission_.refusal) return reply(std::move(*admission_.refusal));
@@ -156,9 +157,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     admission_.started = monotonic_seconds();
     stream_.expires_never();
     api_.handle(admission_, request_, [self = shared_from_this()](HttpResponse response) {
-      net::dispatch(self->stream_.get_executor(), [self, response = std::move(response)]() mutable {
-        self->reply(std::move(response));
-      });
+      net::dispatch(self->stream_.get_executor(),
+                    [self, response = std::move(response)]() mutable { self->reply(std::move(response)); });
     });
   }
 
@@ -188,7 +188,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     if (from.status != 204) response_->content_length(from.body.size());
     if (request_.method != "HEAD") response_->body() = std::move(from.body);
     stream_.expires_after(seconds(limits_.write_seconds));
-    http::async_write(stream_, *response_, [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
+    http::async_write(stream_, *response_,
+                      [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
   }
 
   void on_written(error_code error) {
@@ -204,11 +205,13 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   /// Reads what the client still sends: closing with unread bytes would reset the connection before it has the reply.
   void linger() {
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(kReadBytes * 4), [self = shared_from_this()](error_code error, size_t bytes) {
-      self->lingered_bytes_ += bytes;
-      if (error || self->stopping_ || self->lingered_bytes_ > kLingerBytes) return self->close();
-      self->linger();
-    });
+    stream_.async_read_some(buffer_.prepare(kReadBytes * 4),
+                            [self = shared_from_this()](error_code error, size_t bytes) {
+                              self->lingered_bytes_ += bytes;
+                              if (error || self->stopping_ || self->lingered_bytes_ > kLingerBytes)
+                                return self->close();
+                              self->linger();
+                            });
   }
 
   void close() {
@@ -235,7 +238,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
 }  // namespace
 
-std::shared_ptr<HttpSession> HttpSession::make(net::ip::tcp::socket socket, Api& api, const HttpLimits& limits, Gone gone) {
+std::shared_ptr<HttpSession> HttpSession::make(net::ip::tcp::socket socket, Api& api, const HttpLimits& limits,
+                                               Gone gone) {
   return std::make_shared<Session>(std::move(socket), api, limits, std::move(gone));
 }
 

@@ -71,7 +71,8 @@ TEST_F(StopTest, RestartAnswersAsBefore) {
   ASSERT_TRUE(has(user, "Anvil"));
   restart();
   EXPECT_EQ(get("/v1/users/u").body, user);
-  EXPECT_EQ(server_->engine().status().snapshot_offset, server_->engine().status().log_offset) << "the snapshot was used";
+  EXPECT_EQ(server_->engine().status().snapshot_offset, server_->engine().status().log_offset)
+      << "the snapshot was used";
   EXPECT_TRUE(server_->first_key().empty()) << "a second start makes no second key";
 }
 

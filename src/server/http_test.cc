@@ -45,9 +45,13 @@ TEST_F(HttpTest, KeyIsTakenAsBearerAsBasicUserAndInABrowsersBody) {
   const std::string event = R"({"userId":"u","event":"Product Viewed","properties":{"product_id":"p"})";
   client.set_authorization("Bearer " + key_);
   EXPECT_EQ(client.send("POST", "/v1/track", event + "}").status, 200);
-  EXPECT_EQ(client.send("POST", "/v1/t", event + "}", {{"Authorization", "Basic " + basic_of(key_ + ":")}}).status, 200);
-  EXPECT_EQ(client.send("POST", "/v1/t", event + R"(,"writeKey":")" + key_ + "\"}",
-                        {{"Authorization", ""}, {"Content-Type", "text/plain"}}).status, 200);
+  EXPECT_EQ(client.send("POST", "/v1/t", event + "}", {{"Authorization", "Basic " + basic_of(key_ + ":")}}).status,
+            200);
+  EXPECT_EQ(client
+                .send("POST", "/v1/t", event + R"(,"writeKey":")" + key_ + "\"}",
+                      {{"Authorization", ""}, {"Content-Type", "text/plain"}})
+                .status,
+            200);
   EXPECT_EQ(client.send("POST", "/v1/t", event + R"(,"writeKey":"wrong"})", {{"Authorization", ""}}).status, 401);
   EXPECT_EQ(client.send("POST", "/v1/t", event + "}", {{"Authorization", "Basic !!!"}}).status, 401);
 }
@@ -167,14 +171,16 @@ TEST_F(HttpTest, OversizedMessageOfABatchIsRejectedAlone) {
   const std::string large(40'000, 'x');
   const TestReply reply = post("/v1/batch", R"({"batch":[
       {"type":"track","userId":"u","event":"Product Viewed","properties":{"product_id":"a"}},
-      {"type":"track","userId":"u","event":"Product Viewed","properties":{"product_id":"b","note":")" + large + R"("}}]})");
+      {"type":"track","userId":"u","event":"Product Viewed","properties":{"product_id":"b","note":")" +
+                                                large + R"("}}]})");
   EXPECT_EQ(reply.status, 200);
   ASSERT_EQ(reply.object().at("rejected").as_array().size(), 1u);
   EXPECT_EQ(reply.object().at("rejected").as_array()[0].at("code"), "resource_exhausted");
 }
 
 TEST_F(HttpTest, RepeatedMessageIdIsANoOp) {
-  const std::string event = R"({"messageId":"m1","userId":"u","event":"Product Viewed","properties":{"product_id":"a"}})";
+  const std::string event =
+      R"({"messageId":"m1","userId":"u","event":"Product Viewed","properties":{"product_id":"a"}})";
   EXPECT_EQ(post("/v1/track", event).object().at("records"), 1);
   const TestReply again = post("/v1/track", event);
   EXPECT_EQ(again.status, 200);
@@ -184,7 +190,8 @@ TEST_F(HttpTest, RepeatedMessageIdIsANoOp) {
 }
 
 TEST_F(HttpTest, PostedEventChangesTheVeryNextRecommendation) {
-  for (const char* item : {"a", "b", "c"}) ASSERT_EQ(post("/v1/items", R"({"item_id":")" + std::string(item) + "\"}").status, 200);
+  for (const char* item : {"a", "b", "c"})
+    ASSERT_EQ(post("/v1/items", R"({"item_id":")" + std::string(item) + "\"}").status, 200);
   for (int i = 0; i < 50; ++i) {
     const std::string user = "u" + std::to_string(i);
     ASSERT_EQ(recommended(user).size(), 3u);
@@ -197,7 +204,8 @@ TEST_F(HttpTest, PostedEventChangesTheVeryNextRecommendation) {
 }
 
 TEST_F(HttpTest, RecommendationTellsWhatItIs) {
-  ASSERT_EQ(post("/v1/items", R"({"item_id":"a","title":"Anvil","price":12.5,"currency":"EUR","secret":1})").status, 200);
+  ASSERT_EQ(post("/v1/items", R"({"item_id":"a","title":"Anvil","price":12.5,"currency":"EUR","secret":1})").status,
+            200);
   const TestReply reply = post("/v1/recommend", R"({"user_id":"u","surface":"home","count":1,"explain":true,
       "context":{"time":"2026-03-01T20:15:00+02:00","device":"phone","place":{"city":"Oslo"}}})");
   ASSERT_EQ(reply.status, 200) << reply.body;
@@ -247,8 +255,11 @@ TEST_F(HttpTest, SlateIsReadBackWithItsFeedbackAlsoAfterARestart) {
   const std::string id = slate.text("recommendation_id");
   const std::string credit = R"(,"recommendation_id":")" + id + "\"";
   ASSERT_EQ(view("u", "a", credit).status, 200);
-  ASSERT_EQ(post("/v1/track", R"({"userId":"u","event":"Order Completed","properties":{"order_id":"o","currency":"EUR")" + credit +
-                                  R"(,"products":[{"product_id":"a","price":3,"quantity":1}]}})").status, 200);
+  ASSERT_EQ(
+      post("/v1/track", R"({"userId":"u","event":"Order Completed","properties":{"order_id":"o","currency":"EUR")" +
+                            credit + R"(,"products":[{"product_id":"a","price":3,"quantity":1}]}})")
+          .status,
+      200);
   const auto check = [&](const json::object& served) {
     EXPECT_EQ(served.at("surface"), "home");
     EXPECT_EQ(served.at("user_id"), "u");
@@ -296,7 +307,8 @@ TEST_F(HttpTest, SlateIsInTheLogWithWhatAnEvaluationNeeds) {
 
 TEST_F(HttpTest, ItemsAreUpsertedReadAndDeleted) {
   EXPECT_EQ(post("/v1/items", R"({"item_id":"a/b","title":"Anvil","price":3})").status, 200);
-  EXPECT_EQ(post("/v1/items", R"({"items":[{"item_id":"a/b","price":4},{"title":"no id"}]})").object().at("accepted"), 1);
+  EXPECT_EQ(post("/v1/items", R"({"items":[{"item_id":"a/b","price":4},{"title":"no id"}]})").object().at("accepted"),
+            1);
   const json::object item = get("/v1/items/a%2Fb").object();
   EXPECT_EQ(item.at("title"), "Anvil");
   EXPECT_EQ(item.at("price"), 4);
@@ -309,7 +321,8 @@ TEST_F(HttpTest, ItemsAreUpsertedReadAndDeleted) {
 }
 
 TEST_F(HttpTest, BadItemsAreToldWhatIsWrong) {
-  for (const char* body : {"", "{", "7", "[]", "[7]", R"({"title":"x"})", R"({"item_id":{}})", R"({"items":[]})", R"({"items":4})"}) {
+  for (const char* body :
+       {"", "{", "7", "[]", "[7]", R"({"title":"x"})", R"({"item_id":{}})", R"({"items":[]})", R"({"items":4})"}) {
     const TestReply reply = post("/v1/items", body);
     EXPECT_EQ(reply.status, 400) << body << ": " << reply.body;
     EXPECT_FALSE(reply.text("detail").empty());
@@ -326,7 +339,8 @@ TEST_F(HttpTest, UserTellsHistoryNewestFirstWithNames) {
       R"({"userId":"u","event":"Order Completed","timestamp":"2026-01-04T00:00:00Z","properties":{"currency":"EUR","products":[{"product_id":"b","price":2.5,"quantity":2}]}})",
   };
   for (const char* event : events) ASSERT_EQ(post("/v1/track", event).status, 200);
-  ASSERT_EQ(post("/v1/identify", R"({"userId":"u","traits":{"name":"Una"},"timestamp":"2026-01-01T00:00:00Z"})").status, 200);
+  ASSERT_EQ(post("/v1/identify", R"({"userId":"u","traits":{"name":"Una"},"timestamp":"2026-01-01T00:00:00Z"})").status,
+            200);
   const json::object user = get("/v1/users/u?limit=2").object();
   EXPECT_EQ(user.at("traits").at("name"), "Una");
   EXPECT_EQ(user.at("first_seen"), "2026-01-01T00:00:00.000Z");
@@ -371,6 +385,9 @@ TEST_F(HttpTest, UnknownPathsAndMethodsAreToldApart) {
   EXPECT_EQ(get("/v1/recomend").status, 404);
   EXPECT_EQ(get("/").status, 404);
   EXPECT_EQ(get("/v1/users/a/b").status, 404);
+  const TestReply bytes = get("/v1/\xFF\xFE");
+  EXPECT_EQ(bytes.text("code"), bytes.status == 404 ? "not_found" : "bad_request")
+      << "the reply itself is JSON in UTF-8";
   const TestReply wrong = client_->send("PUT", "/v1/recommend");
   EXPECT_EQ(wrong.status, 405);
   EXPECT_EQ(wrong.header("allow"), "GET, HEAD, POST, OPTIONS");
@@ -418,7 +435,8 @@ TEST_F(HttpTest, OpenapiDescribesEachRouteAndNoOther) {
   for (const auto& path : document.at("paths").as_object()) {
     for (const auto& operation : path.value().as_object()) {
       std::string method(operation.key());
-      std::transform(method.begin(), method.end(), method.begin(), [](unsigned char letter) { return std::toupper(letter); });
+      std::transform(method.begin(), method.end(), method.begin(),
+                     [](unsigned char letter) { return std::toupper(letter); });
       described.insert(method + " " + std::string(path.key()));
     }
   }
@@ -426,7 +444,8 @@ TEST_F(HttpTest, OpenapiDescribesEachRouteAndNoOther) {
   for (const Route& route : server_->api().router().routes()) {
     served.insert(route.method + " " + route.path);
     std::string method = route.method;
-    std::transform(method.begin(), method.end(), method.begin(), [](unsigned char letter) { return std::tolower(letter); });
+    std::transform(method.begin(), method.end(), method.begin(),
+                   [](unsigned char letter) { return std::tolower(letter); });
     const json::value* operation = document.at("paths").as_object().at(route.path).as_object().if_contains(method);
     ASSERT_NE(operation, nullptr) << route.method << " " << route.path;
     EXPECT_EQ(operation->as_object().contains("security"), !route.role) << route.path;
@@ -478,7 +497,9 @@ TEST_F(CorsTest, OnlyAllowedOriginsAndOnlyBrowserRoutes) {
   EXPECT_EQ(origin("POST", "/v1/t", "https://shop.example"), "https://shop.example");
   EXPECT_EQ(origin("OPTIONS", "/v1/t", "https://other.example"), "");
   EXPECT_EQ(origin("OPTIONS", "/v1/recommend", "https://shop.example"), "");
-  EXPECT_TRUE(has(client_->send("OPTIONS", "/v1/t", "", {{"Origin", "https://shop.example"}}).header("access-control-allow-methods"), "POST"));
+  EXPECT_TRUE(has(client_->send("OPTIONS", "/v1/t", "", {{"Origin", "https://shop.example"}})
+                      .header("access-control-allow-methods"),
+                  "POST"));
 }
 
 class OpenTest : public HttpTest {
@@ -494,8 +515,12 @@ TEST_F(OpenTest, WithoutKeysOnlyThisMachinesOwnProgramsAreAnswered) {
   EXPECT_EQ(view("u", "a").status, 200);
   EXPECT_EQ(get("/v1/users/u").status, 200);
   EXPECT_EQ(client_->send("GET", "/v1/users/u", "", {{"Host", "rebound.example"}}).status, 403);
-  EXPECT_EQ(client_->send("POST", "/v1/t", R"({"userId":"u","event":"e"})", {{"Origin", "https://evil.example"}}).status, 403);
-  EXPECT_EQ(client_->send("GET", "/v1/users/u", "", {{"Host", "127.0.0.1:8080"}, {"Origin", "http://localhost:3000"}}).status, 200);
+  EXPECT_EQ(
+      client_->send("POST", "/v1/t", R"({"userId":"u","event":"e"})", {{"Origin", "https://evil.example"}}).status,
+      403);
+  EXPECT_EQ(
+      client_->send("GET", "/v1/users/u", "", {{"Host", "127.0.0.1:8080"}, {"Origin", "http://localhost:3000"}}).status,
+      200);
 }
 
 TEST(ServerOptionsTest, ExposureNeedsAWordAndIsNeverWithoutKeys) {
@@ -532,6 +557,7 @@ TEST(ServerOptionsTest, TakenPortIsSaid) {
   const Result<std::unique_ptr<Server>> second = Server::start(options, clock);
   ASSERT_FALSE(second.ok());
   EXPECT_TRUE(has(second.status().message(), "taken by another program"));
+  EXPECT_FALSE(fs::exists(two.path() / "keys.json")) << "a key was made that no one has seen";
 }
 
 }  // namespace

@@ -44,7 +44,8 @@ Result<std::string> inflate_gzip(std::string_view bytes, size_t limit_bytes) {
     out.append(buffer, got);
     if (code == Z_STREAM_END && stream.avail_in == 0) return out;
     if (code == Z_STREAM_END) return invalid_argument("the body has {} bytes after its gzip stream", stream.avail_in);
-    if (code != Z_OK) return invalid_argument("the body is not a whole gzip stream: {}", stream.msg ? stream.msg : "cut short");
+    if (code != Z_OK)
+      return invalid_argument("the body is not a whole gzip stream: {}", stream.msg ? stream.msg : "cut short");
   }
 }
 

@@ -1,5 +1,5 @@
-// Looks whether `models/current` in the data directory has changed, and loads the model when it has. The served model stays
-// when the new one cannot be loaded. Covered by server/engine_test.cc.
+// Looks whether `models/current` in the data directory has changed, and loads the model when it has. The served model
+// stays when the new one cannot be loaded. Covered by server/engine_test.cc.
 #pragma once
 
 #include <functional>
@@ -25,9 +25,10 @@ class ModelWatch {
  public:
   ModelWatch(fs::path data_folder, ModelLoader load) : data_folder_(std::move(data_folder)), load_(std::move(load)) {}
 
-  /// None when nothing has changed since the last call; else the loaded model, or null when the model was withdrawn, or why
-  /// it could not be loaded (told once a change).
-  std::optional<Result<std::shared_ptr<const ServingModel>>> poll(const Dictionary& items, const Dictionary& event_types);
+  /// None when nothing has changed since the last call; else the loaded model, or null when the model was withdrawn, or
+  /// why it could not be loaded (told once a change).
+  std::optional<Result<std::shared_ptr<const ServingModel>>> poll(const Dictionary& items,
+                                                                  const Dictionary& event_types);
 
   /// When the model that poll() gave last was published, by the file's time; kNoTime without a model.
   [[nodiscard]] TimeMs published_at() const;

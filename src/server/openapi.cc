@@ -14,10 +14,10 @@ struct Operation {
   const char* path;
   const char* id;
   const char* summary;
-  const char* role;           // of the key; null: none is needed
-  const char* body_schema;    // null: no body
-  const char* reply_schema;   // null: an object that the summary tells of
-  const char* errors;         // statuses beyond those that every route has
+  const char* role;          // of the key; null: none is needed
+  const char* body_schema;   // null: no body
+  const char* reply_schema;  // null: an object that the summary tells of
+  const char* errors;        // statuses beyond those that every route has
   const char* parameters = "[]";
 };
 
@@ -45,8 +45,8 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/screen", "screen", "An app's screen was seen", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/group", "group", "A user belongs to a group", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/alias", "alias", "Two identities are one user", "write", kEvent, "Accepted", kEventErrors},
-    {"post", "/v1/batch", "batch", "Many messages: good ones are kept whatever the others are", "write", "Batch", "Accepted",
-     kEventErrors},
+    {"post", "/v1/batch", "batch", "Many messages: good ones are kept whatever the others are", "write", "Batch",
+     "Accepted", kEventErrors},
     {"post", "/v1/import", "importBatch", "The same as /v1/batch", "write", "Batch", "Accepted", kEventErrors},
     {"post", "/v1/t", "browserTrack", "/v1/track for the browser SDK", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/i", "browserIdentify", "/v1/identify for the browser SDK", "write", kEvent, "Accepted", kEventErrors},
@@ -55,20 +55,21 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/g", "browserGroup", "/v1/group for the browser SDK", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/a", "browserAlias", "/v1/alias for the browser SDK", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/b", "browserBatch", "/v1/batch for the browser SDK", "write", "Batch", "Accepted", kEventErrors},
-    {"get", "/v1/projects/{write_key}/settings", "browserSettings", "What the browser SDK asks first", nullptr, nullptr, nullptr,
-     "404"},
+    {"get", "/v1/projects/{write_key}/settings", "browserSettings", "What the browser SDK asks first", nullptr, nullptr,
+     nullptr, "404"},
     {"get", "/v1/recommend", "getRecommendation", "What to show a user now", "read", nullptr, "Recommendation", "400",
      kRecommendParameters},
-    {"post", "/v1/recommend", "recommend", "What to show a user now; unknown fields are errors", "read", "RecommendRequest",
-     "Recommendation", "400 413 415"},
-    {"get", "/v1/recommendations/{recommendation_id}", "servedRecommendation", "A slate that was served and its feedback", "read",
-     nullptr, "ServedRecommendation", "404 429", kUserHint},
+    {"post", "/v1/recommend", "recommend", "What to show a user now; unknown fields are errors", "read",
+     "RecommendRequest", "Recommendation", "400 413 415"},
+    {"get", "/v1/recommendations/{recommendation_id}", "servedRecommendation",
+     "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "404 429", kUserHint},
     {"post", "/v1/items", "upsertItems", "Describes one item or many", "admin", "Items", "Accepted", "400 413 415 429"},
     {"get", "/v1/items/{item_id}", "getItem", "An item's fields", "read", nullptr, "Item", "404"},
-    {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, nullptr, "404 429"},
-    {"get", "/v1/users/{user_id}", "getUser", "A user's profile", "read", nullptr, "User", "400 404", kLimit},
-    {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin", nullptr, nullptr,
+    {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, nullptr,
      "404 429"},
+    {"get", "/v1/users/{user_id}", "getUser", "A user's profile", "read", nullptr, "User", "400 404", kLimit},
+    {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin",
+     nullptr, nullptr, "404 429"},
     {"get", "/healthz", "health", "The process answers", nullptr, nullptr, nullptr, ""},
     {"get", "/readyz", "ready", "It may be sent traffic", nullptr, nullptr, nullptr, "503"},
     {"get", "/metrics", "metrics", "Prometheus text", "read", nullptr, nullptr, ""},
@@ -92,7 +93,8 @@ json::object content(const char* type, json::value schema) {
 
 json::object responses_of(const Operation& operation) {
   const bool text = std::string_view(operation.path) == "/metrics";
-  json::object good = text ? content("text/plain", {{"type", "string"}}) : content("application/json", reference(operation.reply_schema));
+  json::object good = text ? content("text/plain", {{"type", "string"}})
+                           : content("application/json", reference(operation.reply_schema));
   good["description"] = operation.summary;
   json::object responses{{"200", std::move(good)}};
   std::string statuses = operation.errors;
@@ -112,8 +114,8 @@ json::array parameters_of(const Operation& operation) {
   const std::string_view path = operation.path;
   for (size_t open = path.find('{'); open != std::string_view::npos; open = path.find('{', open + 1)) {
     const std::string_view name = path.substr(open + 1, path.find('}', open) - open - 1);
-    parameters.push_back(json::object{
-        {"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
+    parameters.push_back(
+        json::object{{"name", name}, {"in", "path"}, {"required", true}, {"schema", json::object{{"type", "string"}}}});
   }
   return parameters;
 }
@@ -145,18 +147,17 @@ std::string make_document() {
   }
   json::object problem = content("application/problem+json", reference("Problem"));
   problem["description"] = "What went wrong";
-  return json::serialize(json::object{
-      {"openapi", "3.1.0"},
-      {"info", parsed(R"json({"title": "Perennial", "version": ")json" PERENNIAL_VERSION R"json(",
+  return json::serialize(
+      json::object{{"openapi", "3.1.0"},
+                   {"info", parsed(R"json({"title": "Perennial", "version": ")json" PERENNIAL_VERSION R"json(",
         "description": "Events in (Segment's spec), recommendations out. Every reply carries X-Request-Id; errors are RFC 9457."})json")},
-      {"security", parsed(R"json([{"basic": []}, {"bearer": []}])json")},
-      {"paths", std::move(paths)},
-      {"components",
-       json::object{{"securitySchemes", parsed(R"json({
+                   {"security", parsed(R"json([{"basic": []}, {"bearer": []}])json")},
+                   {"paths", std::move(paths)},
+                   {"components", json::object{{"securitySchemes", parsed(R"json({
           "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, no password: Segment's way."},
           "bearer": {"type": "http", "scheme": "bearer"}})json")},
-                    {"responses", json::object{{"Problem", std::move(problem)}}},
-                    {"schemas", parsed(kOpenapiSchemas)}}}});
+                                               {"responses", json::object{{"Problem", std::move(problem)}}},
+                                               {"schemas", parsed(kOpenapiSchemas)}}}});
 }
 
 }  // namespace

@@ -19,10 +19,10 @@ struct Call {
 };
 
 struct Route {
-  std::string method;                        // "GET" answers HEAD as well
-  std::string path;                          // "/v1/users/{user_id}"
-  std::optional<KeyRole> role;               // who may call it; none: anyone
-  bool from_browsers = false;                // takes a writeKey in the body, and CORS
+  std::string method;           // "GET" answers HEAD as well
+  std::string path;             // "/v1/users/{user_id}"
+  std::optional<KeyRole> role;  // who may call it; none: anyone
+  bool from_browsers = false;   // takes a writeKey in the body, and CORS
   size_t body_limit_bytes = 0;
   std::function<void(const Call&, Reply)> handle;  // the call is gone when it returns
 };

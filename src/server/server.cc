@@ -1,8 +1,8 @@
 #include "server/server.h"
 
-#include <boost/asio/ip/address.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <boost/asio/ip/address.hpp>
 
 #include <cstdio>
 #include <thread>
@@ -20,18 +20,24 @@ constexpr int kMaxThreads = 64;
 Status check(const ServerOptions& options) {
   boost::system::error_code error;
   const boost::asio::ip::address address = boost::asio::ip::make_address(options.address, error);
-  if (error) return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine", options.address);
+  if (error)
+    return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine",
+                            options.address);
   if (options.threads < 1 || options.threads > kMaxThreads) {
     return invalid_argument("threads must be from 1 to {}, got {}", kMaxThreads, options.threads);
   }
   if (address.is_loopback()) return {};
   if (!options.require_keys) {
-    return failed_precondition("without API keys anyone who reaches {} could read and erase every user: leave keys on, or bind to "
-                               "127.0.0.1", options.address);
+    return failed_precondition(
+        "without API keys anyone who reaches {} could read and erase every user: leave keys on, or bind to "
+        "127.0.0.1",
+        options.address);
   }
   if (options.allow_remote) return {};
-  return failed_precondition("binding to {} lets other machines reach all users' events, profiles and recommendations, without "
-                             "TLS: put a TLS proxy in front of it and give --expose if that is meant", options.address);
+  return failed_precondition(
+      "binding to {} lets other machines reach all users' events, profiles and recommendations, without "
+      "TLS: put a TLS proxy in front of it and give --expose if that is meant",
+      options.address);
 }
 
 std::string format_url(const std::string& address, uint16_t port) {
@@ -39,21 +45,30 @@ std::string format_url(const std::string& address, uint16_t port) {
   return v6 ? fmt::format("http://[{}]:{}", address, port) : fmt::format("http://{}:{}", address, port);
 }
 
-void print_banner(const Server& server, const EngineStatus& status, const ServerOptions& options) {
-  fmt::print("Perennial {} serves {}\n  data    {}\n  users   {}   items {}   model {}\n", PERENNIAL_VERSION, server.url(),
-             options.engine.data_folder.string(), status.users, status.items, status.model);
+/// To standard output, which may be closed: that is no reason to stop serving.
+void say(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+std::string banner(const Server& server, const EngineStatus& status, const ServerOptions& options) {
+  std::string text =
+      fmt::format("Perennial {} serves {}\n  data    {}\n  users   {}   items {}   model {}\n", PERENNIAL_VERSION,
+                  server.url(), options.engine.data_folder.string(), status.users, status.items, status.model);
   if (!server.first_key().empty()) {
-    fmt::print("  key     {}\n          (admin; shown this once only: keep it. 'perennial key create' makes more)\n",
-               server.first_key());
+    text += fmt::format(
+        "  key     {}\n          (admin; shown this once only: keep it. 'perennial key create' makes more)\n",
+        server.first_key());
   }
   const std::string auth = options.require_keys ? " -u \"$KEY:\"" : "";
-  fmt::print("  try     curl{} '{}/v1/recommend?user_id=anyone&count=5'\n  stop    Ctrl+C\n", auth, server.url());
-  std::fflush(stdout);
+  return text + fmt::format("  try     curl{} '{}/v1/recommend?user_id=anyone&count=5'\n  stop    Ctrl+C\n", auth,
+                            server.url());
 }
 
 /// Standard output is for the banner.
 void log_to_standard_error() {
-  spdlog::set_default_logger(std::make_shared<spdlog::logger>("perennial", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("perennial", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
 }
 
@@ -65,13 +80,14 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, cons
   PERENNIAL_TRY_ASSIGN(server->engine_, Engine::open(options.engine, clock));
   if (options.require_keys) {
     PERENNIAL_TRY_ASSIGN(server->keys_, ApiKeys::open(options.engine.data_folder));
-    if (server->keys_->list().empty()) {
-      PERENNIAL_TRY_ASSIGN(server->first_key_, server->keys_->create("first", KeyRole::admin, clock.now_ms()));
-    }
   }
   server->api_ = std::make_unique<Api>(*server->engine_, server->keys_.get(), options.api);
-  PERENNIAL_TRY_ASSIGN(server->http_, HttpServer::start(*server->api_, options.address, options.port, options.threads,
-                                                        options.limits));
+  PERENNIAL_TRY_ASSIGN(
+      server->http_, HttpServer::start(*server->api_, options.address, options.port, options.threads, options.limits));
+  // Last, so that a start that fails does not use up the one time at which the first key is shown.
+  if (server->keys_ && server->keys_->list().empty()) {
+    PERENNIAL_TRY_ASSIGN(server->first_key_, server->keys_->create("first", KeyRole::admin, clock.now_ms()));
+  }
   return server;
 }
 
@@ -105,7 +121,7 @@ Status Server::stop() {
 Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when) {
   log_to_standard_error();
   PERENNIAL_TRY_ASSIGN(const std::unique_ptr<Server> server, Server::start(options, clock));
-  print_banner(*server, server->engine().status(), options);
+  say(banner(*server, server->engine().status(), options));
   double reload_at = monotonic_seconds() + kReloadKeysSeconds;
   while (!stop_requested() && !(stop_when && stop_when())) {
     std::this_thread::sleep_for(kWatchStop);
@@ -113,8 +129,7 @@ Status serve(const ServerOptions& options, const Clock& clock, const std::functi
     server->reload_keys();
     reload_at = monotonic_seconds() + kReloadKeysSeconds;
   }
-  fmt::print("stopping: finishing what is in flight\n");
-  std::fflush(stdout);
+  say("stopping: finishing what is in flight\n");
   return server->stop();
 }
 

@@ -11,11 +11,11 @@
 namespace perennial {
 
 struct ServerOptions {
-  EngineOptions engine;          // its data_folder holds all that the server keeps
+  EngineOptions engine;  // its data_folder holds all that the server keeps
   std::string address = "127.0.0.1";
-  uint16_t port = 8080;          // 0: any free one
-  bool allow_remote = false;     // may `address` be one that other machines reach
-  bool require_keys = true;      // false only on a loopback address
+  uint16_t port = 8080;       // 0: any free one
+  bool allow_remote = false;  // may `address` be one that other machines reach
+  bool require_keys = true;   // false only on a loopback address
   int threads = 1;
   ApiOptions api;
   HttpLimits limits;
@@ -45,7 +45,8 @@ class Server {
   /// Takes up keys that another process made or revoked. Called once a second by serve().
   void reload_keys();
 
-  /// Finishes what is in flight, waits for the log, saves the snapshot. Nothing acknowledged is lost, whatever it returns.
+  /// Finishes what is in flight, waits for the log, saves the snapshot. Nothing acknowledged is lost, whatever it
+  /// returns.
   Status stop();
 
  private:

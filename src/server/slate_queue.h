@@ -1,11 +1,11 @@
-// Served slates on their way to the log: gathered for a moment, so that a busy server does not ask for an fsync a slate.
-// What is here when the machine dies is lost: at most kMaxAgeSeconds of slates, and no event.
+// Served slates on their way to the log: gathered for a moment, so that a busy server does not ask for an fsync a
+// slate. What is here when the machine dies is lost: at most kMaxAgeSeconds of slates, and no event.
 #pragma once
 
 #include <mutex>
+#include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "events/record.h"
 
 namespace perennial {

@@ -34,8 +34,8 @@ class StateGate {
   [[nodiscard]] WriteLock write() { return WriteLock(*this); }
 
  private:
-  std::mutex writers_;        // taken first by the writer, and alone by a long reader
-  std::mutex turnstile_;      // held by a writer that waits, so that it is the next to enter
+  std::mutex writers_;    // taken first by the writer, and alone by a long reader
+  std::mutex turnstile_;  // held by a writer that waits, so that it is the next to enter
   std::shared_mutex state_;
 };
 

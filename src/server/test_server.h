@@ -1,5 +1,5 @@
-// For the tests over HTTP: a server on a free loopback port over a folder of its own, and a blocking client that can also
-// send what no well-behaved client would.
+// For the tests over HTTP: a server on a free loopback port over a folder of its own, and a blocking client that can
+// also send what no well-behaved client would.
 #pragma once
 
 #include <arpa/inet.h>
@@ -22,7 +22,9 @@ namespace perennial {
 /// A folder that is gone with the object.
 class TestFolder {
  public:
-  TestFolder() : path_(fs::temp_directory_path() / ("perennial-server-" + random_hex(8))) { fs::create_directories(path_); }
+  TestFolder() : path_(fs::temp_directory_path() / ("perennial-server-" + random_hex(8))) {
+    fs::create_directories(path_);
+  }
   TestFolder(const TestFolder&) = delete;
   TestFolder& operator=(const TestFolder&) = delete;
   ~TestFolder() {
@@ -36,7 +38,7 @@ class TestFolder {
 };
 
 struct TestReply {
-  int status = 0;  // 0: the connection ended without a reply
+  int status = 0;                              // 0: the connection ended without a reply
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
 
@@ -85,7 +87,8 @@ class TestClient {
     return true;
   }
 
-  [[nodiscard]] std::string request_text(const std::string& method, const std::string& target, std::string_view body = {},
+  [[nodiscard]] std::string request_text(const std::string& method, const std::string& target,
+                                         std::string_view body = {},
                                          const std::map<std::string, std::string>& headers = {}) const {
     std::string text = method + " " + target + " HTTP/1.1\r\n";
     std::map<std::string, std::string> all{{"Host", "localhost"}};
@@ -186,8 +189,8 @@ class HttpTest : public testing::Test {
   TestReply get(const std::string& target) { return client_->send("GET", target); }
   TestReply post(const std::string& target, std::string_view body) { return client_->send("POST", target, body); }
   TestReply view(const std::string& user, const std::string& item, const std::string& more = "") {
-    return post("/v1/track", R"({"userId":")" + user + R"(","event":"Product Viewed","properties":{"product_id":")" + item + "\"" +
-                                 more + "}}");
+    return post("/v1/track", R"({"userId":")" + user + R"(","event":"Product Viewed","properties":{"product_id":")" +
+                                 item + "\"" + more + "}}");
   }
 
   /// Ids of the items that are recommended to the user.
