@@ -8,6 +8,13 @@
 namespace perennial {
 namespace {
 
+bool is_finite(const json::value& value) {
+  const auto finite_field = [](const auto& field) { return is_finite(field.value()); };
+  if (value.is_array()) return std::all_of(value.get_array().begin(), value.get_array().end(), is_finite);
+  if (value.is_object()) return std::all_of(value.get_object().begin(), value.get_object().end(), finite_field);
+  return !value.is_double() || std::isfinite(value.get_double());
+}
+
 bool same(const json::value& a, const json::value& b) {
   if (a.is_number() && b.is_number()) {
     const double x = a.to_number<double>();
@@ -32,7 +39,7 @@ bool same(const json::value& a, const json::value& b) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace perennial;
   const auto value = parse_json({reinterpret_cast<const char*>(data), size});
-  if (!value.ok()) return 0;
+  if (!value.ok() || !is_finite(*value)) return 0;
   const std::string text = json::serialize(*value);
   const auto again = parse_json(text);
   PERENNIAL_CHECK(again.ok(), "own text is refused: {}", again.status().message());

@@ -163,6 +163,14 @@ TEST(BadFile, BrokenJsonLines) {
   EXPECT_EQ(rows.good.size(), 2u);
 }
 
+TEST(BadFile, JsonNumbersBeyondDoubles) {
+  const std::string good = "{\"user_id\":1,\"item_id\":2}\n";
+  const FileRows rows = read_text(good + "{\"user_id\":1,\"item_id\":2,\"x\":1e400}\n" + good);
+  ASSERT_EQ(rows.bad.size(), 1u);
+  EXPECT_TRUE(says(rows.bad[0].status, "beyond 1.8e308"));
+  EXPECT_EQ(rows.good.size(), 2u);
+}
+
 TEST(BadFile, FirstJsonLineBrokenIsOneRejectedRow) {
   const FileRows rows = read_text("{\"user_id\" 1}\n{\"user_id\":1,\"item_id\":2}\n");
   ASSERT_EQ(rows.bad.size(), 1u);

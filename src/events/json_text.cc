@@ -1,8 +1,7 @@
 #include "events/json_text.h"
 
 #include <algorithm>
-
-#include "base/json.h"
+#include <cmath>
 
 namespace perennial {
 namespace {
@@ -15,7 +14,8 @@ size_t count_digits(std::string_view text) {
   return static_cast<size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
 }
 
-/// JSON's grammar, without numbers that are more likely codes: long whole ones, and 12E4.
+/// JSON's grammar, without numbers that are more likely codes: long whole ones, and 12E4. Two digits of exponent: it
+/// fits.
 bool is_number_cell(std::string_view text) {
   if (text.size() > kFractionLength) return false;
   if (text.starts_with('-')) text.remove_prefix(1);
@@ -30,12 +30,13 @@ bool is_number_cell(std::string_view text) {
   }
   if (text.empty()) return true;
   if (text.size() < 3 || (text[0] != 'e' && text[0] != 'E') || (text[1] != '-' && text[1] != '+')) return false;
-  return count_digits(text.substr(2)) == text.size() - 2;
+  return text.size() <= 4 && count_digits(text.substr(2)) == text.size() - 2;
 }
 
 bool is_json_container(std::string_view text) {
   if (text.front() != '[' && text.front() != '{') return false;
-  return parse_json(text).ok();
+  const Result<json::value> value = parse_json(text);
+  return value.ok() && check_finite(*value).ok();
 }
 
 }  // namespace
@@ -74,6 +75,19 @@ void append_json_cell(std::string& out, std::string_view cell) {
     out += "false";
   else
     append_json_string(out, cell);
+}
+
+Status check_finite(const json::object& object) {
+  for (const auto& [name, value] : object) PERENNIAL_TRY(check_finite(value));
+  return {};
+}
+
+Status check_finite(const json::value& value) {
+  if (value.is_object()) return check_finite(value.get_object());
+  if (value.is_array())
+    for (const json::value& element : value.get_array()) PERENNIAL_TRY(check_finite(element));
+  if (!value.is_double() || std::isfinite(value.get_double())) return {};
+  return invalid_argument("holds a number beyond 1.8e308: write it as a string");
 }
 
 std::string JsonObjectText::quoted_key(std::string_view name) {

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/json.h"
+
 namespace perennial {
 
 /// Appends the text as a JSON string with its quotes. `text` is UTF-8.
@@ -14,6 +16,11 @@ void append_json_string(std::string& out, std::string_view text);
 /// one of more than 15 digits), true or false, an array or object that is valid JSON; otherwise a string. `cell` is
 /// UTF-8 without blanks around.
 void append_json_cell(std::string& out, std::string_view cell);
+
+/// invalid_argument when a number in it is beyond a double (1e400): Boost reads it as infinity, which it cannot write
+/// as JSON.
+Status check_finite(const json::value& value);
+Status check_finite(const json::object& object);
 
 /// An object under construction; keep one for many rows.
 class JsonObjectText {

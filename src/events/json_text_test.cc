@@ -30,8 +30,8 @@ TEST(JsonText, CellsOfNumbersAreNumbers) {
 }
 
 TEST(JsonText, CellsThatOnlyLookLikeNumbersAreText) {
-  for (const char* text :
-       {"007", "02460", "1234567890123456", "12E4", "1.", ".5", "+1", "1e-", "-", "NaN", "1,5", "0x10", "1 2"})
+  for (const char* text : {"007", "02460", "1234567890123456", "12E4", "1.", ".5", "+1", "1e-", "-", "NaN", "1,5",
+                           "0x10", "1 2", "1e+400"})
     EXPECT_EQ(cell(text), "\"" + std::string(text) + "\"");
 }
 
@@ -41,6 +41,7 @@ TEST(JsonText, CellsOfBooleansListsAndObjects) {
   EXPECT_EQ(cell("[0.1, 0.2]"), "[0.1, 0.2]");
   EXPECT_EQ(cell("{\"a\":1}"), "{\"a\":1}");
   EXPECT_EQ(cell("[x"), "\"[x\"");
+  EXPECT_EQ(cell("[1e400]"), "\"[1e400]\"") << "could not be written as JSON again";
   EXPECT_EQ(cell(std::string(100, '[') + std::string(100, ']')).front(), '"') << "too deep to be kept as JSON";
 }
 

@@ -52,7 +52,9 @@ class JsonlReader final : public LineFileReader {
  private:
   Result<json::object> parse_line() const {
     PERENNIAL_TRY(check_line(line_, file_.options.line_limit_bytes));
-    return parse_json_object(trim(line_.text));
+    PERENNIAL_TRY_ASSIGN(json::object object, parse_json_object(trim(line_.text)));
+    PERENNIAL_TRY(check_finite(object));
+    return object;
   }
 
   Status read_row(Row& row) {

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "events/json_text.h"
 
 namespace perennial {
 namespace {
@@ -22,6 +23,7 @@ struct ShapeHandler {
   static constexpr size_t max_string_size = SIZE_MAX;
 
   bool object = false;
+  bool finite = true;  // of all numbers
 
   bool on_document_begin(json::error_code&) { return true; }
   bool on_document_end(json::error_code&) { return true; }
@@ -36,7 +38,10 @@ struct ShapeHandler {
   bool on_number_part(json::string_view, json::error_code&) { return true; }
   bool on_int64(int64_t, json::string_view, json::error_code&) { return object = false, true; }
   bool on_uint64(uint64_t, json::string_view, json::error_code&) { return object = false, true; }
-  bool on_double(double, json::string_view, json::error_code&) { return object = false, true; }
+  bool on_double(double number, json::string_view, json::error_code&) {
+    finite = finite && std::isfinite(number);
+    return object = false, true;
+  }
   bool on_bool(bool, json::error_code&) { return object = false, true; }
   bool on_null(json::error_code&) { return object = false, true; }
   bool on_comment_part(json::string_view, json::error_code&) { return true; }
@@ -49,7 +54,7 @@ bool is_json_object(std::string_view text) {
   json::basic_parser<ShapeHandler> parser(options);
   json::error_code error;
   const size_t read = parser.write_some(false, text.data(), text.size(), error);
-  return !error && read == text.size() && parser.handler().object;
+  return !error && read == text.size() && parser.handler().object && parser.handler().finite;
 }
 
 Status check_json(std::string_view field, const std::string& text, bool may_be_empty) {
@@ -57,7 +62,7 @@ Status check_json(std::string_view field, const std::string& text, bool may_be_e
   if (is_json_object(text)) return {};
   // The slow parser says where and why.
   const Result<json::object> object = parse_json_object(text);
-  if (object.ok()) return {};
+  if (object.ok()) return check_finite(*object).with_context(fmt::format("'{}'", field));
   return object.status().with_context(fmt::format("'{}' must be a JSON object", field));
 }
 

@@ -68,6 +68,17 @@ TEST(Validate, ChecksTheValuesOfAnEvent) {
     EXPECT_TRUE(says(with([&](Event& e) { e.properties = bad; }), "'properties' must be a JSON object")) << bad;
 }
 
+TEST(Validate, NumbersThatJsonCannotWriteAgainAreRefused) {
+  for (const char* properties : {R"({"a":1e400})", R"({"a":[{"b":-1e999}]})"}) {
+    Record record = event_record();
+    std::get<Event>(record.payload).properties = properties;
+    EXPECT_TRUE(says(validate(record, kTestNow), "'properties': holds a number beyond 1.8e308")) << properties;
+  }
+  Record record = event_record();
+  std::get<Event>(record.payload).properties = R"({"a":1e308})";
+  EXPECT_TRUE(validate(record, kTestNow).ok());
+}
+
 TEST(Validate, DeepJsonIsRefused) {
   Record record = event_record();
   std::get<Event>(record.payload).properties = "{\"a\":" + std::string(5000, '[') + std::string(5000, ']') + "}";

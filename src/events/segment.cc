@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "events/json_text.h"
 #include "events/roles.h"
 
 namespace perennial {
@@ -119,6 +120,7 @@ class Translator {
   Translator(const json::object& message, TimeMs now) : message_(message), now_(now) {}
 
   Result<std::vector<Record>> run(std::string_view call) {
+    PERENNIAL_TRY(check_finite(message_).with_context("message"));
     PERENNIAL_TRY(read_envelope(call));
     if (call == "alias")
       PERENNIAL_TRY(add_alias());
@@ -277,7 +279,10 @@ class Translator {
       if (whole.amount) share(*whole.amount, first, records_.end());
     }
     auto& event = std::get<Event>(first->payload);
-    json::object properties = event.properties.empty() ? json::object() : parse_json_object(event.properties).value();
+    json::object properties;
+    if (!event.properties.empty()) {
+      PERENNIAL_TRY_ASSIGN(properties, parse_json_object(event.properties));
+    }
     properties.insert(order.begin(), order.end());  // keeps the product's own
     for (const char* taken : {"recommendation_id", "recommendationId"}) properties.erase(taken);
     event.properties = properties.empty() ? std::string() : json::serialize(properties);

@@ -241,6 +241,17 @@ TEST(Segment, FailuresNameTheField) {
   expect(R"({"type":"identify","userId":"u","traits":"x"})", "'traits' must be an object");
 }
 
+TEST(Segment, NumbersBeyondDoublesAreRefusedWhereverTheyStand) {
+  for (
+      const char* message : {
+          R"({"type":"track","userId":"u","event":"e","properties":{"products":[{"product_id":"a","x":1e400}],"y":1}})",
+          R"({"type":"track","userId":"u","event":"e","properties":{"products":["a"],"y":1e400}})",
+          R"({"type":"track","userId":"u","event":"e","properties":{"y":-1e400}})",
+          R"({"type":"identify","userId":"u","traits":{"y":[1e400]}})",
+      })
+    EXPECT_NE(failure(message).find("beyond 1.8e308"), std::string::npos) << message << "\n" << failure(message);
+}
+
 TEST(Segment, TooManyProductsAreRefused) {
   std::string products = "\"a\"";
   for (int i = 0; i < 10'000; ++i) products += ",\"a\"";

@@ -9,57 +9,70 @@ namespace {
 constexpr size_t kFirstSlots = 64;
 }
 
-RepeatWindow::RepeatWindow(int64_t window) : window_(static_cast<size_t>(std::clamp<int64_t>(window, 0, kEmpty - 1))) {
-  slots_.assign(kFirstSlots, kEmpty);
-}
+RepeatWindow::RepeatWindow(int64_t window)
+    : window_(static_cast<size_t>(std::clamp<int64_t>(window, 0, kEmpty - 1))), slots_(kFirstSlots) {}
 
-size_t RepeatWindow::home(const MessageId& id) const { return mix64(id.high ^ mix64(id.low)) & (slots_.size() - 1); }
+uint64_t RepeatWindow::hash(const MessageId& id) { return mix64(id.high ^ mix64(id.low)); }
 
 /// The slot that holds the id, or the empty one where it would go.
-size_t RepeatWindow::find_slot(const MessageId& id) const {
-  size_t slot = home(id);
-  while (slots_[slot] != kEmpty && ring_[slots_[slot]] != id) slot = next(slot);
+size_t RepeatWindow::find_slot(const MessageId& id, uint64_t hash) const {
+  const auto tag = static_cast<uint32_t>(hash >> 32);
+  size_t slot = hash & (slots_.size() - 1);
+  while (slots_[slot].place != kEmpty && (slots_[slot].tag != tag || ring_[slots_[slot].place] != id))
+    slot = next(slot);
   return slot;
 }
 
-bool RepeatWindow::contains(const MessageId& id) const { return slots_[find_slot(id)] != kEmpty; }
+void RepeatWindow::put(size_t slot, uint64_t hash, size_t place) {
+  slots_[slot] = {static_cast<uint32_t>(hash >> 32), static_cast<uint32_t>(place)};
+}
+
+bool RepeatWindow::contains(const MessageId& id) const { return slots_[find_slot(id, hash(id))].place != kEmpty; }
 
 void RepeatWindow::add(const MessageId& id) {
-  if (window_ == 0 || contains(id)) return;
+  if (window_ == 0) return;
+  if ((ring_.size() + 1) * 4 > slots_.size() * 3) grow();
+  const uint64_t id_hash = hash(id);
+  size_t slot = find_slot(id, id_hash);
+  if (slots_[slot].place != kEmpty) return;
   size_t place = ring_.size();
   if (place < window_) {
-    if ((ring_.size() + 1) * 4 > slots_.size() * 3) grow();
     ring_.push_back(id);
   } else {
     place = oldest_;
     remove(ring_[place]);
+    slot = find_slot(id, id_hash);  // the removal may have made a nearer one free
     ring_[place] = id;
     oldest_ = (oldest_ + 1) % window_;
   }
-  slots_[find_slot(id)] = static_cast<uint32_t>(place);
+  put(slot, id_hash, place);
 }
 
+/// Moves back those that stand behind the hole for want of a nearer slot.
 void RepeatWindow::remove(const MessageId& id) {
-  size_t hole = find_slot(id);
-  for (size_t slot = next(hole); slots_[slot] != kEmpty; slot = next(slot)) {
-    const size_t wanted = home(ring_[slots_[slot]]);
-    const size_t mask = slots_.size() - 1;
+  const size_t mask = slots_.size() - 1;
+  size_t hole = find_slot(id, hash(id));
+  for (size_t slot = next(hole); slots_[slot].place != kEmpty; slot = next(slot)) {
+    const size_t wanted = hash(ring_[slots_[slot].place]) & mask;
     if (((slot - wanted) & mask) < ((slot - hole) & mask)) continue;
     slots_[hole] = slots_[slot];
     hole = slot;
   }
-  slots_[hole] = kEmpty;
+  slots_[hole] = {};
 }
 
 void RepeatWindow::grow() {
-  slots_.assign(slots_.size() * 2, kEmpty);
-  for (size_t place = 0; place < ring_.size(); ++place) slots_[find_slot(ring_[place])] = static_cast<uint32_t>(place);
+  slots_.assign(slots_.size() * 2, {});
+  for (size_t place = 0; place < ring_.size(); ++place) {
+    const uint64_t id_hash = hash(ring_[place]);
+    put(find_slot(ring_[place], id_hash), id_hash, place);
+  }
 }
 
 void RepeatWindow::clear() {
   ring_.clear();
   oldest_ = 0;
-  slots_.assign(std::min(slots_.size(), size_t{1} << 12), kEmpty);
+  slots_.assign(std::min(slots_.size(), size_t{1} << 12), {});
 }
 
 }  // namespace perennial

@@ -1,5 +1,5 @@
 // The message ids of the newest records, so that a repeat is recognised: a ring, and a hash table of places in it.
-// 16 bytes an id in the ring and 4 to 11 in the table. Thread rule: one thread at a time. Covered by
+// 16 bytes an id in the ring and 11 to 22 in the table. Thread rule: one thread at a time. Covered by
 // repeat_window_test.cc.
 #pragma once
 
@@ -35,16 +35,23 @@ class RepeatWindow {
  private:
   static constexpr uint32_t kEmpty = 0xFFFFFFFF;
 
-  [[nodiscard]] size_t home(const MessageId& id) const;
+  /// The tag, other bits of the hash, spares a look into the ring for most ids that are not the one sought.
+  struct Slot {
+    uint32_t tag = 0;
+    uint32_t place = kEmpty;
+  };
+
+  [[nodiscard]] static uint64_t hash(const MessageId& id);
   [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
-  [[nodiscard]] size_t find_slot(const MessageId& id) const;
+  [[nodiscard]] size_t find_slot(const MessageId& id, uint64_t hash) const;
+  void put(size_t slot, uint64_t hash, size_t place);
   void remove(const MessageId& id);
   void grow();
 
   size_t window_;
   size_t oldest_ = 0;
   std::vector<MessageId> ring_;
-  std::vector<uint32_t> slots_;  // open addressing, linear; at most 3/4 full, a power of two long
+  std::vector<Slot> slots_;  // open addressing, linear; at most 3/4 full, a power of two long
 };
 
 }  // namespace perennial

@@ -98,24 +98,31 @@ Result<std::unique_ptr<ApiKeys>> ApiKeys::open(const fs::path& data_folder) {
   return keys;
 }
 
-Status ApiKeys::load() {
-  std::error_code error;
-  const fs::file_time_type time = fs::last_write_time(path_, error);
+Result<std::optional<std::string>> ApiKeys::read_text() const {
   Result<std::string> text = read_file(path_, kMaxFileBytes);
-  std::vector<ApiKey> keys;
-  if (text.ok()) {
-    Result<std::vector<ApiKey>> parsed = keys_from_text(*text);
-    if (!parsed.ok()) {
-      return data_loss("{} is not a list of API keys: {}; mend it, or remove it to start with new keys", path_.string(),
-                       parsed.status().message());
-    }
-    keys = std::move(parsed).value();
-  } else if (text.status().code() != Code::not_found) {
-    return text.status();
-  }
+  if (text.ok()) return std::optional(std::move(text).value());
+  if (text.status().code() == Code::not_found) return std::optional<std::string>();
+  return text.status();
+}
+
+Status ApiKeys::load() {
+  PERENNIAL_TRY_ASSIGN(std::optional<std::string> text, read_text());
+  return take(std::move(text));
+}
+
+Status ApiKeys::take(std::optional<std::string> text) {
   const std::lock_guard lock(mutex_);
-  keys_ = std::move(keys);
-  file_time_ = error ? fs::file_time_type{} : time;
+  seen_ = std::move(text);
+  if (!seen_) {
+    keys_.clear();
+    return {};
+  }
+  Result<std::vector<ApiKey>> parsed = keys_from_text(*seen_);
+  if (!parsed.ok()) {
+    return data_loss("{} is not a list of API keys: {}; mend it, or remove it to start with new keys", path_.string(),
+                     parsed.status().message());
+  }
+  keys_ = std::move(parsed).value();
   return {};
 }
 
@@ -167,14 +174,12 @@ std::optional<KeyRole> ApiKeys::role_of(std::string_view key) const {
 }
 
 Status ApiKeys::reload_if_changed() {
-  std::error_code error;
-  fs::file_time_type time = fs::last_write_time(path_, error);
-  if (error) time = {};
+  PERENNIAL_TRY_ASSIGN(std::optional<std::string> text, read_text());
   {
     const std::lock_guard lock(mutex_);
-    if (time == file_time_) return {};
+    if (text == seen_) return {};
   }
-  return load();
+  return take(std::move(text));
 }
 
 }  // namespace perennial

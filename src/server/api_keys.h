@@ -49,18 +49,21 @@ class ApiKeys {
   /// The role of the key, or none when it is not one of these. Takes as long for a wrong key as for a right one.
   [[nodiscard]] std::optional<KeyRole> role_of(std::string_view key) const;
 
-  /// Reads the file again if it was changed since. On failure the keys in memory stay as they were.
+  /// Takes up the file's keys when its bytes are others than those last seen; times would miss a second change within a
+  /// tick of the file system's clock, and so a revocation. On failure, told once a change, the keys before stay.
   Status reload_if_changed();
 
  private:
   explicit ApiKeys(fs::path path) : path_(std::move(path)) {}
+  Result<std::optional<std::string>> read_text() const;  // none: there is no file
   Status load();
+  Status take(std::optional<std::string> text);
   Status save(const std::vector<ApiKey>& keys);
 
   fs::path path_;
   mutable std::mutex mutex_;
   std::vector<ApiKey> keys_;
-  fs::file_time_type file_time_{};
+  std::optional<std::string> seen_;  // the file's bytes
 };
 
 }  // namespace perennial

@@ -1,0 +1,286 @@
+// The fold's three equalities under random streams with late events, merges and erasures: by replay, by snapshot and
+// replay, and in any batch split the same to the bit; and against a simple model that keeps every record.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "base/random.h"
+#include "profiles/state.h"
+
+namespace perennial {
+namespace {
+
+constexpr size_t kHistoryLimit = 7;
+constexpr UserId kUsers = 9;
+constexpr ItemId kItems = 12;
+
+/// Types 0 and 1 are tokens, 2 is value without a token, 3 is ignored.
+void fill_types(Dictionary& types) {
+  for (const char* name : {"view", "Order Completed", "Signed Up", "impression"}) types.add(name);
+}
+
+EventRoles test_roles() {
+  EventRoles roles;
+  EXPECT_TRUE(roles.set("view", "token target").ok());
+  EXPECT_TRUE(roles.set("Order Completed", "token target value").ok());
+  EXPECT_TRUE(roles.set("Signed Up", "value").ok());
+  EXPECT_TRUE(roles.set("impression", "ignored").ok());
+  return roles;
+}
+
+StoredRecord random_event(Random& random, Offset offset) {
+  StoredRecord record;
+  record.offset = offset;
+  record.user = static_cast<UserId>(random.below(kUsers));
+  record.type = static_cast<EventTypeId>(random.below(4));
+  record.item = random.chance(0.9) ? static_cast<ItemId>(random.below(kItems)) : kNoId;
+  // Few distinct times, so that ties and late events are common; some events have none.
+  record.time = random.chance(0.1) ? kNoTime : static_cast<TimeMs>(1000 * random.below(40));
+  Event event;
+  if (random.chance(0.5)) event.value = static_cast<float>(random.below(6));
+  if (random.chance(0.5)) event.amount = Money{static_cast<int64_t>(random.below(1000)) - 200, random.chance(0.5) ? "EUR" : "USD"};
+  if (random.chance(0.3)) event.device = random.chance(0.5) ? "mobile" : "desktop";
+  record.payload = event;
+  return record;
+}
+
+StoredRecord random_record(Random& random, Offset offset) {
+  StoredRecord record = random_event(random, offset);
+  const double draw = random.uniform();
+  if (draw < 0.80) return record;
+  record.type = kNoEventType;
+  record.item = kNoId;
+  if (draw < 0.88) {
+    record.payload = UserTraits{fmt::format(R"({{"plan":"{}","n":{}}})", random.below(3), random.below(100))};
+  } else if (draw < 0.93) {
+    record.into = static_cast<UserId>(random.below(kUsers));
+    record.payload = IdentityMerge{};
+  } else if (draw < 0.96) {
+    record.payload = Erasure{};
+  } else {
+    record.user = kNoId;
+    record.item = static_cast<ItemId>(random.below(kItems));
+    if (random.chance(0.8)) record.payload = ItemUpsert{fmt::format(R"({{"title":"t{}","price":{}}})", offset, random.below(50))};
+    else record.payload = ItemDelete{};
+  }
+  return record;
+}
+
+std::vector<StoredRecord> random_stream(uint64_t seed, int count) {
+  Random random(seed);
+  std::vector<StoredRecord> stream;
+  Offset offset = 0;
+  for (int i = 0; i < count; ++i) stream.push_back(random_record(random, offset += 1 + static_cast<Offset>(random.below(3))));
+  return stream;
+}
+
+/// The fold as one would write it without caring for speed: all records of each person, sorted and cut when asked.
+class SimpleProfiles {
+ public:
+  explicit SimpleProfiles(const std::vector<StoredRecord>& stream) {
+    for (UserId user = 0; user < kUsers; ++user) person_[user] = user;
+    for (const StoredRecord& record : stream) apply(record);
+  }
+
+  std::vector<Offset> history(UserId user) const {
+    std::vector<const StoredRecord*> tokens;
+    for (const StoredRecord& record : records_)
+      if (record.user == person_.at(user) && record.type <= 1 && record.item != kNoId) tokens.push_back(&record);
+    std::sort(tokens.begin(), tokens.end(), [](auto* a, auto* b) { return std::pair(a->time, a->offset) < std::pair(b->time, b->offset); });
+    std::vector<Offset> offsets;
+    for (size_t i = tokens.size() > kHistoryLimit ? tokens.size() - kHistoryLimit : 0; i < tokens.size(); ++i) offsets.push_back(tokens[i]->offset);
+    return offsets;
+  }
+
+  int64_t value(UserId user, const std::string& currency) const {
+    int64_t sum = 0;
+    for (const StoredRecord& record : records_)
+      if (const auto* event = std::get_if<Event>(&record.payload); event != nullptr && record.user == person_.at(user))
+        if ((record.type == 1 || record.type == 2) && event->amount && event->amount->currency == currency) sum += event->amount->minor_units;
+    return sum;
+  }
+
+  std::string plan(UserId user) const {
+    const StoredRecord* latest = nullptr;
+    for (const StoredRecord& record : records_)
+      if (record.user == person_.at(user) && std::holds_alternative<UserTraits>(record.payload))
+        if (latest == nullptr || std::pair(record.time, record.offset) > std::pair(latest->time, latest->offset)) latest = &record;
+    return latest == nullptr ? "" : std::get<UserTraits>(latest->payload).traits.substr(8, 3);
+  }
+
+  size_t count(UserId user) const {
+    return static_cast<size_t>(std::count_if(records_.begin(), records_.end(), [&](const StoredRecord& record) {
+      return record.user == person_.at(user) && std::holds_alternative<Event>(record.payload);
+    }));
+  }
+
+ private:
+  void apply(StoredRecord record) {
+    if (record.user == kNoId) return;
+    record.user = person_[record.user];
+    if (std::holds_alternative<Erasure>(record.payload)) {
+      const UserId erased = record.user;
+      std::erase_if(records_, [&](const StoredRecord& old) { return old.user == erased; });
+      for (auto& [user, person] : person_)
+        if (person == erased) person = user;
+    } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
+      const UserId into = person_[record.into];
+      for (StoredRecord& old : records_)
+        if (old.user == record.user) old.user = into;
+      for (auto& [user, person] : person_)
+        if (person == record.user) person = into;
+    } else {
+      records_.push_back(record);
+    }
+  }
+
+  std::vector<StoredRecord> records_;
+  std::map<UserId, UserId> person_;
+};
+
+class StateTest : public ::testing::Test {
+ protected:
+  StateTest() { fill_types(types_); }
+
+  State fold(const std::vector<StoredRecord>& stream, size_t begin = 0, size_t end = SIZE_MAX) {
+    State state(test_roles(), types_, kHistoryLimit);
+    for (size_t i = begin; i < std::min(end, stream.size()); ++i) state.apply(stream[i]);
+    return state;
+  }
+
+  Dictionary types_;
+};
+
+TEST_F(StateTest, AgreesWithASimpleModelUnderLateEventsMergesAndErasures) {
+  for (uint64_t seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto stream = random_stream(seed, 300);
+    const State state = fold(stream);
+    const SimpleProfiles simple(stream);
+    for (UserId user = 0; user < kUsers; ++user) {
+      SCOPED_TRACE(user);
+      const Profile* profile = state.profiles().find(user);
+      std::vector<Offset> history;
+      size_t count = 0;
+      if (profile != nullptr) {
+        for (const HistoryToken& token : profile->history) history.push_back(static_cast<Offset>(token.offset));
+        for (const auto& [type, number] : profile->event_counts) count += number;
+      }
+      EXPECT_EQ(history, simple.history(user));
+      EXPECT_EQ(count, simple.count(user));
+      const auto value = [&](const char* currency) {
+        return profile != nullptr && profile->value_by_currency.contains(currency) ? profile->value_by_currency.at(currency) : 0;
+      };
+      EXPECT_EQ(value("EUR"), simple.value(user, "EUR"));
+      EXPECT_EQ(value("USD"), simple.value(user, "USD"));
+      EXPECT_EQ(profile != nullptr && profile->traits.contains("plan") ? profile->traits.at("plan").value : "", simple.plan(user));
+    }
+  }
+}
+
+TEST_F(StateTest, SnapshotAndReplayGivesTheSameBytesAsReplay) {
+  for (uint64_t seed = 100; seed < 130; ++seed) {
+    SCOPED_TRACE(seed);
+    const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_{}_{}", ::getpid(), seed);
+    ASSERT_TRUE(make_folder(folder).ok());
+    const auto stream = random_stream(seed, 200);
+    const std::string whole = fold(stream).serialize();
+    const size_t cut = Random(seed).below(stream.size());
+    ASSERT_TRUE(fold(stream, 0, cut).save(folder).ok());
+    State resumed(test_roles(), types_, kHistoryLimit);
+    ASSERT_TRUE(resumed.load(folder).ok());
+    for (size_t i = cut; i < stream.size(); ++i) resumed.apply(stream[i]);
+    EXPECT_EQ(resumed.serialize(), whole);
+    fs::remove_all(folder);
+  }
+}
+
+TEST_F(StateTest, ReplayAfterErasuresWereCompactedGivesTheSameBytes) {
+  for (uint64_t seed = 200; seed < 230; ++seed) {
+    SCOPED_TRACE(seed);
+    // What the log does on an erasure: every earlier record of the person goes, the tombstones stay, the names are new.
+    const auto stream = random_stream(seed, 200);
+    std::vector<StoredRecord> compacted;
+    std::map<UserId, UserId> joined;
+    const std::function<UserId(UserId)> root = [&](UserId user) { return joined.contains(user) && joined[user] != user ? root(joined[user]) : user; };
+    std::set<UserId> gone;
+    std::vector<StoredRecord> live;
+    for (const StoredRecord& record : stream) {
+      if (record.user != kNoId && gone.contains(record.user)) continue;  // an erased name gets a new id: none here
+      if (std::holds_alternative<IdentityMerge>(record.payload) && gone.contains(record.into)) continue;
+      live.push_back(record);
+      if (std::holds_alternative<IdentityMerge>(record.payload)) joined[root(record.user)] = root(record.into);
+      if (std::holds_alternative<Erasure>(record.payload)) {
+        std::set<UserId> closure;
+        for (UserId user = 0; user < kUsers; ++user)
+          if (root(user) == root(record.user)) closure.insert(user);
+        std::erase_if(compacted, [&](const StoredRecord& old) { return old.user != kNoId && closure.contains(old.user); });
+        gone.insert(closure.begin(), closure.end());
+      }
+      compacted.push_back(record);
+    }
+    EXPECT_EQ(fold(compacted).serialize().size(), fold(live).serialize().size());
+    const State a = fold(compacted);
+    const State b = fold(live);
+    for (UserId user = 0; user < kUsers; ++user) {
+      const Profile* left = a.profiles().find(user);
+      const Profile* right = b.profiles().find(user);
+      ASSERT_EQ(left == nullptr, right == nullptr) << user;
+      if (left != nullptr) EXPECT_EQ(left->traits == right->traits && left->history.size() == right->history.size(), true) << user;
+      if (gone.contains(user)) EXPECT_EQ(left, nullptr) << user;
+    }
+  }
+}
+
+TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothing) {
+  const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_bad_{}", ::getpid());
+  ASSERT_TRUE(make_folder(folder).ok());
+  const auto stream = random_stream(7, 100);
+  ASSERT_TRUE(fold(stream).save(folder).ok());
+
+  EventRoles other = test_roles();
+  ASSERT_TRUE(other.set("impression", "token").ok());
+  State with_other_roles(other, types_, kHistoryLimit);
+  EXPECT_EQ(with_other_roles.load(folder).code(), Code::failed_precondition);
+
+  std::string bytes = read_file(folder / "state.snapshot").value();
+  for (const size_t place : {size_t{40}, bytes.size() / 2, bytes.size() - 1}) {
+    std::string damaged = bytes;
+    damaged[place] = static_cast<char>(damaged[place] ^ 1);
+    ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", damaged).ok());
+    State state(test_roles(), types_, kHistoryLimit);
+    EXPECT_EQ(state.load(folder).code(), Code::data_loss) << place;
+    EXPECT_EQ(state.serialize(), State(test_roles(), types_, kHistoryLimit).serialize());
+  }
+  ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", bytes.substr(0, bytes.size() / 2)).ok());
+  State cut(test_roles(), types_, kHistoryLimit);
+  EXPECT_EQ(cut.load(folder).code(), Code::data_loss);
+  fs::remove_all(folder);
+}
+
+TEST(Catalogue, LaterFieldsReplaceEarlierOnesAndADeletedItemIsNotRecommended) {
+  Catalogue catalogue;
+  StoredRecord record{.offset = 1, .item = 3, .payload = ItemUpsert{R"({"title":"Lamp","price":12.5,"currency":"EUR","category":["Home","Light"]})"}};
+  catalogue.apply(record);
+  record.payload = ItemUpsert{R"({"price":10})"};
+  catalogue.apply(record);
+  ASSERT_NE(catalogue.find(3), nullptr);
+  EXPECT_EQ(catalogue.find(3)->title(), "Lamp");
+  EXPECT_EQ(catalogue.find(3)->price(), (Money{1000, "EUR"}));
+  EXPECT_EQ(catalogue.find(3)->categories(), (std::vector<std::string>{"Home", "Light"}));
+  EXPECT_TRUE(catalogue.may_recommend(3));
+  EXPECT_TRUE(catalogue.may_recommend(2)) << "an item that nothing has described";
+  record.payload = ItemUpsert{R"({"available":false})"};
+  catalogue.apply(record);
+  EXPECT_FALSE(catalogue.may_recommend(3));
+  record.payload = ItemDelete{};
+  catalogue.apply(record);
+  EXPECT_FALSE(catalogue.may_recommend(3));
+}
+
+}  // namespace
+}  // namespace perennial

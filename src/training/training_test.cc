@@ -1,0 +1,301 @@
+// The chain that holds training together: the tiled loss against the composed formula, the module against the torch-free forward
+// pass, attention blind to other sequences and to the future, and a run that stops and goes on against one that did not.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "model/model_folder.h"
+#include "training/softmax_loss.h"
+#include "training/trainer.h"
+
+namespace perennial {
+namespace {
+
+ModelConfig small_config(int32_t items = 30) {
+  ModelConfig config;
+  config.items = items;
+  config.width = 16;
+  config.layers = 2;
+  config.heads = 2;
+  config.window = 5;
+  config.feed_forward = 32;
+  config.event_types = {"view", "order"};
+  config.features = {"device:mobile", "trait:plan=pro"};
+  return config;
+}
+
+/// Gives every parameter, zeros included, a value that matters.
+void randomise(TransformerModule& module) {
+  torch::NoGradGuard no_grad;
+  for (auto& parameter : module->parameters())
+    if (parameter.numel() > 0) parameter.add_(torch::randn_like(parameter) * 0.2);
+}
+
+std::vector<Token> random_history(Random& random, size_t length, int32_t items) {
+  std::vector<Token> history;
+  int64_t time = 1'700'000'000'000;
+  for (size_t i = 0; i < length; ++i) {
+    time += static_cast<int64_t>(random.below(100'000'000));
+    history.push_back({.item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items))), .type = static_cast<int32_t>(random.below(2)),
+                       .value = random.chance(0.5) ? static_cast<float>(random.below(6)) : NAN, .time_ms = random.chance(0.9) ? time : kNoTime});
+  }
+  return history;
+}
+
+Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
+  Random random(seed);
+  Dataset dataset;
+  dataset.items = items;
+  for (int32_t item = 0; item < items; ++item) dataset.item_names.push_back(fmt::format("item-{}", item));
+  dataset.event_types = {"view", "order"};
+  dataset.is_target = {true, true};
+  dataset.devices = {"", "mobile"};
+  for (size_t user = 0; user < users; ++user) {
+    UserHistory history;
+    history.user = static_cast<UserId>(user);
+    // A chain with noise: there is something to learn.
+    int32_t item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
+    for (size_t i = 0; i < 4 + random.below(20); ++i) {
+      history.tokens.push_back({.item = item, .type = static_cast<int32_t>(random.below(2)), .time_ms = static_cast<int64_t>(1'000'000 * (i + 1))});
+      history.devices.push_back(static_cast<uint16_t>(random.below(2)));
+      item = random.chance(0.8) ? (item + 1) % items : static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
+    }
+    if (random.chance(0.5)) history.traits = {"trait:plan=pro"};
+    dataset.newest_time_ms = std::max(dataset.newest_time_ms, history.tokens.back().time_ms);
+    dataset.events += static_cast<int64_t>(history.tokens.size());
+    dataset.users.push_back(std::move(history));
+  }
+  return dataset;
+}
+
+PackedBatch batch_of(const Dataset& dataset, const ModelConfig& config, const std::vector<size_t>& users) {
+  std::vector<size_t> lengths;
+  for (const UserHistory& user : dataset.users) lengths.push_back(user.tokens.size());
+  Random random(1);
+  return BatchMaker(dataset, lengths, config, {.tokens = 1 << 20, .feature_dropping = 0}).make(users, random);
+}
+
+TEST(SoftmaxLoss, TiledLossAndGradientsEqualTheComposedFormula) {
+  torch::manual_seed(1);
+  const int64_t rows = 1100;  // more than two tiles, the last one partial
+  torch::Tensor u = torch::randn({rows, 8}, torch::requires_grad());
+  torch::Tensor items = torch::randn({50, 8}, torch::requires_grad());
+  torch::Tensor bias = torch::randn({50}, torch::requires_grad());
+  const torch::Tensor targets = torch::randint(50, {rows}, torch::kInt64);
+  const auto tiled = full_softmax_loss(u, items, bias, targets, Precision::float32);
+  const auto tiled_gradients = torch::autograd::grad({tiled * 3}, {u, items, bias});
+  const auto u64 = u.to(torch::kFloat64);
+  const auto composed = torch::nn::functional::cross_entropy(torch::matmul(u64, items.to(torch::kFloat64).t()) + bias.to(torch::kFloat64), targets);
+  const auto gradients = torch::autograd::grad({composed * 3}, {u, items, bias});
+  EXPECT_NEAR(tiled.item<double>(), composed.item<double>(), 1e-5);
+  for (size_t i = 0; i < 3; ++i) EXPECT_LE((tiled_gradients[i] - gradients[i]).abs().max().item<double>(), 1e-5) << i;
+}
+
+TEST(SoftmaxLoss, SampledLossWithManyDrawsIsNearTheFullOne) {
+  torch::manual_seed(2);
+  const torch::Tensor u = torch::randn({64, 8});
+  const torch::Tensor items = torch::randn({40, 8});
+  const torch::Tensor bias = torch::randn({40});
+  const torch::Tensor targets = torch::randint(40, {64}, torch::kInt64);
+  const double full = full_softmax_loss(u, items, bias, targets, Precision::float32).item<double>();
+  const double sampled = sampled_softmax_loss(u, items, bias, targets, 200'000, Precision::float32).item<double>();
+  EXPECT_NEAR(sampled, full, 0.03);
+}
+
+TEST(TransformerModule, EqualsTheTorchFreeForwardPass) {
+  torch::manual_seed(3);
+  const ModelConfig config = small_config();
+  TransformerModule module(config, Precision::float32, 0.0);
+  randomise(module);
+  module->eval();
+  const auto served = Transformer::create(config, module->export_weights());
+  ASSERT_TRUE(served.ok()) << served.status().message();
+  const Dataset dataset = random_dataset(4, 6, config.items);
+  const PackedBatch batch = batch_of(dataset, config, {0, 1, 2, 3, 4, 5});
+  torch::NoGradGuard no_grad;
+  const torch::Tensor h = module->history_vectors(batch);
+  int64_t row = 0;
+  for (const UserHistory& user : dataset.users) {
+    Transformer::Cache cache = (*served)->new_cache();
+    for (size_t i = 0; i + 1 < user.tokens.size(); ++i, ++row) {
+      (*served)->append(cache, user.tokens[i]);
+      for (int32_t d = 0; d < config.width; ++d)
+        ASSERT_NEAR(cache.history_vector()[static_cast<size_t>(d)], h[row][d].item<float>(), 2e-4) << "user " << user.user << " token " << i;
+    }
+  }
+  EXPECT_EQ(row, h.size(0));
+}
+
+TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
+  torch::manual_seed(5);
+  const ModelConfig config = small_config();
+  TransformerModule module(config, Precision::float32, 0.0);
+  randomise(module);
+  module->eval();
+  const auto served = Transformer::create(config, module->export_weights());
+  ASSERT_TRUE(served.ok());
+  torch::NoGradGuard no_grad;
+  PackedBatch batch;
+  batch.elapsed = torch::tensor({int64_t{0}, int64_t{gap_bucket(0, 90'000)}}, torch::kInt64);
+  batch.feature_ids = torch::tensor({int64_t{0}, int64_t{1}}, torch::kInt64);
+  batch.feature_starts = torch::tensor({int64_t{0}, int64_t{0}}, torch::kInt64);  // none for the first row, both for the second
+  const torch::Tensor h = torch::randn({2, config.width});
+  const torch::Tensor want = module->user_vectors(h, batch, torch::arange(2));
+  for (int64_t row = 0; row < 2; ++row) {
+    std::vector<float> u(static_cast<size_t>(config.width));
+    const torch::Tensor source = h[row].contiguous();
+    const ReadInputs inputs = row == 0 ? ReadInputs{} : ReadInputs{.elapsed_ms = 90'000, .features = {0, 1}};
+    (*served)->user_vector({source.data_ptr<float>(), u.size()}, inputs, u);
+    for (int32_t d = 0; d < config.width; ++d) EXPECT_NEAR(u[static_cast<size_t>(d)], want[row][d].item<float>(), 1e-5) << row;
+  }
+}
+
+TEST(TransformerModule, AHistoryLongerThanTheReceptiveFieldScoresAsItsEnd) {
+  torch::manual_seed(6);
+  const ModelConfig config = small_config();
+  TransformerModule module(config, Precision::float32, 0.0);
+  randomise(module);
+  const auto served = Transformer::create(config, module->export_weights());
+  ASSERT_TRUE(served.ok());
+  Random random(7);
+  const std::vector<Token> history = random_history(random, 40, config.items);
+  Transformer::Cache whole = (*served)->new_cache();
+  for (const Token& token : history) (*served)->append(whole, token);
+  std::vector<float> u(static_cast<size_t>(config.width));
+  std::vector<float> want(static_cast<size_t>(config.items));
+  std::vector<float> got(static_cast<size_t>(config.items));
+  (*served)->user_vector(whole.history_vector(), {}, u);
+  (*served)->score_items(u, want);
+  (*served)->score(history, got);
+  for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-3) << i;
+  // One token fewer than the field needs is not enough: the bound is tight.
+  const std::span<const Token> short_end = std::span(history).last(static_cast<size_t>(config.layers * (config.window - 1)));
+  (*served)->score(short_end, got);
+  float largest = 0;
+  for (size_t i = 0; i < want.size(); ++i) largest = std::max(largest, std::fabs(got[i] - want[i]));
+  EXPECT_GT(largest, 1e-3F);
+}
+
+TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
+  torch::manual_seed(8);
+  const ModelConfig config = small_config(12);
+  TransformerModule module(config, Precision::float32, 0.0);
+  randomise(module);
+  const Dataset dataset = random_dataset(9, 3, config.items);
+  const PackedBatch batch = batch_of(dataset, config, {0, 1, 2});
+  module->zero_grad();
+  module->loss(batch, 0).backward();
+  torch::NoGradGuard no_grad;
+  Random random(10);
+  for (auto& pair : module->named_parameters()) {
+    torch::Tensor values = pair.value().view(-1);
+    ASSERT_TRUE(pair.value().grad().defined()) << pair.key();
+    const torch::Tensor gradient = pair.value().grad().view(-1);
+    for (int trial = 0; trial < 2; ++trial) {
+      const auto at = static_cast<int64_t>(random.below(static_cast<uint64_t>(values.numel())));
+      const float kept = values[at].item<float>();
+      constexpr float kStep = 1e-2F;
+      values[at] = kept + kStep;
+      const double above = module->loss(batch, 0).item<double>();
+      values[at] = kept - kStep;
+      const double below = module->loss(batch, 0).item<double>();
+      values[at] = kept;
+      EXPECT_NEAR(gradient[at].item<double>(), (above - below) / (2 * kStep), 2e-3 + 0.05 * std::fabs(gradient[at].item<double>())) << pair.key() << " " << at;
+    }
+  }
+}
+
+class TrainerTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) / fmt::format("trainer_{}_{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    ASSERT_TRUE(make_folder(folder_).ok());
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+
+  static TrainerOptions options() {
+    TrainerOptions options;
+    options.model = small_config();
+    options.max_epochs = 4;
+    options.batch_tokens = 256;
+    options.threads = 1;
+    options.precision = Precision::float32;
+    return options;
+  }
+
+  Result<TrainingReport> run(const std::string& name, const TrainerOptions& options) {
+    const fs::path data = folder_ / name;
+    EXPECT_TRUE(make_folder(data).ok());
+    const auto holdout = make_holdout(Holdout::Kind::leave_one_out, dataset_);
+    return train(data, dataset_, *holdout, options);
+  }
+
+  std::string weights(const std::string& name, const std::string& id) {
+    return read_file(folder_ / name / "models" / id / "model.safetensors").value();
+  }
+
+  fs::path folder_;
+  Dataset dataset_ = random_dataset(11, 120, 30);
+};
+
+TEST_F(TrainerTest, LearnsSameSeedSameModelAndAnInterruptedRunGoesOnToTheBit) {
+  const auto whole = run("whole", options());
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  EXPECT_GT(whole->validation_ndcg, 0.2) << "four in five steps are the next item";
+
+  const auto again = run("again", options());
+  ASSERT_TRUE(again.ok());
+  EXPECT_EQ(weights("whole", whole->model_id), weights("again", again->model_id));
+
+  TrainerOptions stopping = options();
+  stopping.stop_after_steps = 9;  // in the middle of an epoch, several times
+  Result<TrainingReport> part = run("parts", stopping);
+  int runs = 1;
+  while (part.ok() && part->model_id.empty() && runs < 20) {
+    part = run("parts", stopping);
+    ++runs;
+  }
+  ASSERT_TRUE(part.ok());
+  EXPECT_GT(runs, 2);
+  EXPECT_EQ(weights("whole", whole->model_id), weights("parts", part->model_id));
+
+  TrainerOptions other_seed = options();
+  other_seed.seed = 43;
+  const auto other = run("other", other_seed);
+  ASSERT_TRUE(other.ok());
+  EXPECT_NE(weights("whole", whole->model_id), weights("other", other->model_id));
+}
+
+TEST_F(TrainerTest, AStateThatIsCutShortIsPutAsideAndTrainingStartsAnew) {
+  TrainerOptions stopping = options();
+  stopping.stop_after_steps = 3;
+  ASSERT_TRUE(run("data", stopping).ok());
+  const fs::path state = folder_ / "data" / "training.state";
+  const std::string bytes = read_file(state).value();
+  ASSERT_TRUE(write_file_atomically(state, bytes.substr(0, bytes.size() / 2)).ok());
+  const auto report = run("data", options());
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_FALSE(report->model_id.empty());
+  EXPECT_TRUE(fs::exists(folder_ / "data" / "training.state.old"));
+}
+
+TEST_F(TrainerTest, AModelCutInHalfOrOfAnotherVersionIsRefusedWithAReason) {
+  const auto report = run("data", options());
+  ASSERT_TRUE(report.ok());
+  const fs::path folder = folder_ / "data" / "models" / report->model_id;
+  ASSERT_TRUE(load_model(folder_ / "data", report->model_id).ok());
+
+  const std::string weights_bytes = read_file(folder / "model.safetensors").value();
+  ASSERT_TRUE(write_file_atomically(folder / "model.safetensors", weights_bytes.substr(0, weights_bytes.size() / 2)).ok());
+  EXPECT_EQ(load_model(folder_ / "data", report->model_id).status().code(), Code::data_loss);
+  ASSERT_TRUE(write_file_atomically(folder / "model.safetensors", weights_bytes).ok());
+
+  std::string config = read_file(folder / "config.json").value();
+  const size_t place = config.find("\"format_version\":1");
+  ASSERT_NE(place, std::string::npos);
+  config.replace(place, 18, "\"format_version\":9");
+  ASSERT_TRUE(write_file_atomically(folder / "config.json", config).ok());
+  EXPECT_EQ(load_model(folder_ / "data", report->model_id).status().code(), Code::failed_precondition);
+}
+
+}  // namespace
+}  // namespace perennial
