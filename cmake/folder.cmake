@@ -1,8 +1,19 @@
+# The headers that cost most of each file's compile time, parsed once for the whole project.
+function(perennial_precompile target)
+  if(target STREQUAL perennial_base)
+    target_precompile_headers(perennial_base PRIVATE <boost/json.hpp> <fmt/format.h> <functional> <map> <memory> <optional>
+                              <span> <string> <unordered_map> <variant> <vector>)
+  else()
+    target_precompile_headers(${target} REUSE_FROM perennial_base)
+  endif()
+endfunction()
+
 # One static library a folder of src/, and one test program for the *_test.cc files beside its sources.
 #   perennial_folder(log LINK perennial_events SQLite::SQLite3)
 # A file in a folder that nothing links to fails to link: the arrows of docs/architecture.md hold twice.
+# OWN_PCH: the folder precompiles headers of its own.
 function(perennial_folder name)
-  cmake_parse_arguments(ARG "" "" "LINK;TEST_LINK" ${ARGN})
+  cmake_parse_arguments(ARG "OWN_PCH" "" "LINK;TEST_LINK" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
   set(tests ${sources})
   list(FILTER sources EXCLUDE REGEX "(_test|main)\\.cc$")
@@ -14,11 +25,17 @@ function(perennial_folder name)
     set(reach INTERFACE)
     add_library(perennial_${name} INTERFACE)
   endif()
+  if(sources AND NOT ARG_OWN_PCH)
+    perennial_precompile(perennial_${name})
+  endif()
   target_include_directories(perennial_${name} ${reach} ${CMAKE_SOURCE_DIR}/src)
   target_link_libraries(perennial_${name} ${reach} ${ARG_LINK})
   if(tests)
     add_executable(${name}_test ${tests})
     target_link_libraries(${name}_test PRIVATE perennial_${name} GTest::gtest GTest::gtest_main ${ARG_TEST_LINK})
+    if(NOT ARG_OWN_PCH)
+      perennial_precompile(${name}_test)
+    endif()
     gtest_discover_tests(${name}_test TEST_PREFIX ${name}/ DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 240)
   endif()
 endfunction()

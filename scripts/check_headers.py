@@ -17,6 +17,7 @@ from compile_flags import CompileFlags
 
 FOLDER = source_tree.ROOT / "build" / "check-headers"
 TORCH = re.compile(r"^\s*#\s*include\s*<(torch|ATen|c10)/", re.MULTILINE)
+QUOTED = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.MULTILINE)
 RULE = """\
 ninja_required_version = 1.10
 rule header
@@ -34,13 +35,23 @@ def write_if_changed(path, text):
         path.write_text(text)
 
 
+def with_libtorch(headers, read):
+    """Those that include libtorch themselves or through another of them."""
+    texts = {name: read(name) or "" for name in headers}
+    found = {name for name, text in texts.items() if TORCH.search(text)}
+    while more := {name for name, text in texts.items()
+                   if name not in found and any(f"src/{include}" in found for include in QUOTED.findall(text))}:
+        found |= more
+    return found
+
+
 def units(headers):
     """{name of the unit: the headers in it}."""
+    heavy = with_libtorch(headers, source_tree.text_of)
     together = {}
     for name in headers:
-        with_torch = TORCH.search(source_tree.text_of(name) or "")
-        folder = Path(name).parts[1]
-        together.setdefault(f"{folder}/with_libtorch" if with_torch else name.removeprefix("src/"), []).append(name)
+        unit = f"{Path(name).parts[1]}/with_libtorch" if name in heavy else name.removeprefix("src/")
+        together.setdefault(unit, []).append(name)
     return together
 
 
@@ -66,7 +77,12 @@ def main():
     parser.add_argument("--jobs", default="2")
     arguments = parser.parse_args()
     headers = [name for name in source_tree.files(".h") if name.startswith("src/")]
-    write_ninja(headers, CompileFlags(source_tree.ROOT / arguments.build))
+    flags = CompileFlags(source_tree.ROOT / arguments.build)
+    if not flags.knows_folder("training"):
+        heavy = with_libtorch(headers, source_tree.text_of)
+        headers = [name for name in headers if name not in heavy]
+        print(f"skipped {len(heavy)} headers that include libtorch: {arguments.build} is built without training")
+    write_ninja(headers, flags)
     ninja = ["ninja", "--quiet", "-C", str(FOLDER), "-k", "0", "-j", arguments.jobs]
     done = subprocess.run(ninja, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:

@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import check_files
+import check_headers
 import check_layers
 import check_tests
 import check_tidy
@@ -77,6 +78,13 @@ class Files(unittest.TestCase):
         self.assertTrue(list(check_files.check_text("a.json", '"https://registry.example.org/x.tgz"', set())))
         self.assertTrue(list(check_files.check_text("a.md", "from mirror-of-ours.example", {"mirror-of-ours.example"})))
         self.assertFalse(list(check_files.check_text("a.md", "https://example.org/registry.html", set())))
+
+
+class Headers(unittest.TestCase):
+    def test_libtorch_is_found_through_other_headers_too(self):
+        texts = {"src/t/a.h": "#include <torch/torch.h>\n", "src/t/b.h": '#include "t/a.h"\n',
+                 "src/t/c.h": '#include "t/b.h"\n', "src/t/d.h": "#include <vector>\n"}
+        self.assertEqual(check_headers.with_libtorch(list(texts), texts.get), {"src/t/a.h", "src/t/b.h", "src/t/c.h"})
 
 
 class Mutations(unittest.TestCase):

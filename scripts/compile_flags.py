@@ -32,6 +32,10 @@ class CompileFlags:
             entry["command"] = shlex.join(without_precompiled_header(shlex.split(entry["command"])))
         self.by_file = {str(Path(entry["file"]).resolve()): shlex.split(entry["command"]) for entry in self.entries}
 
+    def knows_folder(self, folder):
+        start = str(source_tree.ROOT / "src" / folder) + "/"
+        return any(file.startswith(start) for file in self.by_file)
+
     def has(self, name):
         return str((source_tree.ROOT / name).resolve()) in self.by_file
 

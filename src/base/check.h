@@ -12,8 +12,8 @@ namespace perennial {
 
 }  // namespace perennial
 
-#define PERENNIAL_CHECK(condition, ...)                                                               \
-  do {                                                                                                \
-    if (!(condition)) [[unlikely]]                                                                    \
-      ::perennial::check_failed(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__));            \
+#define PERENNIAL_CHECK(condition, ...)                                                    \
+  do {                                                                                     \
+    if (!(condition)) [[unlikely]]                                                         \
+      ::perennial::check_failed(__FILE__, __LINE__, #condition, fmt::format(__VA_ARGS__)); \
   } while (false)

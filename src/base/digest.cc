@@ -36,12 +36,15 @@ std::vector<uint8_t> random_bytes(size_t count) {
 
 }  // namespace
 
-Sha256Stream::Sha256Stream() : context_(EVP_MD_CTX_new(), [](void* p) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(p)); }) {
-  PERENNIAL_CHECK(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr) == 1, "no SHA-256");
+Sha256Stream::Sha256Stream()
+    : context_(EVP_MD_CTX_new(), [](void* p) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(p)); }) {
+  PERENNIAL_CHECK(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr) == 1,
+                  "no SHA-256");
 }
 
 void Sha256Stream::add(std::string_view bytes) {
-  PERENNIAL_CHECK(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), bytes.size()) == 1, "SHA-256");
+  PERENNIAL_CHECK(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_.get()), bytes.data(), bytes.size()) == 1,
+                  "SHA-256");
 }
 
 Sha256 Sha256Stream::finish() {

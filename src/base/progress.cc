@@ -16,8 +16,12 @@ constexpr int kBarWidth = 24;
 }  // namespace
 
 Progress::Progress(std::string label, int64_t total, std::string unit)
-    : label_(std::move(label)), unit_(std::move(unit)), total_(total), started_(monotonic_seconds()),
-      drawn_(started_), terminal_(::isatty(STDERR_FILENO) != 0) {}
+    : label_(std::move(label)),
+      unit_(std::move(unit)),
+      total_(total),
+      started_(monotonic_seconds()),
+      drawn_(started_),
+      terminal_(::isatty(STDERR_FILENO) != 0) {}
 
 Progress::~Progress() {
   if (!finished_ && terminal_ && drawn_ > started_) std::fputc('\n', stderr);
@@ -50,13 +54,16 @@ void Progress::draw(std::string_view detail, bool last) {
       for (int i = 0; i < kBarWidth; ++i) line += i < filled ? "━" : "╌";
     }
     line += fmt::format("  {:3.0f} %", share * 100);
-    if (!last && rate > 0) line += fmt::format("  {} left", format_duration(static_cast<double>(total_ - done_) / rate));
+    if (!last && rate > 0)
+      line += fmt::format("  {} left", format_duration(static_cast<double>(total_ - done_) / rate));
   }
   line += fmt::format("  {} {}/s", with_commas(static_cast<int64_t>(rate)), unit_);
   if (last) line += fmt::format("  in {}", format_duration(elapsed));
   if (!detail.empty()) line += fmt::format("  {}", detail);
-  if (terminal_) std::fprintf(stderr, "\r\x1b[2K%s%s", line.c_str(), last ? "\n" : "");
-  else std::fprintf(stderr, "%s\n", line.c_str());
+  if (terminal_)
+    std::fprintf(stderr, "\r\x1b[2K%s%s", line.c_str(), last ? "\n" : "");
+  else
+    std::fprintf(stderr, "%s\n", line.c_str());
   std::fflush(stderr);
 }
 

@@ -79,7 +79,7 @@ Status errno_status(int error, std::string_view what);
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}  // NOLINT: implicit by design, `return value;`
+  Result(T value) : value_(std::move(value)) {}         // NOLINT: implicit by design, `return value;`
   Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit by design, `return status;`
     PERENNIAL_CHECK(!status_.ok(), "a Result without a value needs a failure");
   }
@@ -107,10 +107,10 @@ class [[nodiscard]] Result {
 #define PERENNIAL_CONCAT(a, b) PERENNIAL_CONCAT_INNER(a, b)
 
 /// Returns from the enclosing function when the Status is a failure.
-#define PERENNIAL_TRY(expression)                               \
-  do {                                                          \
-    ::perennial::Status perennial_status = (expression);        \
-    if (!perennial_status.ok()) return perennial_status;        \
+#define PERENNIAL_TRY(expression)                        \
+  do {                                                   \
+    ::perennial::Status perennial_status = (expression); \
+    if (!perennial_status.ok()) return perennial_status; \
   } while (false)
 
 /// `PERENNIAL_TRY_ASSIGN(auto config, read_config(path));` declares, or returns the failure.

@@ -13,8 +13,8 @@ namespace perennial {
 /// True when the bytes are UTF-8 as Unicode defines it: shortest forms, no surrogates, at most U+10FFFF.
 bool is_utf8(std::string_view bytes);
 
-/// ISO 8601 date or date and time to milliseconds since 1970 UTC: `2026-03-01`, `2026-03-01T10:20:30`, with a space in the
-/// place of T, fractions of a second (cut after milliseconds), `Z` or `+hh:mm`, `+hhmm`; no zone means UTC.
+/// ISO 8601 date or date and time to milliseconds since 1970 UTC: `2026-03-01`, `2026-03-01T10:20:30`, with a space in
+/// the place of T, fractions of a second (cut after milliseconds), `Z` or `+hh:mm`, `+hhmm`; no zone means UTC.
 Result<TimeMs> parse_iso8601(std::string_view text);
 
 /// A timestamp as files hold it: ISO 8601, or a number of seconds, milliseconds, microseconds since 1970, told apart by

@@ -11,12 +11,14 @@ Status show(const CommandLine& line) {
   if (line.json) {
     json::array list;
     for (const SettingOrigin& origin : origins)
-      list.push_back({{"name", origin.name}, {"value", origin.value}, {"source", origin.source}, {"meaning", origin.meaning}});
+      list.push_back(
+          {{"name", origin.name}, {"value", origin.value}, {"source", origin.source}, {"meaning", origin.meaning}});
     fmt::print("{}\n", json::serialize(list));
     return {};
   }
   for (const SettingOrigin& origin : origins)
-    fmt::print("{:28} {:16} {:10} {}\n", origin.name, origin.value.empty() ? "-" : origin.value, origin.source, origin.meaning);
+    fmt::print("{:28} {:16} {:10} {}\n", origin.name, origin.value.empty() ? "-" : origin.value, origin.source,
+               origin.meaning);
   return {};
 }
 
@@ -31,8 +33,10 @@ Status check(const CommandLine& line) {
 void add_config_command(CLI::App& app, CommandLine& line) {
   CLI::App* command = app.add_subcommand("config", "Check or show the configuration");
   command->require_subcommand(1);
-  add_command(*command, line, "check", "Say whether the configuration is good", "perennial config check --config perennial.toml", [&line] { return check(line); });
-  CLI::App* shown = add_command(*command, line, "show", "List every key, its value and where it came from", "perennial config show", [&line] { return show(line); });
+  add_command(*command, line, "check", "Say whether the configuration is good",
+              "perennial config check --config perennial.toml", [&line] { return check(line); });
+  CLI::App* shown = add_command(*command, line, "show", "List every key, its value and where it came from",
+                                "perennial config show", [&line] { return show(line); });
   shown->add_flag("--json", line.json, "print as JSON");
 }
 

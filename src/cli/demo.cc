@@ -1,5 +1,5 @@
-// perennial demo: the whole loop on a simulated shop, from events to a better model, through the same commands and routes that
-// a user of the product has. Everything it prints was just computed; nothing is canned.
+// perennial demo: the whole loop on a simulated shop, from events to a better model, through the same commands and
+// routes that a user of the product has. Everything it prints was just computed; nothing is canned.
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,9 +30,15 @@ bool on_terminal() {
   static const bool terminal = ::isatty(STDOUT_FILENO) != 0;
   return terminal;
 }
-std::string bold(std::string_view text) { return on_terminal() ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text); }
-std::string dim(std::string_view text) { return on_terminal() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text); }
-std::string green(std::string_view text) { return on_terminal() ? fmt::format("\x1b[32m{}\x1b[0m", text) : std::string(text); }
+std::string bold(std::string_view text) {
+  return on_terminal() ? fmt::format("\x1b[1m{}\x1b[0m", text) : std::string(text);
+}
+std::string dim(std::string_view text) {
+  return on_terminal() ? fmt::format("\x1b[2m{}\x1b[0m", text) : std::string(text);
+}
+std::string green(std::string_view text) {
+  return on_terminal() ? fmt::format("\x1b[32m{}\x1b[0m", text) : std::string(text);
+}
 
 void heading(int step, std::string_view text) {
   fmt::print("\n{}  {}\n", bold(fmt::format("[{}]", step)), bold(text));
@@ -70,8 +76,9 @@ class Demo {
     PERENNIAL_TRY(serve_and_learn());
     PERENNIAL_TRY(live_another_month());
     PERENNIAL_TRY(judge_on_the_month_after());
-    fmt::print("\n{} in {}. The shop and its model are in {}; this serves them:\n\n    {} serve --data {}\n\n", bold("Done"),
-               format_duration(monotonic_seconds() - started), folder_.string(), shown_program_, data_.string());
+    fmt::print("\n{} in {}. The shop and its model are in {}; this serves them:\n\n    {} serve --data {}\n\n",
+               bold("Done"), format_duration(monotonic_seconds() - started), folder_.string(), shown_program_,
+               data_.string());
     return {};
   }
 
@@ -81,7 +88,8 @@ class Demo {
     std::error_code error;
     if (fs::exists(folder_, error) && !fs::is_empty(folder_, error)) {
       if (!fs::exists(shop_folder_ / "truth.jsonl", error))
-        return failed_precondition("{} is not empty and not of an earlier demo: give another folder with --folder", folder_.string());
+        return failed_precondition("{} is not empty and not of an earlier demo: give another folder with --folder",
+                                   folder_.string());
       fs::remove_all(folder_, error);
       if (error) return errno_status(error.value(), fmt::format("removing {}", folder_.string()));
     }
@@ -99,15 +107,17 @@ class Demo {
       if (entry.path().filename().string().starts_with("events-")) months_.push_back(entry.path());
     std::sort(months_.begin(), months_.end());
     PERENNIAL_CHECK(months_.size() == kMonths, "{} months of events", months_.size());
-    fmt::print("    {} visitors with tastes of their own, {} products, {} months of Segment events, made from seed {}.\n", with_commas(options.users),
-               with_commas(options.items), kMonths, options.seed);
+    fmt::print(
+        "    {} visitors with tastes of their own, {} products, {} months of Segment events, made from seed {}.\n",
+        with_commas(options.users), with_commas(options.items), kMonths, options.seed);
     return {};
   }
 
   Status import_first_months() {
     heading(2, fmt::format("Its first {} months go into the log", kFirstMonths));
     std::vector<std::string> arguments = {"import", "--data", data_.string(), (shop_folder_ / "items.jsonl").string()};
-    for (int month = 0; month < kFirstMonths; ++month) arguments.push_back(months_[static_cast<size_t>(month)].string());
+    for (int month = 0; month < kFirstMonths; ++month)
+      arguments.push_back(months_[static_cast<size_t>(month)].string());
     return command(arguments);
   }
 
@@ -158,7 +168,10 @@ class Demo {
       json::object properties = product;
       if (std::string_view(type) == "Order Completed") properties = {{"order_id", "demo-1"}, {"products", {product}}};
       properties["recommendation_id"] = recommendation;
-      const json::object event = {{"userId", chosen_}, {"event", type}, {"timestamp", format_iso8601(month_start(kFirstMonths) - 60'000)}, {"properties", properties}};
+      const json::object event = {{"userId", chosen_},
+                                  {"event", type},
+                                  {"timestamp", format_iso8601(month_start(kFirstMonths) - 60'000)},
+                                  {"properties", properties}};
       PERENNIAL_TRY_ASSIGN(const json::object reply, client.post("/v1/track", event));
       fmt::print("    {}\n", dim(fmt::format("POST /v1/track {:16} -> {}", type, json::serialize(reply))));
     }
@@ -167,7 +180,8 @@ class Demo {
     print_list(after, ranks(before));
     PERENNIAL_TRY_ASSIGN(const json::object slate, client.get("/v1/recommendations/" + recommendation));
     if (const json::value* feedback = find_field(slate, "feedback"); feedback != nullptr && feedback->is_array())
-      fmt::print("    Credited to the list it came from: {} events with recommendation_id {}.\n", feedback->get_array().size(), dim(recommendation));
+      fmt::print("    Credited to the list it came from: {} events with recommendation_id {}.\n",
+                 feedback->get_array().size(), dim(recommendation));
     return {};
   }
 
@@ -182,8 +196,11 @@ class Demo {
   Status judge_on_the_month_after() {
     heading(7, "Both models are judged on the month after, which neither has seen");
     PERENNIAL_TRY(command({"import", "--data", data_.string(), months_[kFirstMonths + 1].string()}));
-    fmt::print("    {} knows {} months, {} knows {}; both read each user's whole history up to the month.\n", old_model_, kFirstMonths, new_model_, kFirstMonths + 1);
-    return command({"evaluate", "--data", data_.string(), "--from", format_iso8601(month_start(kFirstMonths + 1)), "--model", old_model_, "--model", new_model_});
+    fmt::print("    {} knows {} months, {} knows {}. Asked before each event: what comes next?\n", old_model_,
+               kFirstMonths, new_model_, kFirstMonths + 1);
+    return command({"evaluate", "--data", data_.string(), "--from",
+                    format_iso8601(month_start(kFirstMonths + 1)).substr(0, 10), "--one-by-one", "--model", old_model_,
+                    "--model", new_model_});
   }
 
   Status train() { return command({"train", "--data", data_.string(), "--patience", "3", "--max-epochs", "14"}); }
@@ -209,7 +226,8 @@ class Demo {
     while (::waitpid(child, &result, 0) < 0 && errno == EINTR) {
     }
     if (WIFEXITED(result) && WEXITSTATUS(result) == kExitDone) return {};
-    if (WIFEXITED(result) && WEXITSTATUS(result) == kExitStopped) return Status(Code::cancelled, "the demo was stopped");
+    if (WIFEXITED(result) && WEXITSTATUS(result) == kExitStopped)
+      return Status(Code::cancelled, "the demo was stopped");
     return internal_error("'{}' failed; its message stands above", arguments.front());
   }
 
@@ -233,9 +251,11 @@ class Demo {
       if (line.find("\"Order Completed\"") == std::string_view::npos) continue;
       PERENNIAL_TRY_ASSIGN(const json::object message, parse_json_object(line));
       PERENNIAL_TRY_ASSIGN(std::string user, string_field(message, "userId"));
-      if (!user.empty() && std::find(buyers.begin(), buyers.end(), user) == buyers.end()) buyers.push_back(std::move(user));
+      if (!user.empty() && std::find(buyers.begin(), buyers.end(), user) == buyers.end())
+        buyers.push_back(std::move(user));
     }
-    if (buyers.size() < count) return failed_precondition("only {} users ordered in the last month: use more --users", buyers.size());
+    if (buyers.size() < count)
+      return failed_precondition("only {} users ordered in the last month: use more --users", buyers.size());
     std::vector<std::string> spread;
     for (size_t i = 0; i < count; ++i) spread.push_back(buyers[buyers.size() * (2 * i + 1) / (2 * count)]);
     return spread;
@@ -259,14 +279,16 @@ class Demo {
     for (const json::value& entry : history->get_array()) {
       if (++shown > 3) break;
       const json::object& event = entry.as_object();
-      fmt::print("      {}\n", dim(fmt::format("{} {} {}", fit(text(event, "timestamp"), 10), fit(text(event, "event"), 18), text(event, "title"))));
+      fmt::print("      {}\n", dim(fmt::format("{} {} {}", fit(text(event, "time"), 10), fit(text(event, "event"), 18),
+                                               text(event, "title"))));
     }
     return {};
   }
 
   static std::map<std::string, int> ranks(const json::object& reply) {
     std::map<std::string, int> ranks;
-    for (const json::value& item : reply.at("items").as_array()) ranks.emplace(text(item.as_object(), "item_id"), static_cast<int>(ranks.size()) + 1);
+    for (const json::value& item : reply.at("items").as_array())
+      ranks.emplace(text(item.as_object(), "item_id"), static_cast<int>(ranks.size()) + 1);
     return ranks;
   }
 
@@ -278,13 +300,18 @@ class Demo {
       std::string change;
       if (!before.empty()) {
         const auto was = before.find(text(item, "item_id"));
-        change = was == before.end() ? green("new") : was->second == rank ? "   " : fmt::format("{}{:<2}", was->second > rank ? "+" : "-", std::abs(was->second - rank));
+        change = was == before.end() ? green("new")
+                 : was->second == rank
+                     ? "   "
+                     : fmt::format("{}{:<2}", was->second > rank ? "+" : "-", std::abs(was->second - rank));
       }
       const Result<double> price = number_field(item, "price", 0);
       std::string reason;
-      if (const json::value* reasons = find_field(item, "reasons"); reasons != nullptr && reasons->is_array() && !reasons->get_array().empty())
+      if (const json::value* reasons = find_field(item, "reasons");
+          reasons != nullptr && reasons->is_array() && !reasons->get_array().empty())
         reason = text(reasons->get_array().front().as_object(), "text");
-      fmt::print("      {} {} {} {:>9.2f} {}   {}\n", rank, before.empty() ? "" : change, fit(text(item, "title"), 40), price.ok() ? *price : 0, text(item, "currency"), dim(reason));
+      fmt::print("      {} {} {} {:>9.2f} {}   {}\n", rank, before.empty() ? "" : change, fit(text(item, "title"), 40),
+                 price.ok() ? *price : 0, text(item, "currency"), dim(reason));
     }
   }
 
@@ -305,8 +332,11 @@ class Demo {
 void add_demo_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<DemoFlags>();
   CLI::App* command = app.add_subcommand("demo", "Show the whole loop on a simulated shop, in under five minutes");
-  command->add_option("--folder", flags->folder, "where it lives; an earlier demo there is replaced")->capture_default_str();
-  command->add_option("--users", flags->users, "visitors of the shop")->check(CLI::Range(200, 200'000))->capture_default_str();
+  command->add_option("--folder", flags->folder, "where it lives; an earlier demo there is replaced")
+      ->capture_default_str();
+  command->add_option("--users", flags->users, "visitors of the shop")
+      ->check(CLI::Range(200, 200'000))
+      ->capture_default_str();
   command->add_option("--seed", flags->seed, "another seed is another shop")->capture_default_str();
   command->footer("Example:\n  perennial demo");
   command->callback([&line, flags] { line.action = [&line, flags] { return Demo(line, *flags).run(); }; });

@@ -28,8 +28,8 @@ Status run(const CommandLine& line, const std::string& user) {
 
 void add_erase_command(CLI::App& app, CommandLine& line) {
   const auto user = std::make_shared<std::string>();
-  CLI::App* command = add_command(app, line, "erase", "Forget a user and every identity joined to it", "perennial erase --data shop user-42",
-                                  [&line, user] { return run(line, *user); });
+  CLI::App* command = add_command(app, line, "erase", "Forget a user and every identity joined to it",
+                                  "perennial erase --data shop user-42", [&line, user] { return run(line, *user); });
   command->add_option("user", *user, "user id")->required();
 }
 

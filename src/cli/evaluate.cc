@@ -20,6 +20,7 @@ struct EvaluateFlags {
   std::string from;
   std::string to;
   int k = 10;
+  bool one_by_one = false;
   bool include_seen = false;
   bool no_baselines = false;
 };
@@ -40,6 +41,7 @@ struct Answer {
 Result<CaseOptions> case_options(const EvaluateFlags& flags) {
   CaseOptions options;
   options.exclude_seen = !flags.include_seen;
+  options.one_by_one = flags.one_by_one;
   if (!flags.from.empty()) {
     PERENNIAL_TRY_ASSIGN(options.from_ms, parse_timestamp(flags.from));
   }
@@ -61,7 +63,8 @@ std::vector<std::vector<int32_t>> sequences_before(const Dataset& dataset, int64
   return sequences;
 }
 
-Result<Question> make_question(const EvaluateFlags& flags, const std::vector<StoredModel>& models, const Settings& settings, LogReader& log) {
+Result<Question> make_question(const EvaluateFlags& flags, const std::vector<StoredModel>& models,
+                               const Settings& settings, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const CaseOptions options, case_options(flags));
   Question question;
   question.holdout = models.front().transformer->config().holdout;
@@ -73,17 +76,22 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
     const ModelConfig& config = model.transformer->config();
     PERENNIAL_TRY(check_unseen(config.holdout, kind, options).with_context(fmt::format("model {}", config.id)));
     if (options.from_ms == 0 && !(config.holdout == question.holdout))
-      return failed_precondition("models {} and {} were trained on different parts of the log: compare them on later events with --from",
-                                 models.front().transformer->config().id, config.id);
+      return failed_precondition(
+          "models {} and {} were trained on different parts of the log: compare them on later events with --from",
+          models.front().transformer->config().id, config.id);
   }
   const bool later = options.from_ms > 0;
   const Offset up_to = later ? std::numeric_limits<Offset>::max() : question.holdout.log_offset;
-  const TimeMs before = later ? (options.to_ms == std::numeric_limits<int64_t>::max() ? 0 : options.to_ms) : question.holdout.before_ms;
+  const TimeMs before =
+      later ? (options.to_ms == std::numeric_limits<int64_t>::max() ? 0 : options.to_ms) : question.holdout.before_ms;
   PERENNIAL_TRY_ASSIGN(question.dataset, load_dataset(log, settings.roles, up_to, before));
-  question.cases = make_cases(question.holdout, question.dataset, flags.part == "test" ? Part::test : Part::validation, options);
+  question.cases =
+      make_cases(question.holdout, question.dataset, flags.part == "test" ? Part::test : Part::validation, options);
   question.protocol = later ? "from " + flags.from : holdout_name(kind);
-  question.training = later ? sequences_before(question.dataset, options.from_ms) : training_sequences(question.holdout, question.dataset);
-  if (question.cases.cases.empty()) return failed_precondition("no user has an event to ask for under the protocol '{}'", question.protocol);
+  question.training = later ? sequences_before(question.dataset, options.from_ms)
+                            : training_sequences(question.holdout, question.dataset);
+  if (question.cases.cases.empty())
+    return failed_precondition("no user has an event to ask for under the protocol '{}'", question.protocol);
   return question;
 }
 
@@ -102,8 +110,10 @@ void add_baselines(const Question& question, int k, Answer& answer) {
   answer.reports.push_back(rank(*fit_markov(question.training, items), question, k));
   answer.reports.push_back(rank(*fit_item_knn(question.training, items), question, k));
   const Result<std::unique_ptr<Scorer>> ease = fit_ease(question.training, items);
-  if (ease.ok()) answer.reports.push_back(rank(**ease, question, k));
-  else answer.notes.push_back("ease skipped: " + ease.status().message());
+  if (ease.ok())
+    answer.reports.push_back(rank(**ease, question, k));
+  else
+    answer.notes.push_back("ease skipped: " + ease.status().message());
 }
 
 void print_json(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
@@ -116,29 +126,39 @@ void print_json(const Question& question, const Answer& answer, const EvaluateFl
     }
     rows.push_back(std::move(row));
   }
-  const json::object object = {{"protocol", question.protocol}, {"part", flags.part}, {"k", flags.k}, {"users", question.cases.cases.size()},
-                               {"items", question.dataset.items}, {"exclude_seen", !flags.include_seen},
-                               {"dropped_repeats", question.cases.dropped_repeats}, {"notes", json::value_from(answer.notes)}, {"rows", rows}};
+  const json::object object = {{"protocol", question.protocol},
+                               {"part", flags.part},
+                               {"k", flags.k},
+                               {"users", question.cases.cases.size()},
+                               {"items", question.dataset.items},
+                               {"exclude_seen", !flags.include_seen},
+                               {"dropped_repeats", question.cases.dropped_repeats},
+                               {"notes", json::value_from(answer.notes)},
+                               {"rows", rows}};
   fmt::print("{}\n", json::serialize(object));
 }
 
 void print_table(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
-  fmt::print("\nProtocol {}, {} part: {} users, all {} items ranked{}.\n\n", question.protocol, flags.part,
-             with_commas(static_cast<int64_t>(question.cases.cases.size())), with_commas(question.dataset.items),
+  fmt::print("\nProtocol {}, {} part: {} {}, all {} items ranked{}.\n\n", question.protocol, flags.part,
+             with_commas(static_cast<int64_t>(question.cases.cases.size())),
+             flags.one_by_one ? "events, one by one" : "users", with_commas(question.dataset.items),
              flags.include_seen ? "" : ", items of the user's history left out");
   const std::vector<std::string> names = {"hr", "ndcg", "mrr", "map", "precision", "recall", "f1", "coverage"};
-  fmt::print("{:14}", "model");
-  for (const std::string& name : names) fmt::print("{:>13}", fmt::format("{}@{}", name, flags.k));
+  fmt::print("{:24}", "model");
+  for (const std::string& name : names) fmt::print("{:>12}", fmt::format("{}@{}", name, flags.k));
   fmt::print("   ndcg 95 % interval\n");
   for (const RankingReport& report : answer.reports) {
-    fmt::print("{:14}", report.model);
-    for (const std::string& name : names) fmt::print("{:>13.4f}", report.metrics.at(fmt::format("{}@{}", name, flags.k)).value);
+    fmt::print("{:24}", report.model);
+    for (const std::string& name : names)
+      fmt::print("{:>12.4f}", report.metrics.at(fmt::format("{}@{}", name, flags.k)).value);
     const Estimate& ndcg = report.metrics.at(fmt::format("ndcg@{}", flags.k));
     fmt::print("   {:.4f} to {:.4f}\n", ndcg.low, ndcg.high);
   }
   for (const std::string& note : answer.notes) fmt::print("{}\n", note);
   if (question.cases.dropped_repeats > 0)
-    fmt::print("{} events repeat an item that the user had seen; they are not asked for (--include-seen asks for them).\n", with_commas(question.cases.dropped_repeats));
+    fmt::print(
+        "{} events repeat an item that the user had seen; they are not asked for (--include-seen asks for them).\n",
+        with_commas(question.cases.dropped_repeats));
 }
 
 Status run(const CommandLine& line, EvaluateFlags flags) {
@@ -163,8 +183,10 @@ Status run(const CommandLine& line, EvaluateFlags flags) {
     answer.reports.push_back(rank(*scorer, question, flags.k));
   }
   if (!flags.no_baselines) add_baselines(question, flags.k, answer);
-  if (line.json) print_json(question, answer, flags);
-  else print_table(question, answer, flags);
+  if (line.json)
+    print_json(question, answer, flags);
+  else
+    print_table(question, answer, flags);
   return {};
 }
 
@@ -172,15 +194,19 @@ Status run(const CommandLine& line, EvaluateFlags flags) {
 
 void add_evaluate_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<EvaluateFlags>();
-  CLI::App* command = add_command(app, line, "evaluate", "Measure the ranking on what training did not see, beside the baselines",
-                                  "perennial evaluate --data shop --protocol leave-one-out --json\n"
-                                  "  perennial evaluate --data shop --from 2026-03-01 --model 20260301-101500-a1b2c3 --model 20260201-101200-d4e5f6\n\n"
-                                  "Every item of the catalogue is ranked; ties count against the model. A protocol whose answers the model\n"
-                                  "has seen is refused.",
-                                  [&line, flags] { return run(line, *flags); });
+  CLI::App* command = add_command(
+      app, line, "evaluate", "Measure the ranking on what training did not see, beside the baselines",
+      "perennial evaluate --data shop --protocol leave-one-out --json\n"
+      "  perennial evaluate --data shop --from 2026-03-01 --model 20260301-101500-a1b2c3 --model "
+      "20260201-101200-d4e5f6\n\n"
+      "Every item of the catalogue is ranked; ties count against the model. A protocol whose answers the model\n"
+      "has seen is refused.",
+      [&line, flags] { return run(line, *flags); });
   command->add_option("--protocol", flags->protocol, "leave-one-out or time (default: the model's holdout)");
   command->add_option("--from", flags->from, "ask for all events from this time on instead");
   command->add_option("--to", flags->to, "up to this time");
+  command->add_flag("--one-by-one", flags->one_by_one,
+                    "a question an event, given all before it, instead of one a user");
   command->add_option("--model", flags->models, "model id, may be repeated (default: the current one)");
   command->add_option("--part", flags->part, "test or validation")->capture_default_str();
   command->add_option("-k", flags->k, "length of the list")->capture_default_str();

@@ -9,7 +9,8 @@ namespace perennial {
 namespace asio = boost::asio;
 namespace http = boost::beast::http;
 
-Result<json::object> HttpClient::send(const std::string& method, const std::string& path, const std::string& body) const {
+Result<json::object> HttpClient::send(const std::string& method, const std::string& path,
+                                      const std::string& body) const {
   try {
     asio::io_context context;
     boost::beast::tcp_stream stream(context);
@@ -25,7 +26,8 @@ Result<json::object> HttpClient::send(const std::string& method, const std::stri
     boost::beast::flat_buffer buffer;
     http::response<http::string_body> response;
     http::read(stream, buffer, response);
-    if (response.result_int() >= 300) return internal_error("{} {} answered {}: {}", method, path, response.result_int(), response.body());
+    if (response.result_int() >= 300)
+      return internal_error("{} {} answered {}: {}", method, path, response.result_int(), response.body());
     return parse_json_object(response.body());
   } catch (const std::exception& error) {
     return Status(Code::unavailable, fmt::format("{} {}: {}", method, path, error.what()));

@@ -12,7 +12,9 @@ class HttpClient {
   HttpClient(uint16_t port, std::string key) : port_(port), key_(std::move(key)) {}
 
   /// unavailable when the server cannot be reached; internal, with its text, when it answers 300 or above.
-  Result<json::object> post(const std::string& path, const json::object& body) const { return send("POST", path, json::serialize(body)); }
+  Result<json::object> post(const std::string& path, const json::object& body) const {
+    return send("POST", path, json::serialize(body));
+  }
   Result<json::object> get(const std::string& path) const { return send("GET", path, ""); }
 
  private:

@@ -38,9 +38,16 @@ Result<ImportOptions> import_options(const ImportFlags& flags, const Settings& s
 }
 
 json::object to_json(const std::string& file, const ImportReport& report) {
-  return {{"file", file}, {"layout", report.layout}, {"rows", report.rows}, {"kept", report.kept}, {"repeated", report.repeated},
-          {"rejected", report.rejected}, {"resumed_at_row", report.resumed_at_row}, {"already_imported", report.already_imported},
-          {"rejects_file", report.rejects_file.string()}, {"seconds", report.seconds}};
+  return {{"file", file},
+          {"layout", report.layout},
+          {"rows", report.rows},
+          {"kept", report.kept},
+          {"repeated", report.repeated},
+          {"rejected", report.rejected},
+          {"resumed_at_row", report.resumed_at_row},
+          {"already_imported", report.already_imported},
+          {"rejects_file", report.rejects_file.string()},
+          {"seconds", report.seconds}};
 }
 
 void print_report(const std::string& file, const ImportReport& report) {
@@ -48,12 +55,15 @@ void print_report(const std::string& file, const ImportReport& report) {
     fmt::print("{}: already imported, nothing to do\n", file);
     return;
   }
-  fmt::print("{}: {} rows of layout {}, {} records kept", file, with_commas(report.rows), report.layout, with_commas(report.kept));
+  fmt::print("{}: {} rows of layout {}, {} records kept", file, with_commas(report.rows), report.layout,
+             with_commas(report.kept));
   if (report.repeated > 0) fmt::print(", {} repeated", with_commas(report.repeated));
   if (report.rejected > 0) fmt::print(", {} rejected", with_commas(report.rejected));
   fmt::print(", in {}\n", format_duration(report.seconds));
-  if (report.resumed_at_row > 0) fmt::print("  went on at row {} of an interrupted import\n", with_commas(report.resumed_at_row));
-  if (report.rejected > 0) fmt::print("  first reject: {}\n  all rejects: {}\n", report.first_reject, report.rejects_file.string());
+  if (report.resumed_at_row > 0)
+    fmt::print("  went on at row {} of an interrupted import\n", with_commas(report.resumed_at_row));
+  if (report.rejected > 0)
+    fmt::print("  first reject: {}\n  all rejects: {}\n", report.first_reject, report.rejects_file.string());
 }
 
 Status run(const CommandLine& line, const ImportFlags& flags) {
@@ -67,8 +77,10 @@ Status run(const CommandLine& line, const ImportFlags& flags) {
   for (const std::string& file : flags.files) {
     const Result<ImportReport> report = import_file(file, *log, clock, options);
     if (!report.ok()) return report.status();
-    if (line.json) reports.push_back(to_json(file, *report));
-    else print_report(file, *report);
+    if (line.json)
+      reports.push_back(to_json(file, *report));
+    else
+      print_report(file, *report);
   }
   if (line.json) fmt::print("{}\n", json::serialize(reports));
   return {};
@@ -78,22 +90,31 @@ Status run(const CommandLine& line, const ImportFlags& flags) {
 
 void add_import_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<ImportFlags>();
-  CLI::App* command = add_command(app, line, "import", "Put files of events, items or users into the log",
-                                  "perennial import --data shop items.csv events.csv.gz\n"
-                                  "  perennial import --column user_id=CustomerID --column item_id=StockCode --event-type purchase invoices.csv\n\n"
-                                  "CSV, JSON lines (Segment's or flat), MovieLens' layouts and sequence lines, plain or gzip; the layout is detected.\n"
-                                  "A bad row goes to the rejects file with its line and reason. The same file twice is imported once.",
-                                  [&line, flags] { return run(line, *flags); });
-  const std::map<std::string, Layout> layouts = {{"detect", Layout::detect}, {"csv", Layout::csv}, {"jsonl", Layout::jsonl},
-                                                 {"double-colon", Layout::double_colon}, {"tab", Layout::tab}, {"sequence", Layout::sequence}};
-  const std::map<std::string, FileContent> contents = {{"detect", FileContent::detect}, {"events", FileContent::events},
-                                                       {"items", FileContent::items}, {"users", FileContent::users}};
+  CLI::App* command = add_command(
+      app, line, "import", "Put files of events, items or users into the log",
+      "perennial import --data shop items.csv events.csv.gz\n"
+      "  perennial import --column user_id=CustomerID --column item_id=StockCode --event-type purchase invoices.csv\n\n"
+      "CSV, JSON lines (Segment's or flat), MovieLens' layouts and sequence lines, plain or gzip; the layout is "
+      "detected.\n"
+      "A bad row goes to the rejects file with its line and reason. The same file twice is imported once.",
+      [&line, flags] { return run(line, *flags); });
+  const std::map<std::string, Layout> layouts = {{"detect", Layout::detect}, {"csv", Layout::csv},
+                                                 {"jsonl", Layout::jsonl},   {"double-colon", Layout::double_colon},
+                                                 {"tab", Layout::tab},       {"sequence", Layout::sequence}};
+  const std::map<std::string, FileContent> contents = {{"detect", FileContent::detect},
+                                                       {"events", FileContent::events},
+                                                       {"items", FileContent::items},
+                                                       {"users", FileContent::users}};
   command->add_option("files", flags->files, "files to import, in this order")->required();
-  command->add_option("--layout", flags->layout, "detect, csv, jsonl, double-colon, tab or sequence")->transform(CLI::CheckedTransformer(layouts).description(""));
-  command->add_option("--content", flags->content, "detect, events, items or users")->transform(CLI::CheckedTransformer(contents).description(""));
-  command->add_option("--column", flags->columns, "NAME=COLUMN: the file's column that holds a standard one, such as user_id=CustomerID");
+  command->add_option("--layout", flags->layout, "detect, csv, jsonl, double-colon, tab or sequence")
+      ->transform(CLI::CheckedTransformer(layouts).description(""));
+  command->add_option("--content", flags->content, "detect, events, items or users")
+      ->transform(CLI::CheckedTransformer(contents).description(""));
+  command->add_option("--column", flags->columns,
+                      "NAME=COLUMN: the file's column that holds a standard one, such as user_id=CustomerID");
   command->add_option("--event-type", flags->event_type, "event type of rows that name none");
-  command->add_option("--rejects", flags->rejects, "file for rejected rows (default: the file's name with .rejects.tsv)");
+  command->add_option("--rejects", flags->rejects,
+                      "file for rejected rows (default: the file's name with .rejects.tsv)");
   command->add_flag("--strict", flags->strict, "stop at the first bad row");
   command->add_flag("--json", line.json, "print the report as JSON");
 }

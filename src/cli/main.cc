@@ -7,11 +7,14 @@
 int main(int argc, char** argv) {
   using namespace perennial;
   install_stop_signals();
-  CLI::App app("Perennial: a recommender that looks after every user for their whole life with a product.", "perennial");
+  CLI::App app("Perennial: a recommender that looks after every user for their whole life with a product.",
+               "perennial");
   app.set_version_flag("--version", PERENNIAL_VERSION);
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 stopped (the same command goes on), 4 not possible in this state.\n"
-             "Start with:  perennial import events.csv && perennial train && perennial serve");
+  app.footer(
+      "Exit codes: 0 done, 1 failed, 2 wrong usage or input, 3 stopped (the same command goes on), 4 not possible in "
+      "this state.\n"
+      "Start with:  perennial import events.csv && perennial train && perennial serve");
   CommandLine line{.program = argv[0]};
   add_import_command(app, line);
   add_train_command(app, line);

@@ -11,14 +11,20 @@ namespace {
 json::object to_json(const Recommendation& recommendation, const Catalogue& catalogue) {
   json::array items;
   for (const RecommendedItem& item : recommendation.items) {
-    json::object entry = {{"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
-    if (const Item* known = catalogue.find(item.item); known != nullptr && !known->title().empty()) entry["title"] = known->title();
+    json::object entry = {
+        {"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
+    if (const Item* known = catalogue.find(item.item); known != nullptr && !known->title().empty())
+      entry["title"] = known->title();
     json::array reasons;
-    for (const Reason& reason : item.reasons) reasons.push_back({{"code", reason.code}, {"text", reason.text}, {"evidence", reason.evidence}});
+    for (const Reason& reason : item.reasons)
+      reasons.push_back({{"code", reason.code}, {"text", reason.text}, {"evidence", reason.evidence}});
     entry["reasons"] = std::move(reasons);
     items.push_back(std::move(entry));
   }
-  return {{"recommendation_id", recommendation.recommendation_id}, {"model", recommendation.model}, {"fallback", recommendation.fallback}, {"items", items}};
+  return {{"recommendation_id", recommendation.recommendation_id},
+          {"model", recommendation.model},
+          {"fallback", recommendation.fallback},
+          {"items", items}};
 }
 
 void print_list(const Recommendation& recommendation, const Catalogue& catalogue) {
@@ -43,13 +49,17 @@ Status run(const CommandLine& line, const RecommendRequest& request) {
   PERENNIAL_TRY(state.catch_up(*log, end));
   Recommender recommender(log->items());
   Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log->items(), log->event_types());
-  if (model.ok()) recommender.set_model(*model);
-  else if (model.status().code() != Code::not_found) return model.status();
+  if (model.ok())
+    recommender.set_model(*model);
+  else if (model.status().code() != Code::not_found)
+    return model.status();
   recommender.refresh_popularity(state);
   const Recommendation recommendation =
       recommender.recommend(state, log->users().find(request.user_id), request, SystemClock().now_ms());
-  if (line.json) fmt::print("{}\n", json::serialize(to_json(recommendation, state.catalogue())));
-  else print_list(recommendation, state.catalogue());
+  if (line.json)
+    fmt::print("{}\n", json::serialize(to_json(recommendation, state.catalogue())));
+  else
+    print_list(recommendation, state.catalogue());
   return {};
 }
 
@@ -58,8 +68,8 @@ Status run(const CommandLine& line, const RecommendRequest& request) {
 void add_recommend_command(CLI::App& app, CommandLine& line) {
   const auto request = std::make_shared<RecommendRequest>();
   const auto include_seen = std::make_shared<bool>(false);
-  CLI::App* command = add_command(app, line, "recommend", "Recommend items to one user", "perennial recommend --data shop --explain user-42",
-                                  [&line, request, include_seen] {
+  CLI::App* command = add_command(app, line, "recommend", "Recommend items to one user",
+                                  "perennial recommend --data shop --explain user-42", [&line, request, include_seen] {
                                     request->exclude_seen = !*include_seen;
                                     return run(line, *request);
                                   });

@@ -52,10 +52,11 @@ Status run(const CommandLine& line, const ServeFlags& flags) {
 
 void add_serve_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<ServeFlags>();
-  CLI::App* command = add_command(app, line, "serve", "Answer over HTTP: events in, recommendations out",
-                                  "perennial serve --data shop --port 8080\n\n"
-                                  "The first start makes an API key and prints it once. GET /openapi.json describes every route.",
-                                  [&line, flags] { return run(line, *flags); });
+  CLI::App* command =
+      add_command(app, line, "serve", "Answer over HTTP: events in, recommendations out",
+                  "perennial serve --data shop --port 8080\n\n"
+                  "The first start makes an API key and prints it once. GET /openapi.json describes every route.",
+                  [&line, flags] { return run(line, *flags); });
   command->add_option("--bind", flags->bind, "address to listen on (default 127.0.0.1)");
   command->add_option("--port", flags->port, "port; 0 takes a free one (default 8080)")->check(CLI::Range(0, 65'535));
   command->add_flag("--expose", flags->expose, "allow an address that other machines reach");

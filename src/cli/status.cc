@@ -12,8 +12,14 @@ Result<json::object> model_status(const fs::path& data) {
   PERENNIAL_TRY_ASSIGN(const std::string id, current_model_id(data));
   PERENNIAL_TRY_ASSIGN(const StoredModel model, load_model(data, id));
   const ModelConfig& config = model.transformer->config();
-  return json::object{{"id", id}, {"items", config.items}, {"width", config.width}, {"layers", config.layers}, {"window", config.window},
-                      {"holdout", holdout_name(config.holdout.kind)}, {"log_offset", config.holdout.log_offset}, {"training", config.training}};
+  return json::object{{"id", id},
+                      {"items", config.items},
+                      {"width", config.width},
+                      {"layers", config.layers},
+                      {"window", config.window},
+                      {"holdout", holdout_name(config.holdout.kind)},
+                      {"log_offset", config.holdout.log_offset},
+                      {"training", config.training}};
 }
 
 Status run(const CommandLine& line) {
@@ -24,31 +30,44 @@ Status run(const CommandLine& line) {
   if (line.json) {
     json::array files;
     for (const ImportProgress& import : imports)
-      files.push_back({{"file", import.file_name}, {"rows_read", import.rows_read}, {"rows_kept", import.rows_kept}, {"finished", import.finished}});
-    json::object object = {{"data", line.data}, {"log_end", end}, {"users", log->users().size()}, {"items", log->items().size()},
-                           {"event_types", log->event_types().size()}, {"imports", files}};
+      files.push_back({{"file", import.file_name},
+                       {"rows_read", import.rows_read},
+                       {"rows_kept", import.rows_kept},
+                       {"finished", import.finished}});
+    json::object object = {{"data", line.data},
+                           {"log_end", end},
+                           {"users", log->users().size()},
+                           {"items", log->items().size()},
+                           {"event_types", log->event_types().size()},
+                           {"imports", files}};
     object["model"] = model.ok() ? json::value(*model) : json::value();
     fmt::print("{}\n", json::serialize(object));
     return {};
   }
-  fmt::print("data directory  {}\nlog             {} records\nusers           {}\nitems           {}\nevent types     {}\n", line.data, with_commas(end),
-             with_commas(log->users().size()), with_commas(log->items().size()), with_commas(log->event_types().size()));
+  fmt::print(
+      "data directory  {}\nlog             {} records\nusers           {}\nitems           {}\nevent types     {}\n",
+      line.data, with_commas(end), with_commas(log->users().size()), with_commas(log->items().size()),
+      with_commas(log->event_types().size()));
   for (const ImportProgress& import : imports)
-    fmt::print("imported        {}: {} rows{}\n", import.file_name, with_commas(import.rows_read), import.finished ? "" : ", interrupted: import it again to go on");
+    fmt::print("imported        {}: {} rows{}\n", import.file_name, with_commas(import.rows_read),
+               import.finished ? "" : ", interrupted: import it again to go on");
   if (!model.ok()) {
     fmt::print("model           {}\n", model.status().message());
     return {};
   }
   fmt::print("model           {}: {} items, holdout {}, validation NDCG@10 {:.4f}, {} records behind the log\n",
-             std::string(model->at("id").as_string()), with_commas(model->at("items").as_int64()), std::string(model->at("holdout").as_string()),
-             number_field(model->at("training").as_object(), "validation_ndcg@10", 0).value(), with_commas(end - model->at("log_offset").as_int64()));
+             std::string(model->at("id").as_string()), with_commas(model->at("items").as_int64()),
+             std::string(model->at("holdout").as_string()),
+             number_field(model->at("training").as_object(), "validation_ndcg@10", 0).value(),
+             with_commas(end - model->at("log_offset").as_int64()));
   return {};
 }
 
 }  // namespace
 
 void add_status_command(CLI::App& app, CommandLine& line) {
-  CLI::App* command = add_command(app, line, "status", "Say what a data directory holds", "perennial status --data shop", [&line] { return run(line); });
+  CLI::App* command = add_command(app, line, "status", "Say what a data directory holds",
+                                  "perennial status --data shop", [&line] { return run(line); });
   command->add_flag("--json", line.json, "print as JSON");
 }
 

@@ -49,12 +49,15 @@ UserHistory history_of(UserId user, const Profile& profile, TypeTable& types) {
   history.tokens.reserve(profile.history.size());
   history.devices.reserve(profile.history.size());
   for (const HistoryToken& token : profile.history) {
-    history.tokens.push_back({.item = static_cast<int32_t>(token.item), .type = types.of(token.type),
-                              .value = token.value(), .time_ms = token.time});
+    history.tokens.push_back({.item = static_cast<int32_t>(token.item),
+                              .type = types.of(token.type),
+                              .value = token.value(),
+                              .time_ms = token.time});
     history.devices.push_back(token.device);
   }
   for (const auto& [key, trait] : profile.traits)
-    if (std::string feature = trait_feature(key, trait.value); !feature.empty()) history.traits.push_back(std::move(feature));
+    if (std::string feature = trait_feature(key, trait.value); !feature.empty())
+      history.traits.push_back(std::move(feature));
   return history;
 }
 
@@ -71,7 +74,8 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
     return Status();
   }));
   dataset.items = static_cast<int32_t>(log.items().size());
-  for (int32_t item = 0; item < dataset.items; ++item) dataset.item_names.push_back(log.items().name(static_cast<ItemId>(item)));
+  for (int32_t item = 0; item < dataset.items; ++item)
+    dataset.item_names.push_back(log.items().name(static_cast<ItemId>(item)));
   dataset.devices = state.profiles().devices();
   TypeTable types(roles, log.event_types(), dataset);
   for (const EventTypeId type : token_types(state.profiles())) types.of(type);
@@ -82,7 +86,8 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
     dataset.newest_time_ms = std::max(dataset.newest_time_ms, profile.history.back().time);
   });
   if (dataset.users.empty())
-    return failed_precondition("no event with an item up to offset {}: import events first ('perennial import FILE')", up_to);
+    return failed_precondition("no event with an item up to offset {}: import events first ('perennial import FILE')",
+                               up_to);
   return dataset;
 }
 

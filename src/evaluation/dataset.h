@@ -14,9 +14,9 @@ namespace perennial {
 
 struct UserHistory {
   UserId user = kNoId;
-  std::vector<Token> tokens;           // whole, in (time, offset) order
-  std::vector<std::string> traits;     // "trait:plan=pro", sorted; strings, booleans and whole numbers only
-  std::vector<uint16_t> devices;       // of each token, an index in Dataset::devices
+  std::vector<Token> tokens;        // whole, in (time, offset) order
+  std::vector<std::string> traits;  // "trait:plan=pro", sorted; strings, booleans and whole numbers only
+  std::vector<uint16_t> devices;    // of each token, an index in Dataset::devices
 };
 
 struct Dataset {
@@ -32,8 +32,8 @@ struct Dataset {
   int64_t events = 0;                    // tokens of all users
 };
 
-/// Reads the log up to offset `up_to`; with `before_ms` > 0 only records before that time. failed_precondition, saying what to do, when that
-/// leaves no token. Memory: 56 bytes a token.
+/// Reads the log up to offset `up_to`; with `before_ms` > 0 only records before that time. failed_precondition, saying
+/// what to do, when that leaves no token. Memory: 56 bytes a token.
 Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms = 0);
 
 }  // namespace perennial

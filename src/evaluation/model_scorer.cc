@@ -42,7 +42,8 @@ Result<std::unique_ptr<Scorer>> make_model_scorer(const StoredModel& model, cons
   if (names.size() > dataset.item_names.size() || !std::equal(names.begin(), names.end(), dataset.item_names.begin()))
     return data_loss("model {} was trained on another log: its {} items are not the first of the {} here; run 'train'",
                      model.transformer->config().id, names.size(), dataset.item_names.size());
-  return std::unique_ptr<Scorer>(std::make_unique<ModelScorer>(*model.transformer, dataset.event_types, std::move(name)));
+  return std::unique_ptr<Scorer>(
+      std::make_unique<ModelScorer>(*model.transformer, dataset.event_types, std::move(name)));
 }
 
 }  // namespace perennial

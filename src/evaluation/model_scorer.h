@@ -6,8 +6,9 @@
 
 namespace perennial {
 
-/// Scores every item of the dataset; those that the model does not know score below all others. data_loss when the model's items are not
-/// the dataset's first ones by name: it was trained on another log. The model must outlive the scorer.
+/// Scores every item of the dataset; those that the model does not know score below all others. data_loss when the
+/// model's items are not the dataset's first ones by name: it was trained on another log. The model must outlive the
+/// scorer.
 Result<std::unique_ptr<Scorer>> make_model_scorer(const StoredModel& model, const Dataset& dataset, std::string name);
 
 }  // namespace perennial

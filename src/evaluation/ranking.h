@@ -28,7 +28,8 @@ struct RankingReport {
   std::string model;
   int64_t users = 0;
   int64_t items = 0;
-  /// "hr@10", "recall@10", "precision@10", "f1@10", "ndcg@10", "mrr@10", "map@10" for each k, and "coverage@k" (no interval).
+  /// "hr@10", "recall@10", "precision@10", "f1@10", "ndcg@10", "mrr@10", "map@10" for each k, and "coverage@k" (no
+  /// interval).
   std::map<std::string, Estimate> metrics;
   /// Per user, for paired comparisons; the order of the cases.
   std::map<std::string, std::vector<float>> per_user;
@@ -47,7 +48,8 @@ struct RankingOptions {
 int64_t pessimistic_rank(std::span<const float> scores, int32_t item, const std::vector<bool>& excluded);
 
 /// Scores every case and summarises. The top list behind coverage breaks ties by lower id.
-RankingReport evaluate_ranking(const Scorer& scorer, const std::vector<RankingCase>& cases, int64_t items, const RankingOptions& options);
+RankingReport evaluate_ranking(const Scorer& scorer, const std::vector<RankingCase>& cases, int64_t items,
+                               const RankingOptions& options);
 
 /// 95 % bootstrap interval of the mean difference a - b of paired values.
 Estimate paired_difference(const std::vector<float>& a, const std::vector<float>& b, int samples, uint64_t seed);

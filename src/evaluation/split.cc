@@ -12,7 +12,8 @@ namespace {
 constexpr uint64_t kValidationOneIn = 20;
 
 size_t first_at_or_after(const std::vector<Token>& tokens, int64_t time_ms) {
-  const auto found = std::partition_point(tokens.begin(), tokens.end(), [&](const Token& t) { return t.time_ms < time_ms; });
+  const auto found =
+      std::partition_point(tokens.begin(), tokens.end(), [&](const Token& t) { return t.time_ms < time_ms; });
   return static_cast<size_t>(found - tokens.begin());
 }
 
@@ -25,7 +26,8 @@ struct Range {
 Range asked_range(const Holdout& holdout, const UserHistory& history, Part part, const CaseOptions& options) {
   const std::vector<Token>& tokens = history.tokens;
   const size_t count = tokens.size();
-  if (options.from_ms > 0) return {first_at_or_after(tokens, options.from_ms), first_at_or_after(tokens, options.to_ms)};
+  if (options.from_ms > 0)
+    return {first_at_or_after(tokens, options.from_ms), first_at_or_after(tokens, options.to_ms)};
   switch (holdout.kind) {
     case Holdout::Kind::leave_one_out:
       if (count < 3) return {};
@@ -45,14 +47,18 @@ Range asked_range(const Holdout& holdout, const UserHistory& history, Part part,
 }  // namespace
 
 Result<Holdout> make_holdout(Holdout::Kind kind, const Dataset& dataset) {
-  Holdout holdout{.kind = kind, .log_offset = dataset.log_offset, .before_ms = dataset.before_ms, .newest_time_ms = dataset.newest_time_ms};
+  Holdout holdout{.kind = kind,
+                  .log_offset = dataset.log_offset,
+                  .before_ms = dataset.before_ms,
+                  .newest_time_ms = dataset.newest_time_ms};
   if (kind != Holdout::Kind::time) return holdout;
   std::vector<int64_t> times;
   for (const UserHistory& user : dataset.users)
     for (const Token& token : user.tokens)
       if (token.time_ms != kNoTime) times.push_back(token.time_ms);
   if (times.size() < 10)
-    return failed_precondition("a time holdout needs events with times, and {} have one: use --holdout leave-one-out", times.size());
+    return failed_precondition("a time holdout needs events with times, and {} have one: use --holdout leave-one-out",
+                               times.size());
   std::sort(times.begin(), times.end());
   holdout.validate_from_ms = times[times.size() * 8 / 10];
   holdout.test_from_ms = times[times.size() * 9 / 10];
@@ -67,9 +73,12 @@ bool is_validation_user(UserId user) { return mix64(user) % kValidationOneIn == 
 size_t training_tokens(const Holdout& holdout, const UserHistory& history) {
   const size_t count = history.tokens.size();
   switch (holdout.kind) {
-    case Holdout::Kind::leave_one_out: return count < 3 ? count : count - 2;
-    case Holdout::Kind::time: return first_at_or_after(history.tokens, holdout.validate_from_ms);
-    case Holdout::Kind::none: return count >= 2 && is_validation_user(history.user) ? count - 1 : count;
+    case Holdout::Kind::leave_one_out:
+      return count < 3 ? count : count - 2;
+    case Holdout::Kind::time:
+      return first_at_or_after(history.tokens, holdout.validate_from_ms);
+    case Holdout::Kind::none:
+      return count >= 2 && is_validation_user(history.user) ? count - 1 : count;
   }
   return 0;
 }
@@ -79,22 +88,28 @@ RankingCases make_cases(const Holdout& holdout, const Dataset& dataset, Part par
   for (size_t index = 0; index < dataset.users.size(); ++index) {
     const std::vector<Token>& tokens = dataset.users[index].tokens;
     const Range range = asked_range(holdout, dataset.users[index], part, options);
+    const size_t step = options.one_by_one ? 1 : std::max<size_t>(1, range.end - range.begin);
     std::unordered_set<int32_t> seen;
-    RankingCase question;
-    if (options.exclude_seen) {
-      for (size_t i = 0; i < range.begin; ++i)
-        if (seen.insert(tokens[i].item).second) question.excluded.push_back(tokens[i].item);
+    std::vector<int32_t> excluded;
+    size_t read = 0;
+    for (size_t begin = range.begin; begin < range.end; begin += step) {
+      for (; options.exclude_seen && read < begin; ++read)
+        if (seen.insert(tokens[read].item).second) excluded.push_back(tokens[read].item);
+      RankingCase question;
+      std::unordered_set<int32_t> asked;
+      for (size_t i = begin; i < begin + step; ++i) {
+        if (!dataset.is_target[static_cast<size_t>(tokens[i].type)] || !asked.insert(tokens[i].item).second) continue;
+        if (seen.contains(tokens[i].item))
+          ++result.dropped_repeats;
+        else
+          question.relevant.push_back(tokens[i].item);
+      }
+      if (question.relevant.empty()) continue;
+      question.history.assign(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(begin));
+      question.excluded = excluded;
+      result.cases.push_back(std::move(question));
+      result.user_index.push_back(index);
     }
-    std::unordered_set<int32_t> asked;
-    for (size_t i = range.begin; i < range.end; ++i) {
-      if (!dataset.is_target[static_cast<size_t>(tokens[i].type)] || !asked.insert(tokens[i].item).second) continue;
-      if (seen.contains(tokens[i].item)) ++result.dropped_repeats;
-      else question.relevant.push_back(tokens[i].item);
-    }
-    if (question.relevant.empty()) continue;
-    question.history.assign(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(range.begin));
-    result.cases.push_back(std::move(question));
-    result.user_index.push_back(index);
   }
   return result;
 }
@@ -117,9 +132,11 @@ Status check_unseen(const Holdout& holdout, Holdout::Kind protocol, const CaseOp
   }
   if (protocol == holdout.kind && protocol != Holdout::Kind::none) return {};
   return failed_precondition(
-      "the model was trained with --holdout {}, so it has seen what the protocol '{}' would ask: train with --holdout {}, or "
+      "the model was trained with --holdout {}, so it has seen what the protocol '{}' would ask: train with --holdout "
+      "{}, or "
       "evaluate on later events with --from",
-      holdout_name(holdout.kind), holdout_name(protocol), holdout_name(protocol == Holdout::Kind::none ? Holdout::Kind::leave_one_out : protocol));
+      holdout_name(holdout.kind), holdout_name(protocol),
+      holdout_name(protocol == Holdout::Kind::none ? Holdout::Kind::leave_one_out : protocol));
 }
 
 }  // namespace perennial

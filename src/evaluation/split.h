@@ -1,5 +1,5 @@
-// Which part of each history trains, which chooses the settings, which is looked at once. Training and evaluation both ask
-// here, so that they cannot disagree.
+// Which part of each history trains, which chooses the settings, which is looked at once. Training and evaluation both
+// ask here, so that they cannot disagree.
 #pragma once
 
 #include "evaluation/dataset.h"
@@ -8,8 +8,9 @@
 
 namespace perennial {
 
-/// The split of a dataset: fixes the times of a time holdout (the last tenth of the timed events tests, the tenth before it
-/// validates, whole equal times kept together). failed_precondition for a time holdout on events without times.
+/// The split of a dataset: fixes the times of a time holdout (the last tenth of the timed events tests, the tenth
+/// before it validates, whole equal times kept together). failed_precondition for a time holdout on events without
+/// times.
 Result<Holdout> make_holdout(Holdout::Kind kind, const Dataset& dataset);
 
 /// How many tokens at the front of the history may be predicted in training. Leave-one-out: all but the last two, or
@@ -25,6 +26,7 @@ struct CaseOptions {
   bool exclude_seen = true;  // items of the history are not ranked, and relevant items among them are dropped
   int64_t from_ms = 0;       // > 0: instead of the holdout's part, all events in [from, to) of every user
   int64_t to_ms = std::numeric_limits<int64_t>::max();
+  bool one_by_one = false;  // a question an event, given all before it, instead of one a user
 };
 
 struct RankingCases {
@@ -33,15 +35,16 @@ struct RankingCases {
   int64_t dropped_repeats = 0;     // relevant items that the user had seen before and exclude_seen dropped
 };
 
-/// The questions of a part. Relevant are the items of target events, distinct. Leave-one-out: the second last token, given all before it
-/// (validation), or the last (test). Time: all in the window, given all before it. Every item is ranked.
+/// The questions of a part. Relevant are the items of target events, distinct. Leave-one-out: the second last token,
+/// given all before it (validation), or the last (test). Time: all in the window, given all before it. Every item is
+/// ranked.
 RankingCases make_cases(const Holdout& holdout, const Dataset& dataset, Part part, const CaseOptions& options = {});
 
 /// Training sequences of item ids for the baselines.
 std::vector<std::vector<int32_t>> training_sequences(const Holdout& holdout, const Dataset& dataset);
 
-/// Ok when a model that was trained under `holdout` may be judged on the part; failed_precondition, with the reason and the way out, when it
-/// has seen the answers. `protocol` none means from_ms..to_ms of the options.
+/// Ok when a model that was trained under `holdout` may be judged on the part; failed_precondition, with the reason and
+/// the way out, when it has seen the answers. `protocol` none means from_ms..to_ms of the options.
 Status check_unseen(const Holdout& holdout, Holdout::Kind protocol, const CaseOptions& options);
 
 }  // namespace perennial

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
-// One clone an instruction set; the loader picks. Sanitizers cannot run the resolver this early, so they get the baseline.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+// One clone an instruction set; the loader picks. Sanitizers cannot run the resolver this early, so they get the
+// baseline.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define PERENNIAL_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define PERENNIAL_CLONES
@@ -72,7 +74,8 @@ void silu(float* x, size_t n) {
   for (size_t i = 0; i < n; ++i) x[i] = x[i] / (1.0F + std::exp(-x[i]));
 }
 
-PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const float* x, float* scores, size_t rows, size_t n) {
+PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const float* x, float* scores, size_t rows,
+                                 size_t n) {
   for (size_t row = 0; row < rows; ++row) scores[row] = bias[row] + dot_inline(matrix + row * n, x, n);
 }
 

@@ -1,6 +1,6 @@
-// The dense maths of inference on raw pointers, float32: plain loops, compiled for AVX-512, AVX2 and the baseline, the best
-// one taken at load time. All pointers are borrowed; outputs are overwritten and must not alias inputs unless said.
-// Error of a sum of n products: at most n eps sum |a_i b_i|; results are the same on every run of one machine.
+// The dense maths of inference on raw pointers, float32: plain loops, compiled for AVX-512, AVX2 and the baseline, the
+// best one taken at load time. All pointers are borrowed; outputs are overwritten and must not alias inputs unless
+// said. Error of a sum of n products: at most n eps sum |a_i b_i|; results are the same on every run of one machine.
 #pragma once
 
 #include <cstddef>

@@ -10,7 +10,9 @@ namespace perennial {
 std::vector<int32_t> top_k(std::span<const float> scores, const std::vector<bool>& allowed, size_t k) {
   PERENNIAL_CHECK(scores.size() == allowed.size(), "{} scores, {} flags", scores.size(), allowed.size());
   const auto better = [&](int32_t a, int32_t b) {
-    return scores[static_cast<size_t>(a)] != scores[static_cast<size_t>(b)] ? scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)] : a < b;
+    return scores[static_cast<size_t>(a)] != scores[static_cast<size_t>(b)]
+               ? scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)]
+               : a < b;
   };
   std::vector<int32_t> heap;  // the worst of the kept on top
   if (k == 0) return heap;

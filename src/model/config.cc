@@ -58,9 +58,12 @@ Status read_shape(const json::object& object, ModelConfig& config) {
 
 const char* holdout_name(Holdout::Kind kind) {
   switch (kind) {
-    case Holdout::Kind::none: return "none";
-    case Holdout::Kind::leave_one_out: return "leave-one-out";
-    case Holdout::Kind::time: return "time";
+    case Holdout::Kind::none:
+      return "none";
+    case Holdout::Kind::leave_one_out:
+      return "leave-one-out";
+    case Holdout::Kind::time:
+      return "time";
   }
   return "?";
 }
@@ -110,8 +113,9 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
   const json::object& object = *parsed;
   PERENNIAL_TRY_ASSIGN(const int64_t version, integer_field(object, "format_version", 0, 0, 1 << 20));
   if (version != ModelConfig::kFormatVersion)
-    return failed_precondition("model format {} where this program reads {}: run 'train' again, or use the matching program",
-                               version, ModelConfig::kFormatVersion);
+    return failed_precondition(
+        "model format {} where this program reads {}: run 'train' again, or use the matching program", version,
+        ModelConfig::kFormatVersion);
   ModelConfig config;
   const Status shape = read_shape(object, config);
   if (!shape.ok()) return data_loss("model config: {}", shape.message());

@@ -19,7 +19,8 @@ std::vector<std::string> split_lines(std::string_view text) {
 }
 
 bool is_plain_name(std::string_view id) {
-  return !id.empty() && id.front() != '.' && id.find('/') == std::string_view::npos && id.find('\0') == std::string_view::npos;
+  return !id.empty() && id.front() != '.' && id.find('/') == std::string_view::npos &&
+         id.find('\0') == std::string_view::npos;
 }
 
 }  // namespace
@@ -45,7 +46,8 @@ Result<std::string> current_model_id(const fs::path& data_folder) {
     return not_found("no model in {}: train one with 'perennial train'", data_folder.string());
   if (!text.ok()) return text.status();
   const std::string id(trim(std::string_view(*text).substr(0, text->find('\n'))));
-  if (!is_plain_name(id)) return data_loss("{} does not name a model", (models_folder(data_folder) / "current").string());
+  if (!is_plain_name(id))
+    return data_loss("{} does not name a model", (models_folder(data_folder) / "current").string());
   return id;
 }
 
@@ -59,7 +61,8 @@ Result<StoredModel> load_model(const fs::path& data_folder, const std::string& i
   if (!config.ok()) return in_context(config.status());
   const Result<std::string> names = read_file(folder / "items.txt");
   if (!names.ok()) return in_context(names.status());
-  if (to_hex(sha256(*names)) != config->items_digest) return data_loss("model {}: items.txt is not the one it was trained with", id);
+  if (to_hex(sha256(*names)) != config->items_digest)
+    return data_loss("model {}: items.txt is not the one it was trained with", id);
   const Result<std::string> bytes = read_file(folder / "model.safetensors");
   if (!bytes.ok()) return in_context(bytes.status());
   const Result<SafetensorsFile> weights = parse_safetensors(*bytes);

@@ -1,5 +1,5 @@
-// Models on disk: `<data>/models/<id>/` with config.json, model.safetensors and items.txt, and `<data>/models/current`, a file
-// that names the one that serves. A folder is complete before it is named: readers never see half a model.
+// Models on disk: `<data>/models/<id>/` with config.json, model.safetensors and items.txt, and `<data>/models/current`,
+// a file that names the one that serves. A folder is complete before it is named: readers never see half a model.
 #pragma once
 
 #include "base/files.h"

@@ -13,13 +13,16 @@ inline std::string device_feature(std::string_view device) { return fmt::format(
 inline std::string hour_feature(int hour) { return fmt::format("hour:{:02}", hour); }
 inline std::string weekday_feature(int weekday) { return fmt::format("weekday:{}", weekday); }
 
-/// A trait as a feature, or empty when its value (JSON text) is not a string, boolean or whole number of at most 40 characters.
+/// A trait as a feature, or empty when its value (JSON text) is not a string, boolean or whole number of at most 40
+/// characters.
 inline std::string trait_feature(std::string_view key, std::string_view json_value) {
   constexpr size_t kLongest = 40;
   if (json_value.empty() || json_value.size() > kLongest) return {};
   const bool whole_number = json_value.find_first_not_of("-0123456789") == std::string_view::npos;
-  if (json_value.front() == '"') json_value = json_value.substr(1, json_value.size() - 2);
-  else if (!whole_number && json_value != "true" && json_value != "false") return {};
+  if (json_value.front() == '"')
+    json_value = json_value.substr(1, json_value.size() - 2);
+  else if (!whole_number && json_value != "true" && json_value != "false")
+    return {};
   return fmt::format("trait:{}={}", key, json_value);
 }
 

@@ -11,10 +11,10 @@ namespace perennial {
 
 /// One event of a history as a model reads it. Items and types are rows of the model's own tables.
 struct Token {
-  int32_t item = 0;                                        // [0, items), or -1: an item that the model does not know
-  int32_t type = 0;                                        // [0, types), or -1
-  float value = std::numeric_limits<float>::quiet_NaN();   // NaN: none
-  int64_t time_ms = std::numeric_limits<int64_t>::min();   // the lowest: not known
+  int32_t item = 0;                                       // [0, items), or -1: an item that the model does not know
+  int32_t type = 0;                                       // [0, types), or -1
+  float value = std::numeric_limits<float>::quiet_NaN();  // NaN: none
+  int64_t time_ms = std::numeric_limits<int64_t>::min();  // the lowest: not known
 };
 
 /// Thread rule: score may be called from any thread.

@@ -42,8 +42,13 @@ class WeightReader {
 
 struct Transformer::Scratch {
   explicit Scratch(const ModelConfig& config)
-      : x(config.width), normed(config.width), query(config.width), mixed(config.width), added(config.width),
-        hidden(config.feed_forward), weights(config.window) {}
+      : x(config.width),
+        normed(config.width),
+        query(config.width),
+        mixed(config.width),
+        added(config.width),
+        hidden(config.feed_forward),
+        weights(config.window) {}
   std::vector<float> x, normed, query, mixed, added, hidden, weights;
 };
 
@@ -51,7 +56,9 @@ void Transformer::Linear::apply(const float* x, float* y) const {
   matvec(x, weights.data(), bias.data(), y, weights.size() / bias.size(), bias.size());
 }
 
-void Transformer::Norm::apply(const float* x, float* y) const { layer_norm(x, gain.data(), bias.data(), y, gain.size()); }
+void Transformer::Norm::apply(const float* x, float* y) const {
+  layer_norm(x, gain.data(), bias.data(), y, gain.size());
+}
 
 Transformer::Transformer(ModelConfig config) : config_(std::move(config)) {
   const int32_t pairs = config_.head_width() / 2;
@@ -187,7 +194,8 @@ void Transformer::user_vector(std::span<const float> h, const ReadInputs& inputs
   std::vector<float> hidden(D);
   std::vector<float> added(D);
   std::copy(h.begin(), h.end(), u.begin());
-  if (inputs.elapsed_ms) axpy(1, elapsed_.data() + static_cast<size_t>(gap_bucket(0, *inputs.elapsed_ms)) * D, u.data(), D);
+  if (inputs.elapsed_ms)
+    axpy(1, elapsed_.data() + static_cast<size_t>(gap_bucket(0, *inputs.elapsed_ms)) * D, u.data(), D);
   for (const int32_t feature : inputs.features) {
     PERENNIAL_CHECK(feature >= 0 && static_cast<size_t>(feature) < config_.features.size(), "feature {}", feature);
     axpy(1, features_.data() + static_cast<size_t>(feature) * D, u.data(), D);
@@ -199,7 +207,8 @@ void Transformer::user_vector(std::span<const float> h, const ReadInputs& inputs
 }
 
 void Transformer::score_items(std::span<const float> u, std::span<float> scores) const {
-  PERENNIAL_CHECK(scores.size() == static_cast<size_t>(config_.items), "{} scores for {} items", scores.size(), config_.items);
+  PERENNIAL_CHECK(scores.size() == static_cast<size_t>(config_.items), "{} scores for {} items", scores.size(),
+                  config_.items);
   score_rows(items_.data(), item_bias_.data(), u.data(), scores.data(), scores.size(), config_.width);
 }
 

@@ -92,8 +92,8 @@ class Transformer final : public Scorer {
   void rotate(float* vector, int64_t position) const;
 
   ModelConfig config_;
-  std::vector<float> items_;      // (items, D)
-  std::vector<float> item_bias_;  // (items)
+  std::vector<float> items_;                                       // (items, D)
+  std::vector<float> item_bias_;                                   // (items)
   std::vector<float> types_, values_, gaps_, features_, elapsed_;  // (rows, D) each
   std::vector<Layer> layers_;
   Norm final_norm_;

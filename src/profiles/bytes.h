@@ -13,10 +13,8 @@ namespace perennial {
 static_assert(std::endian::native == std::endian::little, "snapshots are little-endian");
 
 template <typename T>
-  requires std::is_trivially_copyable_v<T>
-void put(std::string& out, T value) {
-  out.append(reinterpret_cast<const char*>(&value), sizeof value);
-}
+requires std::is_trivially_copyable_v<T>
+void put(std::string& out, T value) { out.append(reinterpret_cast<const char*>(&value), sizeof value); }
 
 inline void put_text(std::string& out, std::string_view text) {
   put(out, static_cast<uint64_t>(text.size()));
@@ -29,8 +27,7 @@ class ByteReader {
   explicit ByteReader(std::string_view bytes) : bytes_(bytes) {}
 
   template <typename T>
-    requires std::is_trivially_copyable_v<T>
-  T get() {
+  requires std::is_trivially_copyable_v<T> T get() {
     T value{};
     if (take(sizeof value)) std::memcpy(static_cast<void*>(&value), taken_, sizeof value);
     return value;

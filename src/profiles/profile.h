@@ -43,11 +43,11 @@ struct Trait {
 };
 
 struct Profile {
-  std::vector<HistoryToken> history;               // the newest Profiles::history_limit() tokens, rising
+  std::vector<HistoryToken> history;  // the newest Profiles::history_limit() tokens, rising
   std::map<std::string, Trait> traits;
-  std::map<EventTypeId, uint32_t> event_counts;    // all events, tokens or not
+  std::map<EventTypeId, uint32_t> event_counts;      // all events, tokens or not
   std::map<std::string, int64_t> value_by_currency;  // minor units over value events; refunds subtract
-  TimeMs first_seen = kNoTime;                     // of events with a time
+  TimeMs first_seen = kNoTime;                       // of events with a time
   TimeMs last_seen = kNoTime;
 
   bool operator==(const Profile&) const = default;

@@ -16,7 +16,8 @@ class Profiles {
  public:
   static constexpr size_t kUnlimited = SIZE_MAX;
 
-  /// `event_types` names the type ids of the records; it must know a type before a record of it is applied, and outlive this.
+  /// `event_types` names the type ids of the records; it must know a type before a record of it is applied, and outlive
+  /// this.
   Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit);
 
   /// Applies the next record of the log. Records that concern no user are ignored.
@@ -40,7 +41,8 @@ class Profiles {
   /// Canonical bytes: equal states, equal bytes. Format: docs/formats/snapshot.md.
   void serialize(std::string& out) const;
 
-  /// Replaces the state with that in the bytes; data_loss when they are not a serialized Profiles; then the state is empty.
+  /// Replaces the state with that in the bytes; data_loss when they are not a serialized Profiles; then the state is
+  /// empty.
   Status parse(std::string_view bytes);
 
  private:

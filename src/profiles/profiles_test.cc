@@ -2,8 +2,8 @@
 // replay, and in any batch split the same to the bit; and against a simple model that keeps every record.
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <unistd.h>
+#include <algorithm>
 
 #include <filesystem>
 #include <set>
@@ -42,7 +42,8 @@ StoredRecord random_event(Random& random, Offset offset) {
   record.time = random.chance(0.1) ? kNoTime : static_cast<TimeMs>(1000 * random.below(40));
   Event event;
   if (random.chance(0.5)) event.value = static_cast<float>(random.below(6));
-  if (random.chance(0.5)) event.amount = Money{static_cast<int64_t>(random.below(1000)) - 200, random.chance(0.5) ? "EUR" : "USD"};
+  if (random.chance(0.5))
+    event.amount = Money{static_cast<int64_t>(random.below(1000)) - 200, random.chance(0.5) ? "EUR" : "USD"};
   if (random.chance(0.3)) event.device = random.chance(0.5) ? "mobile" : "desktop";
   record.payload = event;
   return record;
@@ -64,8 +65,10 @@ StoredRecord random_record(Random& random, Offset offset) {
   } else {
     record.user = kNoId;
     record.item = static_cast<ItemId>(random.below(kItems));
-    if (random.chance(0.8)) record.payload = ItemUpsert{fmt::format(R"({{"title":"t{}","price":{}}})", offset, random.below(50))};
-    else record.payload = ItemDelete{};
+    if (random.chance(0.8))
+      record.payload = ItemUpsert{fmt::format(R"({{"title":"t{}","price":{}}})", offset, random.below(50))};
+    else
+      record.payload = ItemDelete{};
   }
   return record;
 }
@@ -74,7 +77,8 @@ std::vector<StoredRecord> random_stream(uint64_t seed, int count) {
   Random random(seed);
   std::vector<StoredRecord> stream;
   Offset offset = 0;
-  for (int i = 0; i < count; ++i) stream.push_back(random_record(random, offset += 1 + static_cast<Offset>(random.below(3))));
+  for (int i = 0; i < count; ++i)
+    stream.push_back(random_record(random, offset += 1 + static_cast<Offset>(random.below(3))));
   return stream;
 }
 
@@ -90,9 +94,11 @@ class SimpleProfiles {
     std::vector<const StoredRecord*> tokens;
     for (const StoredRecord& record : records_)
       if (record.user == person_.at(user) && record.type <= 1 && record.item != kNoId) tokens.push_back(&record);
-    std::sort(tokens.begin(), tokens.end(), [](auto* a, auto* b) { return std::pair(a->time, a->offset) < std::pair(b->time, b->offset); });
+    std::sort(tokens.begin(), tokens.end(),
+              [](auto* a, auto* b) { return std::pair(a->time, a->offset) < std::pair(b->time, b->offset); });
     std::vector<Offset> offsets;
-    for (size_t i = tokens.size() > kHistoryLimit ? tokens.size() - kHistoryLimit : 0; i < tokens.size(); ++i) offsets.push_back(tokens[i]->offset);
+    for (size_t i = tokens.size() > kHistoryLimit ? tokens.size() - kHistoryLimit : 0; i < tokens.size(); ++i)
+      offsets.push_back(tokens[i]->offset);
     return offsets;
   }
 
@@ -100,7 +106,8 @@ class SimpleProfiles {
     int64_t sum = 0;
     for (const StoredRecord& record : records_)
       if (const auto* event = std::get_if<Event>(&record.payload); event != nullptr && record.user == person_.at(user))
-        if ((record.type == 1 || record.type == 2) && event->amount && event->amount->currency == currency) sum += event->amount->minor_units;
+        if ((record.type == 1 || record.type == 2) && event->amount && event->amount->currency == currency)
+          sum += event->amount->minor_units;
     return sum;
   }
 
@@ -108,7 +115,8 @@ class SimpleProfiles {
     const StoredRecord* latest = nullptr;
     for (const StoredRecord& record : records_)
       if (record.user == person_.at(user) && std::holds_alternative<UserTraits>(record.payload))
-        if (latest == nullptr || std::pair(record.time, record.offset) > std::pair(latest->time, latest->offset)) latest = &record;
+        if (latest == nullptr || std::pair(record.time, record.offset) > std::pair(latest->time, latest->offset))
+          latest = &record;
     return latest == nullptr ? "" : std::get<UserTraits>(latest->payload).traits.substr(8, 3);
   }
 
@@ -173,11 +181,14 @@ TEST_F(StateTest, AgreesWithASimpleModelUnderLateEventsMergesAndErasures) {
       EXPECT_EQ(history, simple.history(user));
       EXPECT_EQ(count, simple.count(user));
       const auto value = [&](const char* currency) {
-        return profile != nullptr && profile->value_by_currency.contains(currency) ? profile->value_by_currency.at(currency) : 0;
+        return profile != nullptr && profile->value_by_currency.contains(currency)
+                   ? profile->value_by_currency.at(currency)
+                   : 0;
       };
       EXPECT_EQ(value("EUR"), simple.value(user, "EUR"));
       EXPECT_EQ(value("USD"), simple.value(user, "USD"));
-      EXPECT_EQ(profile != nullptr && profile->traits.contains("plan") ? profile->traits.at("plan").value : "", simple.plan(user));
+      EXPECT_EQ(profile != nullptr && profile->traits.contains("plan") ? profile->traits.at("plan").value : "",
+                simple.plan(user));
     }
   }
 }
@@ -206,7 +217,9 @@ TEST_F(StateTest, ReplayAfterErasuresWereCompactedGivesTheSameBytes) {
     const auto stream = random_stream(seed, 200);
     std::vector<StoredRecord> compacted;
     std::map<UserId, UserId> joined;
-    const std::function<UserId(UserId)> root = [&](UserId user) { return joined.contains(user) && joined[user] != user ? root(joined[user]) : user; };
+    const std::function<UserId(UserId)> root = [&](UserId user) {
+      return joined.contains(user) && joined[user] != user ? root(joined[user]) : user;
+    };
     std::set<UserId> gone;
     std::vector<StoredRecord> live;
     for (const StoredRecord& record : stream) {
@@ -218,7 +231,8 @@ TEST_F(StateTest, ReplayAfterErasuresWereCompactedGivesTheSameBytes) {
         std::set<UserId> closure;
         for (UserId user = 0; user < kUsers; ++user)
           if (root(user) == root(record.user)) closure.insert(user);
-        std::erase_if(compacted, [&](const StoredRecord& old) { return old.user != kNoId && closure.contains(old.user); });
+        std::erase_if(compacted,
+                      [&](const StoredRecord& old) { return old.user != kNoId && closure.contains(old.user); });
         gone.insert(closure.begin(), closure.end());
       }
       compacted.push_back(record);
@@ -230,7 +244,8 @@ TEST_F(StateTest, ReplayAfterErasuresWereCompactedGivesTheSameBytes) {
       const Profile* left = a.profiles().find(user);
       const Profile* right = b.profiles().find(user);
       ASSERT_EQ(left == nullptr, right == nullptr) << user;
-      if (left != nullptr) EXPECT_EQ(left->traits == right->traits && left->history.size() == right->history.size(), true) << user;
+      if (left != nullptr)
+        EXPECT_EQ(left->traits == right->traits && left->history.size() == right->history.size(), true) << user;
       if (gone.contains(user)) EXPECT_EQ(left, nullptr) << user;
     }
   }
@@ -264,7 +279,10 @@ TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothin
 
 TEST(Catalogue, LaterFieldsReplaceEarlierOnesAndADeletedItemIsNotRecommended) {
   Catalogue catalogue;
-  StoredRecord record{.offset = 1, .item = 3, .payload = ItemUpsert{R"({"title":"Lamp","price":12.5,"currency":"EUR","category":["Home","Light"]})"}};
+  StoredRecord record{
+      .offset = 1,
+      .item = 3,
+      .payload = ItemUpsert{R"({"title":"Lamp","price":12.5,"currency":"EUR","category":["Home","Light"]})"}};
   catalogue.apply(record);
   record.payload = ItemUpsert{R"({"price":10})"};
   catalogue.apply(record);

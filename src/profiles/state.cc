@@ -65,7 +65,8 @@ Status State::parse(std::string_view bytes) {
   if (bytes.size() < kMagic.size() + kDigestBytes || !bytes.starts_with(kMagic))
     return data_loss("not a state snapshot of this version");
   const std::string_view body = bytes.substr(0, bytes.size() - kDigestBytes);
-  if (as_text(sha256(body)) != bytes.substr(body.size())) return data_loss("the snapshot's bytes are not those written");
+  if (as_text(sha256(body)) != bytes.substr(body.size()))
+    return data_loss("the snapshot's bytes are not those written");
   ByteReader in(body.substr(kMagic.size()));
   if (in.get_text() != fingerprint_)
     return failed_precondition("the snapshot was made with other event roles or another history length");

@@ -20,7 +20,8 @@ const Profile* profile_of(const State& state, std::optional<UserId> user) {
 /// Items that may be shown: allowed by the catalogue and, on wish, not in the history.
 std::vector<bool> allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
   std::vector<bool> allowed(count);
-  for (size_t item = 0; item < count; ++item) allowed[item] = state.catalogue().may_recommend(static_cast<ItemId>(item));
+  for (size_t item = 0; item < count; ++item)
+    allowed[item] = state.catalogue().may_recommend(static_cast<ItemId>(item));
   if (exclude_seen && profile != nullptr)
     for (const HistoryToken& token : profile->history)
       if (token.item < count) allowed[token.item] = false;
@@ -32,7 +33,8 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
   const TimeMs last = profile.history.back().time;
   if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, now - last);
   for (const auto& [key, trait] : profile.traits)
-    if (const std::string name = trait_feature(key, trait.value); !name.empty()) model.add_feature(name, inputs.features);
+    if (const std::string name = trait_feature(key, trait.value); !name.empty())
+      model.add_feature(name, inputs.features);
   if (!context.device.empty()) model.add_feature(device_feature(context.device), inputs.features);
   if (context.local_time) {
     model.add_feature(hour_feature(hour_of(*context.local_time)), inputs.features);
@@ -104,7 +106,8 @@ RecommendedItem Recommender::entry(ItemId item, float score, const char* source)
   return {.item = item, .item_id = items_.name(item), .score = score, .propensity = 1, .source = source, .reasons = {}};
 }
 
-Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now) const {
+Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
+                                      TimeMs now) const {
   std::shared_ptr<const ServingModel> model;
   std::shared_ptr<const Popularity> popularity;
   {
@@ -116,10 +119,14 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   Recommendation result;
   result.recommendation_id = to_hex(random_message_id());
   result.model = model != nullptr ? model->id() : "none";
-  result.fallback = model == nullptr ? "no_model" : profile == nullptr ? "unknown_user" : profile->history.empty() ? "empty_history" : "";
+  result.fallback = model == nullptr           ? "no_model"
+                    : profile == nullptr       ? "unknown_user"
+                    : profile->history.empty() ? "empty_history"
+                                               : "";
   const auto wanted = static_cast<size_t>(std::clamp(request.count, 1, 500));
 
-  std::vector<bool> allowed = allowed_items(state, profile, request.exclude_seen, std::max<size_t>(state.catalogue().size(), popularity->size()));
+  std::vector<bool> allowed = allowed_items(state, profile, request.exclude_seen,
+                                            std::max<size_t>(state.catalogue().size(), popularity->size()));
   if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
     std::vector<float> scores = scores_of(*model, model->tokens_of(*profile), inputs);
@@ -141,11 +148,12 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   return result;
 }
 
-void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
-                          Recommendation& recommendation) const {
+void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile,
+                          const ReadInputs& inputs, Recommendation& recommendation) const {
   const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
   std::vector<std::vector<float>> scores_without;
-  for (const ItemId cause : causes) scores_without.push_back(scores_of(model, model.tokens_of(without_item(profile, cause)), inputs));
+  for (const ItemId cause : causes)
+    scores_without.push_back(scores_of(model, model.tokens_of(without_item(profile, cause)), inputs));
   for (RecommendedItem& item : recommendation.items) {
     float largest = 0;
     std::optional<ItemId> strongest;

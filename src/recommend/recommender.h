@@ -1,5 +1,5 @@
-// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model and the popularity list, which
-// may be swapped at any time. Thread rule: any thread; the caller holds the state still during a call.
+// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model and the popularity
+// list, which may be swapped at any time. Thread rule: any thread; the caller holds the state still during a call.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,7 @@ struct RequestContext {
 struct RecommendRequest {
   std::string user_id;  // unknown and empty are fine
   std::string surface = "default";
-  int count = 10;       // 1 to 500
+  int count = 10;  // 1 to 500
   bool exclude_seen = true;
   bool explain = false;
   RequestContext context;
@@ -39,9 +39,9 @@ struct Reason {
 struct RecommendedItem {
   ItemId item = kNoId;
   std::string item_id;
-  float score = 0;       // of the source's own scale: logits, or weighted counts
+  float score = 0;  // of the source's own scale: logits, or weighted counts
   float propensity = 1;
-  std::string source;    // "transformer" or "popular"
+  std::string source;  // "transformer" or "popular"
   std::vector<Reason> reasons;
 };
 
@@ -60,13 +60,14 @@ class Recommender {
   void set_model(std::shared_ptr<const ServingModel> model);
   [[nodiscard]] std::shared_ptr<const ServingModel> model() const;
 
-  /// Rebuilds the popularity list from the histories: a token weighs 2^(-age / 30 days), its age counted back from the newest one;
-  /// one without a time weighs 1.
+  /// Rebuilds the popularity list from the histories: a token weighs 2^(-age / 30 days), its age counted back from the
+  /// newest one; one without a time weighs 1.
   void refresh_popularity(const State& state);
 
-  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is request.user_id's id, if it has
-  /// one. Items that the model ranks come first; when they do not fill the list, popular ones do.
-  Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now) const;
+  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is request.user_id's id, if it
+  /// has one. Items that the model ranks come first; when they do not fill the list, popular ones do.
+  Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
+                           TimeMs now) const;
 
  private:
   using Popularity = std::vector<float>;  // by item id

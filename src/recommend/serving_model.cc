@@ -4,15 +4,17 @@
 
 namespace perennial {
 
-Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items, const Dictionary& event_types) {
+Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items,
+                                                                 const Dictionary& event_types) {
   std::shared_ptr<ServingModel> model(new ServingModel(std::move(stored)));
   const std::vector<std::string>& names = model->model_.item_names;
   if (names.size() > items.size())
-    return data_loss("model {} has {} items, the log has {}: it was trained on other data; run 'train'", model->id(), names.size(), items.size());
+    return data_loss("model {} has {} items, the log has {}: it was trained on other data; run 'train'", model->id(),
+                     names.size(), items.size());
   for (size_t item = 0; item < names.size(); ++item)
     if (items.name(static_cast<uint32_t>(item)) != names[item])
-      return data_loss("model {} calls item {} '{}', the log '{}': it was trained on other data; run 'train'", model->id(), item,
-                       names[item], items.name(static_cast<uint32_t>(item)));
+      return data_loss("model {} calls item {} '{}', the log '{}': it was trained on other data; run 'train'",
+                       model->id(), item, names[item], items.name(static_cast<uint32_t>(item)));
   const std::vector<std::string>& types = model->config().event_types;
   for (uint32_t type = 0; type < event_types.size(); ++type) {
     const auto found = std::find(types.begin(), types.end(), event_types.name(type));
@@ -41,7 +43,8 @@ void ServingModel::add_feature(const std::string& name, std::vector<int32_t>& fe
   if (found != feature_ids_.end()) features.push_back(found->second);
 }
 
-Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items, const Dictionary& event_types) {
+Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,
+                                                               const Dictionary& event_types) {
   PERENNIAL_TRY_ASSIGN(const std::string id, current_model_id(data_folder));
   PERENNIAL_TRY_ASSIGN(StoredModel model, load_model(data_folder, id));
   return ServingModel::create(std::move(model), items, event_types);

@@ -17,7 +17,8 @@ namespace perennial {
 class ServingModel {
  public:
   /// data_loss when the model's items are not those of this log: it was trained on another data directory.
-  static Result<std::shared_ptr<const ServingModel>> create(StoredModel model, const Dictionary& items, const Dictionary& event_types);
+  static Result<std::shared_ptr<const ServingModel>> create(StoredModel model, const Dictionary& items,
+                                                            const Dictionary& event_types);
 
   [[nodiscard]] const std::string& id() const { return model_.transformer->config().id; }
   [[nodiscard]] const Transformer& transformer() const { return *model_.transformer; }

@@ -50,7 +50,8 @@ Setting real(const char* name, const char* meaning, double Settings::*member, do
 Setting flag(const char* name, const char* meaning, bool Settings::*member) {
   return {name, meaning, [member](const Settings& s) { return s.*member ? "true" : "false"; },
           [=](Settings& s, const std::string& text) -> Status {
-            if (text != "true" && text != "false") return invalid_argument("{} must be true or false, not '{}'", name, text);
+            if (text != "true" && text != "false")
+              return invalid_argument("{} must be true or false, not '{}'", name, text);
             s.*member = text == "true";
             return {};
           }};
@@ -68,18 +69,23 @@ const std::vector<Setting>& all_settings() {
   using S = Settings;
   static const std::vector<Setting> settings = {
       word("events.currency", "currency of amounts that name none", &S::currency),
-      whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window, 1'000, 100'000'000),
-      whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records, 1'000, 100'000'000),
-      whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model", &S::history_limit, 16, 1'000'000),
+      whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
+            1'000, 100'000'000),
+      whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records,
+            1'000, 100'000'000),
+      whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model",
+            &S::history_limit, 16, 1'000'000),
       word("server.bind", "address to listen on; another than loopback needs server.expose", &S::bind),
       whole("server.port", "port to listen on; 0 takes a free one", &S::port, 0, 65'535),
       whole("server.threads", "threads that answer requests", &S::threads, 1, 256),
       flag("server.expose", "allow an address that other machines reach", &S::expose),
       flag("server.require_key", "ask for an API key; false is allowed on loopback only", &S::require_key),
-      word("server.cors_origins", "origins of browser pages that may post events, separated by commas", &S::cors_origins),
+      word("server.cors_origins", "origins of browser pages that may post events, separated by commas",
+           &S::cors_origins),
       whole("server.event_limit_bytes", "largest event", &S::event_limit_bytes, 1 << 10, 16 << 20),
       whole("server.batch_limit_bytes", "largest request body", &S::batch_limit_bytes, 1 << 10, 256 << 20),
-      whole("server.snapshot_minutes", "how often the state is saved, so that a start is fast", &S::snapshot_minutes, 1, 1'440),
+      whole("server.snapshot_minutes", "how often the state is saved, so that a start is fast", &S::snapshot_minutes, 1,
+            1'440),
       word("train.holdout", "what training may not see: leave-one-out, time or none", &S::holdout),
       whole("train.width", "D, numbers a vector", &S::width, 8, 1'024),
       whole("train.layers", "Transformer blocks", &S::layers, 1, 32),
@@ -111,29 +117,37 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 Status unknown_key(const std::string& name) {
-  const auto nearest = std::min_element(all_settings().begin(), all_settings().end(), [&](const Setting& a, const Setting& b) {
-    return edit_distance(name, a.name) < edit_distance(name, b.name);
-  });
-  return invalid_argument("unknown key '{}': did you mean '{}'? 'perennial config show' lists them all", name, nearest->name);
+  const auto nearest = std::min_element(
+      all_settings().begin(), all_settings().end(),
+      [&](const Setting& a, const Setting& b) { return edit_distance(name, a.name) < edit_distance(name, b.name); });
+  return invalid_argument("unknown key '{}': did you mean '{}'? 'perennial config show' lists them all", name,
+                          nearest->name);
 }
 
 std::string environment_name(std::string_view setting) {
   std::string name(kEnvironmentPrefix);
-  for (const char c : setting) name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
+  for (const char c : setting)
+    name.push_back(c == '.' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c))));
   return name;
 }
 
 /// Leaves of a TOML table as "section.key" -> text; an array of strings is joined by spaces.
 Status flatten(const toml::value& value, const std::string& prefix, std::map<std::string, std::string>& out) {
   if (value.is_table()) {
-    for (const auto& [key, child] : value.as_table()) PERENNIAL_TRY(flatten(child, prefix.empty() ? key : prefix + "." + key, out));
+    for (const auto& [key, child] : value.as_table())
+      PERENNIAL_TRY(flatten(child, prefix.empty() ? key : prefix + "." + key, out));
     return {};
   }
-  if (value.is_string()) out[prefix] = value.as_string().str;
-  else if (value.is_integer()) out[prefix] = std::to_string(value.as_integer());
-  else if (value.is_floating()) out[prefix] = fmt::format("{}", value.as_floating());
-  else if (value.is_boolean()) out[prefix] = value.as_boolean() ? "true" : "false";
-  else return invalid_argument("{} must be a string, a number, or true or false", prefix);
+  if (value.is_string())
+    out[prefix] = value.as_string().str;
+  else if (value.is_integer())
+    out[prefix] = std::to_string(value.as_integer());
+  else if (value.is_floating())
+    out[prefix] = fmt::format("{}", value.as_floating());
+  else if (value.is_boolean())
+    out[prefix] = value.as_boolean() ? "true" : "false";
+  else
+    return invalid_argument("{} must be a string, a number, or true or false", prefix);
   return {};
 }
 
@@ -155,10 +169,12 @@ Status set_role(Settings& settings, const std::string& key, const std::string& t
 
 Status check_together(const Settings& settings) {
   if (settings.width % (2 * settings.heads) != 0)
-    return invalid_argument("train.width {} must be a multiple of twice train.heads {}", settings.width, settings.heads);
+    return invalid_argument("train.width {} must be a multiple of twice train.heads {}", settings.width,
+                            settings.heads);
   if (settings.history_limit < settings.layers * (settings.window - 1) + 2)
-    return invalid_argument("profiles.history_limit {} is shorter than what the model reads, train.layers x (train.window - 1) + 2 = {}",
-                            settings.history_limit, settings.layers * (settings.window - 1) + 2);
+    return invalid_argument(
+        "profiles.history_limit {} is shorter than what the model reads, train.layers x (train.window - 1) + 2 = {}",
+        settings.history_limit, settings.layers * (settings.window - 1) + 2);
   return {};
 }
 
@@ -175,7 +191,8 @@ std::map<std::string, std::string> process_environment() {
 
 }  // namespace
 
-Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment, std::vector<SettingOrigin>* origins) {
+Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,
+                                std::vector<SettingOrigin>* origins) {
   PERENNIAL_TRY_ASSIGN(auto from_file, parse_toml(toml));
   Settings settings;
   for (const Setting& setting : all_settings()) {

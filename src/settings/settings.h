@@ -1,5 +1,6 @@
 // The one configuration: defaults, then a TOML file, then environment variables PERENNIAL_SECTION_KEY, then flags.
-// Every key is declared once, in settings.cc, with its default and its meaning; `perennial config show` prints that table.
+// Every key is declared once, in settings.cc, with its default and its meaning; `perennial config show` prints that
+// table.
 #pragma once
 
 #include <map>
@@ -49,16 +50,17 @@ struct Settings {
 
 /// Where a value came from, for `config show`.
 struct SettingOrigin {
-  std::string name;         // "server.port"
+  std::string name;  // "server.port"
   std::string value;
-  std::string source;       // "default", "file", "PERENNIAL_SERVER_PORT"
+  std::string source;  // "default", "file", "PERENNIAL_SERVER_PORT"
   std::string meaning;
 };
 
-/// Reads `file`, or when it is empty `perennial.toml` in the data directory, or in the current one, if there is one; then the
-/// environment. invalid_argument, naming the key and the nearest known one, on an unknown key or a value out of range.
-/// `origins`, when given, receives every key in the order of declaration.
-Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins = nullptr);
+/// Reads `file`, or when it is empty `perennial.toml` in the data directory, or in the current one, if there is one;
+/// then the environment. invalid_argument, naming the key and the nearest known one, on an unknown key or a value out
+/// of range. `origins`, when given, receives every key in the order of declaration.
+Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder,
+                               std::vector<SettingOrigin>* origins = nullptr);
 
 /// The same from TOML text and a map in the place of the environment; for tests.
 Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,

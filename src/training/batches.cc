@@ -11,9 +11,7 @@ namespace {
 
 constexpr size_t kMostTraitFeatures = 512;
 
-torch::Tensor to_tensor(const std::vector<int64_t>& values) {
-  return torch::tensor(values, torch::kInt64);
-}
+torch::Tensor to_tensor(const std::vector<int64_t>& values) { return torch::tensor(values, torch::kInt64); }
 
 }  // namespace
 
@@ -38,7 +36,8 @@ std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t leas
   return features;
 }
 
-BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options)
+BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config,
+                       BatchOptions options)
     : dataset_(dataset), lengths_(std::move(lengths)), options_(options), trait_ids_(dataset.users.size()) {
   std::unordered_map<std::string, int64_t> ids;
   for (const std::string& feature : config.features) ids.emplace(feature, static_cast<int64_t>(ids.size()));
@@ -73,7 +72,8 @@ std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {
   return batches;
 }
 
-void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Random& random, std::vector<int64_t>& ids) const {
+void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Random& random,
+                              std::vector<int64_t>& ids) const {
   if (with_traits) ids.insert(ids.end(), trait_ids_[user].begin(), trait_ids_[user].end());
   const int64_t device = device_ids_[dataset_.users[user].devices[target]];
   if (device >= 0 && !random.chance(options_.feature_dropping)) ids.push_back(device);

@@ -8,13 +8,14 @@
 
 namespace perennial {
 
-/// The read-time features that the data can teach: traits that at least `least_users` users have (the most frequent 512), hours and
-/// weekdays when events have times, devices. Sorted: the order of ModelConfig::features.
+/// The read-time features that the data can teach: traits that at least `least_users` users have (the most frequent
+/// 512), hours and weekdays when events have times, devices. Sorted: the order of ModelConfig::features.
 std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t least_users);
 
 struct BatchOptions {
-  int64_t tokens = 8192;         // aimed at; a longer sequence is a batch of its own
-  double feature_dropping = 0.5; // chance that a group (elapsed, traits, device, time of day) is absent, so that absence is no surprise
+  int64_t tokens = 8192;  // aimed at; a longer sequence is a batch of its own
+  double feature_dropping =
+      0.5;  // chance that a group (elapsed, traits, device, time of day) is absent, so that absence is no surprise
 };
 
 /// Thread rule: one thread. The dataset is borrowed.
@@ -28,8 +29,8 @@ class BatchMaker {
 
   [[nodiscard]] int64_t tokens_of(size_t user) const { return static_cast<int64_t>(lengths_[user]) - 1; }
 
-  /// Every token but a sequence's last predicts the one after it, when that is of a target type and another item than the
-  /// token's own (the same product viewed, then bought, is no recommendation). Dropping draws from `random`.
+  /// Every token but a sequence's last predicts the one after it, when that is of a target type and another item than
+  /// the token's own (the same product viewed, then bought, is no recommendation). Dropping draws from `random`.
   [[nodiscard]] PackedBatch make(const std::vector<size_t>& users, Random& random) const;
 
  private:

@@ -24,10 +24,12 @@ struct Flags {
 void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--data", flags.data, "data directory")->capture_default_str();
   app.add_option("--config", flags.config, "configuration file (TOML)");
-  app.add_option("--before", flags.before, "train on events before this time only (2026-03-01 or 2026-03-01T10:00:00Z)");
+  app.add_option("--before", flags.before,
+                 "train on events before this time only (2026-03-01 or 2026-03-01T10:00:00Z)");
   app.add_flag("--json", flags.json, "print the report as JSON on standard output");
   const auto setting = [&](const char* flag, const char* variable, const char* meaning) {
-    app.add_option_function<std::string>(flag, [&flags, variable](const std::string& text) { flags.settings[variable] = text; }, meaning);
+    app.add_option_function<std::string>(
+        flag, [&flags, variable](const std::string& text) { flags.settings[variable] = text; }, meaning);
   };
   setting("--holdout", "PERENNIAL_TRAIN_HOLDOUT", "what training may not see: leave-one-out (default), time, none");
   setting("--width", "PERENNIAL_TRAIN_WIDTH", "numbers a vector");
@@ -44,7 +46,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--seed", "PERENNIAL_TRAIN_SEED", "seed of every random number");
   app.footer(
       "Example:\n  perennial train --data shop --holdout leave-one-out\n\n"
-      "The default holdout keeps each user's last two events from training, one to choose the settings and one to measure, so that\n"
+      "The default holdout keeps each user's last two events from training, one to choose the settings and one to "
+      "measure, so that\n"
       "every model carries an honest figure and files without times work too. 'none' trains on everything.\n"
       "Ctrl-C saves; the same command goes on. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stopped and saved.");
 }
@@ -80,7 +83,8 @@ Result<TrainingReport> run(const Flags& flags) {
     PERENNIAL_TRY_ASSIGN(before, parse_timestamp(flags.before));
   }
   PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(flags.data));
-  PERENNIAL_TRY_ASSIGN(const Dataset dataset, load_dataset(*log, settings.roles, std::numeric_limits<Offset>::max(), before));
+  PERENNIAL_TRY_ASSIGN(const Dataset dataset,
+                       load_dataset(*log, settings.roles, std::numeric_limits<Offset>::max(), before));
   PERENNIAL_TRY_ASSIGN(const Holdout holdout, make_holdout(kind, dataset));
   fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
@@ -89,9 +93,10 @@ Result<TrainingReport> run(const Flags& flags) {
 
 void print_report(const TrainingReport& report, bool as_json) {
   if (as_json) {
-    const json::object object = {{"model", report.model_id}, {"epochs", report.epochs}, {"best_epoch", report.best_epoch},
-                                 {"validation_ndcg@10", report.validation_ndcg}, {"parameters", report.parameters},
-                                 {"tokens", report.tokens}, {"seconds", report.seconds}, {"finished", !report.model_id.empty()}};
+    const json::object object = {{"model", report.model_id},        {"epochs", report.epochs},
+                                 {"best_epoch", report.best_epoch}, {"validation_ndcg@10", report.validation_ndcg},
+                                 {"parameters", report.parameters}, {"tokens", report.tokens},
+                                 {"seconds", report.seconds},       {"finished", !report.model_id.empty()}};
     fmt::print("{}\n", json::serialize(object));
     return;
   }
@@ -100,7 +105,8 @@ void print_report(const TrainingReport& report, bool as_json) {
     return;
   }
   fmt::print("Model {}: {} parameters, validation NDCG@10 {:.4f} at epoch {} of {}, in {}.\n", report.model_id,
-             with_commas(report.parameters), report.validation_ndcg, report.best_epoch, report.epochs, format_duration(report.seconds));
+             with_commas(report.parameters), report.validation_ndcg, report.best_epoch, report.epochs,
+             format_duration(report.seconds));
 }
 
 }  // namespace

@@ -13,11 +13,12 @@ constexpr int64_t kTileRows = 512;  // a tile's logits stay in the caches: 512 x
 
 Tensor product(const Tensor& a, const Tensor& b) { return torch::matmul(a, b).to(torch::kFloat32); }
 
-/// Cross-entropy where logits are u items^T + bias + offset, and column `target_columns` of each row is right. The gradient is
-/// computed with the value, tile by tile, and only scaled in backward.
+/// Cross-entropy where logits are u items^T + bias + offset, and column `target_columns` of each row is right. The
+/// gradient is computed with the value, tile by tile, and only scaled in backward.
 class TiledCrossEntropy : public torch::autograd::Function<TiledCrossEntropy> {
  public:
-  static Tensor forward(AutogradContext* context, const Tensor& u, const Tensor& items, const Tensor& bias, const Tensor& targets, bool bfloat16) {
+  static Tensor forward(AutogradContext* context, const Tensor& u, const Tensor& items, const Tensor& bias,
+                        const Tensor& targets, bool bfloat16) {
     const auto type = bfloat16 ? torch::kBFloat16 : torch::kFloat32;
     const int64_t rows = u.size(0);
     const Tensor items_cast = items.to(type);
@@ -53,11 +54,13 @@ class TiledCrossEntropy : public torch::autograd::Function<TiledCrossEntropy> {
 
 }  // namespace
 
-Tensor full_softmax_loss(const Tensor& u, const Tensor& items, const Tensor& bias, const Tensor& targets, Precision precision) {
+Tensor full_softmax_loss(const Tensor& u, const Tensor& items, const Tensor& bias, const Tensor& targets,
+                         Precision precision) {
   return TiledCrossEntropy::apply(u, items, bias, targets, precision == Precision::bfloat16);
 }
 
-Tensor sampled_softmax_loss(const Tensor& u, const Tensor& items, const Tensor& bias, const Tensor& targets, int64_t negatives, Precision precision) {
+Tensor sampled_softmax_loss(const Tensor& u, const Tensor& items, const Tensor& bias, const Tensor& targets,
+                            int64_t negatives, Precision precision) {
   const int64_t V = items.size(0);
   const Tensor drawn = torch::randint(V, {negatives}, torch::kInt64);
   const auto type = precision == Precision::bfloat16 ? torch::kBFloat16 : torch::kFloat32;

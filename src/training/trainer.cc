@@ -1,7 +1,7 @@
 #include "training/trainer.h"
 
-#include <ctime>
 #include <malloc.h>
+#include <ctime>
 
 #include <climits>
 #include <thread>
@@ -34,28 +34,40 @@ std::string new_model_id() {
 
 /// What must be equal for an interrupted run to be taken up: the settings and the data.
 std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& options) {
-  const json::object object = {
-      {"config", to_json(options.model)}, {"max_epochs", options.max_epochs}, {"patience", options.patience},
-      {"learning_rate", options.learning_rate}, {"weight_decay", options.weight_decay}, {"dropout", options.dropout},
-      {"batch_tokens", options.batch_tokens}, {"full_softmax_items", options.full_softmax_items},
-      {"shared_negatives", options.shared_negatives}, {"validation_users", options.validation_users}, {"seed", options.seed},
-      {"precision", static_cast<int>(options.precision)}, {"threads", options.threads}, {"users", dataset.users.size()},
-      {"events", dataset.events}};
+  const json::object object = {{"config", to_json(options.model)},
+                               {"max_epochs", options.max_epochs},
+                               {"patience", options.patience},
+                               {"learning_rate", options.learning_rate},
+                               {"weight_decay", options.weight_decay},
+                               {"dropout", options.dropout},
+                               {"batch_tokens", options.batch_tokens},
+                               {"full_softmax_items", options.full_softmax_items},
+                               {"shared_negatives", options.shared_negatives},
+                               {"validation_users", options.validation_users},
+                               {"seed", options.seed},
+                               {"precision", static_cast<int>(options.precision)},
+                               {"threads", options.threads},
+                               {"users", dataset.users.size()},
+                               {"events", dataset.events}};
   return json::serialize(object);
 }
 
-std::vector<RankingCase> validation_cases(const Holdout& holdout, const Dataset& dataset, const TrainerOptions& options) {
+std::vector<RankingCase> validation_cases(const Holdout& holdout, const Dataset& dataset,
+                                          const TrainerOptions& options) {
   RankingCases all = make_cases(holdout, dataset, Part::validation);
   Random random(mix64(options.seed ^ 0x76616c6964ULL));
   random.shuffle(std::span(all.cases));
-  if (static_cast<int64_t>(all.cases.size()) > options.validation_users) all.cases.resize(static_cast<size_t>(options.validation_users));
+  if (static_cast<int64_t>(all.cases.size()) > options.validation_users)
+    all.cases.resize(static_cast<size_t>(options.validation_users));
   return std::move(all.cases);
 }
 
 class Run {
  public:
   Run(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options)
-      : data_folder_(data_folder), options_(std::move(options)), dataset_(dataset),
+      : data_folder_(data_folder),
+        options_(std::move(options)),
+        dataset_(dataset),
         batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens}),
         validation_(validation_cases(holdout, dataset, options_)),
         state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay) {}
@@ -111,7 +123,8 @@ class Run {
       }
       const uint64_t step_seed = mix64(options_.seed ^ mix64(static_cast<uint64_t>(progress.step)));
       tokens += train_step(epoch[static_cast<size_t>(progress.step_in_epoch)], step_seed);
-      bar.update(tokens, fmt::format("loss {:.4f}", progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions))));
+      bar.update(tokens, fmt::format("loss {:.4f}", progress.loss_sum / static_cast<double>(std::max<int64_t>(
+                                                                            1, progress.predictions))));
       if (monotonic_seconds() - saved_at_ > static_cast<double>(options_.save_seconds)) {
         PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
         saved_at_ = monotonic_seconds();
@@ -156,8 +169,9 @@ class Run {
     double ndcg = 0;
     if (!validation_.empty()) {
       PERENNIAL_TRY_ASSIGN(const auto transformer, Transformer::create(options_.model, weights));
-      const RankingReport report = evaluate_ranking(*transformer, validation_, options_.model.items,
-                                                    {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
+      const RankingReport report =
+          evaluate_ranking(*transformer, validation_, options_.model.items,
+                           {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
       ndcg = report.metrics.at("ndcg@10").value;
     }
     const double loss = progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions));
@@ -167,10 +181,12 @@ class Run {
       state_.best = weights;
     }
     const int64_t since_best = progress.epoch - progress.best_epoch;
-    fmt::print(stderr, "epoch {:3}  loss {:.4f}  validation NDCG@10 {:.4f}{}  {} tokens/s\n", progress.epoch, loss, ndcg,
-               since_best == 0 ? "  best" : fmt::format("  ({} of {} without a better one)", since_best, options_.patience),
-               with_commas(static_cast<int64_t>(epoch_rate_)));
-    progress.curve += fmt::format("{{\"epoch\":{},\"loss\":{:.6f},\"validation_ndcg@10\":{:.6f},\"tokens\":{}}}\n", progress.epoch, loss, ndcg, progress.tokens);
+    fmt::print(
+        stderr, "epoch {:3}  loss {:.4f}  validation NDCG@10 {:.4f}{}  {} tokens/s\n", progress.epoch, loss, ndcg,
+        since_best == 0 ? "  best" : fmt::format("  ({} of {} without a better one)", since_best, options_.patience),
+        with_commas(static_cast<int64_t>(epoch_rate_)));
+    progress.curve += fmt::format("{{\"epoch\":{},\"loss\":{:.6f},\"validation_ndcg@10\":{:.6f},\"tokens\":{}}}\n",
+                                  progress.epoch, loss, ndcg, progress.tokens);
     progress.step_in_epoch = 0;
     progress.loss_sum = 0;
     progress.predictions = 0;
@@ -190,13 +206,21 @@ class Run {
 
   Status write_model(const TrainingReport& report) {
     options_.model.id = new_model_id();
-    options_.model.training = {
-        {"seed", options_.seed}, {"epochs", report.epochs}, {"best_epoch", report.best_epoch},
-        {"validation_ndcg@10", report.validation_ndcg}, {"validation_users", validation_.size()},
-        {"learning_rate", options_.learning_rate}, {"weight_decay", options_.weight_decay}, {"dropout", options_.dropout},
-        {"batch_tokens", options_.batch_tokens}, {"shared_negatives", negatives()}, {"tokens", report.tokens},
-        {"users", dataset_.users.size()}, {"events", dataset_.events}, {"trained_at_ms", SystemClock().now_ms()},
-        {"precision", options_.precision == Precision::bfloat16 ? "bfloat16" : "float32"}};
+    options_.model.training = {{"seed", options_.seed},
+                               {"epochs", report.epochs},
+                               {"best_epoch", report.best_epoch},
+                               {"validation_ndcg@10", report.validation_ndcg},
+                               {"validation_users", validation_.size()},
+                               {"learning_rate", options_.learning_rate},
+                               {"weight_decay", options_.weight_decay},
+                               {"dropout", options_.dropout},
+                               {"batch_tokens", options_.batch_tokens},
+                               {"shared_negatives", negatives()},
+                               {"tokens", report.tokens},
+                               {"users", dataset_.users.size()},
+                               {"events", dataset_.events},
+                               {"trained_at_ms", SystemClock().now_ms()},
+                               {"precision", options_.precision == Precision::bfloat16 ? "bfloat16" : "float32"}};
     PERENNIAL_TRY(save_model(data_folder_, options_.model, state_.best, dataset_.item_names, state_.progress.curve));
     return TrainingState::remove(data_folder_);
   }
@@ -225,7 +249,8 @@ void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& hol
 
 }  // namespace
 
-Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options) {
+Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout,
+                             TrainerOptions options) {
   fill_in(options, dataset, holdout);
   keep_freed_memory();
   torch::set_num_threads(options.threads);

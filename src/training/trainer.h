@@ -1,4 +1,5 @@
-// The training run: epochs over packed batches, validation by the serving code, early stopping, checkpoints that resume to the bit.
+// The training run: epochs over packed batches, validation by the serving code, early stopping, checkpoints that resume
+// to the bit.
 #pragma once
 
 #include "base/files.h"
@@ -8,37 +9,38 @@
 namespace perennial {
 
 struct TrainerOptions {
-  ModelConfig model;             // shape; items, event types, features, holdout are filled in from the data
+  ModelConfig model;  // shape; items, event types, features, holdout are filled in from the data
   int64_t max_epochs = 200;
-  int64_t patience = 5;          // validations without a better NDCG@10 before the end
+  int64_t patience = 5;  // validations without a better NDCG@10 before the end
   double learning_rate = 1e-3;
   double weight_decay = 0.01;
   double dropout = 0.2;
-  int64_t batch_tokens = 0;      // 0: by the data's size, 1,024 to 8,192
+  int64_t batch_tokens = 0;             // 0: by the data's size, 1,024 to 8,192
   int64_t full_softmax_items = 20'000;  // above so many items, `shared_negatives` stand for all
   int64_t shared_negatives = 4'096;
-  int64_t validation_users = 2'000;     // at most, chosen by the seed
+  int64_t validation_users = 2'000;  // at most, chosen by the seed
   uint64_t seed = 42;
-  int threads = 0;               // 0: all cores
+  int threads = 0;  // 0: all cores
   Precision precision = best_precision();
   int64_t save_seconds = 120;    // how often a resumable state is written
   int64_t stop_after_steps = 0;  // > 0: save and end there, as Ctrl-C does; for tests
 };
 
 struct TrainingReport {
-  std::string model_id;          // empty when stopped before the end: run again to go on
+  std::string model_id;  // empty when stopped before the end: run again to go on
   int64_t epochs = 0;
   int64_t best_epoch = 0;
   double validation_ndcg = 0;
   int64_t parameters = 0;
-  int64_t tokens = 0;            // trained on, all epochs
-  double seconds = 0;            // of this call
+  int64_t tokens = 0;  // trained on, all epochs
+  double seconds = 0;  // of this call
 };
 
 /// Trains on the dataset under the holdout and writes `models/<id>/` {config.json, model.safetensors, items.txt,
-/// learning_curve.jsonl}, then points `models/current` at it. A state left by an interrupted run of the same settings on the
-/// same data is taken up; another is put aside with a notice. The same seed, data, threads and precision give the same model.
-/// cancelled never: a stop request saves and returns a report without a model id.
-Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options);
+/// learning_curve.jsonl}, then points `models/current` at it. A state left by an interrupted run of the same settings
+/// on the same data is taken up; another is put aside with a notice. The same seed, data, threads and precision give
+/// the same model. cancelled never: a stop request saves and returns a report without a model id.
+Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout,
+                             TrainerOptions options);
 
 }  // namespace perennial

@@ -10,10 +10,15 @@ namespace {
 fs::path state_path(const fs::path& data_folder) { return data_folder / "training.state"; }
 
 std::string to_text(const TrainingProgress& progress) {
-  return json::serialize(json::object{
-      {"step", progress.step}, {"epoch", progress.epoch}, {"step_in_epoch", progress.step_in_epoch},
-      {"best_epoch", progress.best_epoch}, {"best_ndcg", progress.best_ndcg}, {"loss_sum", progress.loss_sum},
-      {"predictions", progress.predictions}, {"tokens", progress.tokens}, {"curve", progress.curve}});
+  return json::serialize(json::object{{"step", progress.step},
+                                      {"epoch", progress.epoch},
+                                      {"step_in_epoch", progress.step_in_epoch},
+                                      {"best_epoch", progress.best_epoch},
+                                      {"best_ndcg", progress.best_ndcg},
+                                      {"loss_sum", progress.loss_sum},
+                                      {"predictions", progress.predictions},
+                                      {"tokens", progress.tokens},
+                                      {"curve", progress.curve}});
 }
 
 TrainingProgress parse_progress(const std::string& text) {
@@ -42,9 +47,11 @@ std::string to_bytes(const torch::Tensor& tensor) {
 
 }  // namespace
 
-TrainingState::TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate, double weight_decay)
+TrainingState::TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
+                             double weight_decay)
     : module(config, precision, dropout),
-      optimizer(module->parameters(), torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {}
+      optimizer(module->parameters(),
+                torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {}
 
 Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {
   torch::serialize::OutputArchive archive;
@@ -101,7 +108,8 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
   }
   fs::path aside = path;
   aside += ".old";
-  fmt::print(stderr, "{} is of a training run with other settings or data: put aside as {}, starting anew.\n", path.string(), aside.filename().string());
+  fmt::print(stderr, "{} is of a training run with other settings or data: put aside as {}, starting anew.\n",
+             path.string(), aside.filename().string());
   std::error_code error;
   fs::rename(path, aside, error);
   return error ? errno_status(error.value(), fmt::format("renaming {}", path.string())) : Status();

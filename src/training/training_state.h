@@ -1,4 +1,5 @@
-// A training run as it stands between two steps, on disk as `<data>/training.state`: what Ctrl-C saves and `train` takes up.
+// A training run as it stands between two steps, on disk as `<data>/training.state`: what Ctrl-C saves and `train`
+// takes up.
 #pragma once
 
 #include "base/files.h"
@@ -7,26 +8,27 @@
 namespace perennial {
 
 struct TrainingProgress {
-  int64_t step = 0;            // over all epochs; seeds the step's random numbers
-  int64_t epoch = 0;           // whole epochs done
+  int64_t step = 0;   // over all epochs; seeds the step's random numbers
+  int64_t epoch = 0;  // whole epochs done
   int64_t step_in_epoch = 0;
   int64_t best_epoch = 0;
   double best_ndcg = 0;
-  double loss_sum = 0;         // of the running epoch
-  int64_t predictions = 0;     // of the running epoch
+  double loss_sum = 0;      // of the running epoch
+  int64_t predictions = 0;  // of the running epoch
   int64_t tokens = 0;
-  std::string curve;           // JSON lines, one an epoch
+  std::string curve;  // JSON lines, one an epoch
 };
 
 class TrainingState {
  public:
-  TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate, double weight_decay);
+  TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
+                double weight_decay);
 
   /// Atomic. `fingerprint` names the run: settings and data.
   Status save(const fs::path& data_folder, const std::string& fingerprint);
 
-  /// Takes up the state of the same run, if there is one. A state of another run, or one that cannot be read, is renamed to
-  /// `training.state.old` with a notice on standard error, and this object is left as it was.
+  /// Takes up the state of the same run, if there is one. A state of another run, or one that cannot be read, is
+  /// renamed to `training.state.old` with a notice on standard error, and this object is left as it was.
   Status resume(const fs::path& data_folder, const std::string& fingerprint);
 
   static Status remove(const fs::path& data_folder);

@@ -1,5 +1,6 @@
-// The chain that holds training together: the tiled loss against the composed formula, the module against the torch-free forward
-// pass, attention blind to other sequences and to the future, and a run that stops and goes on against one that did not.
+// The chain that holds training together: the tiled loss against the composed formula, the module against the
+// torch-free forward pass, attention blind to other sequences and to the future, and a run that stops and goes on
+// against one that did not.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -35,8 +36,10 @@ std::vector<Token> random_history(Random& random, size_t length, int32_t items) 
   int64_t time = 1'700'000'000'000;
   for (size_t i = 0; i < length; ++i) {
     time += static_cast<int64_t>(random.below(100'000'000));
-    history.push_back({.item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items))), .type = static_cast<int32_t>(random.below(2)),
-                       .value = random.chance(0.5) ? static_cast<float>(random.below(6)) : NAN, .time_ms = random.chance(0.9) ? time : kNoTime});
+    history.push_back({.item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items))),
+                       .type = static_cast<int32_t>(random.below(2)),
+                       .value = random.chance(0.5) ? static_cast<float>(random.below(6)) : NAN,
+                       .time_ms = random.chance(0.9) ? time : kNoTime});
   }
   return history;
 }
@@ -55,7 +58,9 @@ Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
     // A chain with noise: there is something to learn.
     int32_t item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
     for (size_t i = 0; i < 4 + random.below(20); ++i) {
-      history.tokens.push_back({.item = item, .type = static_cast<int32_t>(random.below(2)), .time_ms = static_cast<int64_t>(1'000'000 * (i + 1))});
+      history.tokens.push_back({.item = item,
+                                .type = static_cast<int32_t>(random.below(2)),
+                                .time_ms = static_cast<int64_t>(1'000'000 * (i + 1))});
       history.devices.push_back(static_cast<uint16_t>(random.below(2)));
       item = random.chance(0.8) ? (item + 1) % items : static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
     }
@@ -84,7 +89,8 @@ TEST(SoftmaxLoss, TiledLossAndGradientsEqualTheComposedFormula) {
   const auto tiled = full_softmax_loss(u, items, bias, targets, Precision::float32);
   const auto tiled_gradients = torch::autograd::grad({tiled * 3}, {u, items, bias});
   const auto u64 = u.to(torch::kFloat64);
-  const auto composed = torch::nn::functional::cross_entropy(torch::matmul(u64, items.to(torch::kFloat64).t()) + bias.to(torch::kFloat64), targets);
+  const auto composed = torch::nn::functional::cross_entropy(
+      torch::matmul(u64, items.to(torch::kFloat64).t()) + bias.to(torch::kFloat64), targets);
   const auto gradients = torch::autograd::grad({composed * 3}, {u, items, bias});
   EXPECT_NEAR(tiled.item<double>(), composed.item<double>(), 1e-5);
   for (size_t i = 0; i < 3; ++i) EXPECT_LE((tiled_gradients[i] - gradients[i]).abs().max().item<double>(), 1e-5) << i;
@@ -119,7 +125,8 @@ TEST(TransformerModule, EqualsTheTorchFreeForwardPass) {
     for (size_t i = 0; i + 1 < user.tokens.size(); ++i, ++row) {
       (*served)->append(cache, user.tokens[i]);
       for (int32_t d = 0; d < config.width; ++d)
-        ASSERT_NEAR(cache.history_vector()[static_cast<size_t>(d)], h[row][d].item<float>(), 2e-4) << "user " << user.user << " token " << i;
+        ASSERT_NEAR(cache.history_vector()[static_cast<size_t>(d)], h[row][d].item<float>(), 2e-4)
+            << "user " << user.user << " token " << i;
     }
   }
   EXPECT_EQ(row, h.size(0));
@@ -137,7 +144,8 @@ TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
   PackedBatch batch;
   batch.elapsed = torch::tensor({int64_t{0}, int64_t{gap_bucket(0, 90'000)}}, torch::kInt64);
   batch.feature_ids = torch::tensor({int64_t{0}, int64_t{1}}, torch::kInt64);
-  batch.feature_starts = torch::tensor({int64_t{0}, int64_t{0}}, torch::kInt64);  // none for the first row, both for the second
+  batch.feature_starts =
+      torch::tensor({int64_t{0}, int64_t{0}}, torch::kInt64);  // none for the first row, both for the second
   const torch::Tensor h = torch::randn({2, config.width});
   const torch::Tensor want = module->user_vectors(h, batch, torch::arange(2));
   for (int64_t row = 0; row < 2; ++row) {
@@ -145,7 +153,8 @@ TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
     const torch::Tensor source = h[row].contiguous();
     const ReadInputs inputs = row == 0 ? ReadInputs{} : ReadInputs{.elapsed_ms = 90'000, .features = {0, 1}};
     (*served)->user_vector({source.data_ptr<float>(), u.size()}, inputs, u);
-    for (int32_t d = 0; d < config.width; ++d) EXPECT_NEAR(u[static_cast<size_t>(d)], want[row][d].item<float>(), 1e-5) << row;
+    for (int32_t d = 0; d < config.width; ++d)
+      EXPECT_NEAR(u[static_cast<size_t>(d)], want[row][d].item<float>(), 1e-5) << row;
   }
 }
 
@@ -168,7 +177,8 @@ TEST(TransformerModule, AHistoryLongerThanTheReceptiveFieldScoresAsItsEnd) {
   (*served)->score(history, got);
   for (size_t i = 0; i < want.size(); ++i) EXPECT_NEAR(got[i], want[i], 1e-3) << i;
   // One token fewer than the field needs is not enough: the bound is tight.
-  const std::span<const Token> short_end = std::span(history).last(static_cast<size_t>(config.layers * (config.window - 1)));
+  const std::span<const Token> short_end =
+      std::span(history).last(static_cast<size_t>(config.layers * (config.window - 1)));
   (*served)->score(short_end, got);
   float largest = 0;
   for (size_t i = 0; i < want.size(); ++i) largest = std::max(largest, std::fabs(got[i] - want[i]));
@@ -199,7 +209,9 @@ TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
       values[at] = kept - kStep;
       const double below = module->loss(batch, 0).item<double>();
       values[at] = kept;
-      EXPECT_NEAR(gradient[at].item<double>(), (above - below) / (2 * kStep), 2e-3 + 0.05 * std::fabs(gradient[at].item<double>())) << pair.key() << " " << at;
+      EXPECT_NEAR(gradient[at].item<double>(), (above - below) / (2 * kStep),
+                  2e-3 + 0.05 * std::fabs(gradient[at].item<double>()))
+          << pair.key() << " " << at;
     }
   }
 }
@@ -207,7 +219,8 @@ TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
 class TrainerTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) / fmt::format("trainer_{}_{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
+    folder_ = fs::path(::testing::TempDir()) /
+              fmt::format("trainer_{}_{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
     ASSERT_TRUE(make_folder(folder_).ok());
   }
   void TearDown() override { fs::remove_all(folder_); }
@@ -285,7 +298,8 @@ TEST_F(TrainerTest, AModelCutInHalfOrOfAnotherVersionIsRefusedWithAReason) {
   ASSERT_TRUE(load_model(folder_ / "data", report->model_id).ok());
 
   const std::string weights_bytes = read_file(folder / "model.safetensors").value();
-  ASSERT_TRUE(write_file_atomically(folder / "model.safetensors", weights_bytes.substr(0, weights_bytes.size() / 2)).ok());
+  ASSERT_TRUE(
+      write_file_atomically(folder / "model.safetensors", weights_bytes.substr(0, weights_bytes.size() / 2)).ok());
   EXPECT_EQ(load_model(folder_ / "data", report->model_id).status().code(), Code::data_loss);
   ASSERT_TRUE(write_file_atomically(folder / "model.safetensors", weights_bytes).ok());
 

@@ -33,8 +33,10 @@ Tensor banded(const Tensor& x, int64_t back) {
 Tensor attention_mask(const Tensor& segment, int64_t window, int64_t back) {
   const int64_t blocks = segment.size(0) / kBlock;
   const Tensor queries = segment.view({blocks, kBlock, 1});
-  const Tensor keys = torch::constant_pad_nd(segment, {back * kBlock, 0}, -2).unfold(0, (back + 1) * kBlock, kBlock).unsqueeze(1);
-  const Tensor distance = torch::arange(kBlock).unsqueeze(1) + back * kBlock - torch::arange((back + 1) * kBlock).unsqueeze(0);
+  const Tensor keys =
+      torch::constant_pad_nd(segment, {back * kBlock, 0}, -2).unfold(0, (back + 1) * kBlock, kBlock).unsqueeze(1);
+  const Tensor distance =
+      torch::arange(kBlock).unsqueeze(1) + back * kBlock - torch::arange((back + 1) * kBlock).unsqueeze(0);
   const Tensor visible = (queries == keys) & ((distance >= 0) & (distance < window)).unsqueeze(0);
   return torch::zeros(visible.sizes()).masked_fill_(visible.logical_not(), -INFINITY).unsqueeze(1);
 }
@@ -47,9 +49,7 @@ Tensor rotary(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
 
 }  // namespace
 
-Precision best_precision() {
-  return __builtin_cpu_supports("avx512bf16") ? Precision::bfloat16 : Precision::float32;
-}
+Precision best_precision() { return __builtin_cpu_supports("avx512bf16") ? Precision::bfloat16 : Precision::float32; }
 
 LinearImpl::LinearImpl(int64_t in, int64_t out, Precision precision_in, double scale) : precision(precision_in) {
   weight = register_parameter("weight", torch::randn({out, in}) * (scale / std::sqrt(static_cast<double>(in))));
@@ -81,12 +81,14 @@ TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precisio
   for (int32_t i = 0; i < config.layers; ++i) {
     auto parts = register_module(fmt::format("layer_{}", i), std::make_shared<torch::nn::Module>());
     Layer layer;
-    layer.attention_norm = parts->register_module("attention_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({D})));
+    layer.attention_norm =
+        parts->register_module("attention_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({D})));
     layer.query = parts->register_module("query", Linear(D, D, precision));
     layer.key = parts->register_module("key", Linear(D, D, precision));
     layer.value = parts->register_module("value", Linear(D, D, precision));
     layer.out = parts->register_module("out", Linear(D, D, precision, residual_scale));
-    layer.feed_forward_norm = parts->register_module("feed_forward_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({D})));
+    layer.feed_forward_norm =
+        parts->register_module("feed_forward_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({D})));
     layer.up = parts->register_module("up", Linear(D, config.feed_forward, precision));
     layer.down = parts->register_module("down", Linear(config.feed_forward, D, precision, residual_scale));
     layers_.push_back(layer);
@@ -100,14 +102,17 @@ Tensor TransformerModuleImpl::drop(const Tensor& x) {
   return is_training() && dropout_ > 0 ? torch::dropout(x, dropout_, true) : x;
 }
 
-Tensor TransformerModuleImpl::attention(Layer& layer, const Tensor& normed, const Tensor& mask, const Tensor& cosine, const Tensor& sine) {
+Tensor TransformerModuleImpl::attention(Layer& layer, const Tensor& normed, const Tensor& mask, const Tensor& cosine,
+                                        const Tensor& sine) {
   const int64_t rows = normed.size(0);
   const int64_t back = blocks_back(config_.window);
   const auto heads = [&](const Tensor& x) { return x.view({rows, config_.heads, config_.head_width()}); };
-  const Tensor query = rotary(heads(layer.query(normed)), cosine, sine) / std::sqrt(static_cast<double>(config_.head_width()));
+  const Tensor query =
+      rotary(heads(layer.query(normed)), cosine, sine) / std::sqrt(static_cast<double>(config_.head_width()));
   const Tensor key = banded(rotary(heads(layer.key(normed)), cosine, sine), back);
   const Tensor value = banded(heads(layer.value(normed)), back);
-  const Tensor scores = torch::matmul(query.view({-1, kBlock, config_.heads, config_.head_width()}).transpose(1, 2), key.transpose(-1, -2));
+  const Tensor scores = torch::matmul(query.view({-1, kBlock, config_.heads, config_.head_width()}).transpose(1, 2),
+                                      key.transpose(-1, -2));
   const Tensor mixed = torch::matmul(torch::softmax(scores + mask, -1), value);
   return layer.out(mixed.transpose(1, 2).reshape({rows, config_.width}));
 }
@@ -115,9 +120,11 @@ Tensor TransformerModuleImpl::attention(Layer& layer, const Tensor& normed, cons
 Tensor TransformerModuleImpl::history_vectors(const PackedBatch& batch) {
   const int64_t tokens = batch.items.size(0);
   const int64_t padding = (kBlock - tokens % kBlock) % kBlock;
-  Tensor x = items_(batch.items) * std::sqrt(static_cast<double>(config_.width)) + types_(batch.types) + values_(batch.values) + gaps_(batch.gaps);
+  Tensor x = items_(batch.items) * std::sqrt(static_cast<double>(config_.width)) + types_(batch.types) +
+             values_(batch.values) + gaps_(batch.gaps);
   x = drop(pad_rows(x, 0, padding));
-  const Tensor mask = attention_mask(torch::constant_pad_nd(batch.segment, {0, padding}, -1), config_.window, blocks_back(config_.window));
+  const Tensor mask = attention_mask(torch::constant_pad_nd(batch.segment, {0, padding}, -1), config_.window,
+                                     blocks_back(config_.window));
   const int64_t pairs = config_.head_width() / 2;
   const Tensor frequency = torch::pow(kRotaryBase, -torch::arange(pairs, torch::kFloat64) / pairs);
   const Tensor angle = (torch::arange(tokens + padding, torch::kFloat64).unsqueeze(1) * frequency).unsqueeze(1);

@@ -54,7 +54,8 @@ class TransformerModuleImpl : public torch::nn::Module {
     Linear query{nullptr}, key{nullptr}, value{nullptr}, out{nullptr}, up{nullptr}, down{nullptr};
   };
 
-  torch::Tensor attention(Layer& layer, const torch::Tensor& normed, const torch::Tensor& mask, const torch::Tensor& cosine, const torch::Tensor& sine);
+  torch::Tensor attention(Layer& layer, const torch::Tensor& normed, const torch::Tensor& mask,
+                          const torch::Tensor& cosine, const torch::Tensor& sine);
   torch::Tensor drop(const torch::Tensor& x);
 
   ModelConfig config_;

@@ -1,0 +1,55 @@
+#include "settings/settings.h"
+
+#include <gtest/gtest.h>
+
+namespace perennial {
+namespace {
+
+TEST(Settings, EnvironmentWinsOverFileAndFileOverDefault) {
+  std::vector<SettingOrigin> origins;
+  const auto settings = parse_settings("[server]\nport = 9000\nthreads = 3\n[train]\nlearning_rate = 0.002\n",
+                                       {{"PERENNIAL_SERVER_PORT", "9001"}}, &origins);
+  ASSERT_TRUE(settings.ok()) << settings.status().message();
+  EXPECT_EQ(settings->port, 9001);
+  EXPECT_EQ(settings->threads, 3);
+  EXPECT_EQ(settings->learning_rate, 0.002);
+  EXPECT_EQ(settings->window, 128);
+  const auto source = [&](const std::string& name) {
+    for (const SettingOrigin& origin : origins)
+      if (origin.name == name) return origin.source;
+    return std::string("missing");
+  };
+  EXPECT_EQ(source("server.port"), "PERENNIAL_SERVER_PORT");
+  EXPECT_EQ(source("server.threads"), "file");
+  EXPECT_EQ(source("train.window"), "default");
+}
+
+TEST(Settings, AnUnknownKeyNamesTheNearestOne) {
+  const auto settings = parse_settings("[server]\nprot = 9000\n", {});
+  ASSERT_EQ(settings.status().code(), Code::invalid_argument);
+  EXPECT_NE(settings.status().message().find("server.port"), std::string::npos) << settings.status().message();
+}
+
+TEST(Settings, ValuesOutOfRangeAndOfOtherTypesAreRefusedByName) {
+  for (const char* text : {"[server]\nport = 70000", "[server]\nport = \"x\"", "[server]\nexpose = 1", "[train]\ndropout = 2.0", "not toml ="}) {
+    const auto settings = parse_settings(text, {});
+    EXPECT_EQ(settings.status().code(), Code::invalid_argument) << text;
+  }
+}
+
+TEST(Settings, AHistoryShorterThanTheModelReadsIsRefused) {
+  const auto settings = parse_settings("[profiles]\nhistory_limit = 100\n", {});
+  ASSERT_FALSE(settings.ok());
+  EXPECT_NE(settings.status().message().find("256"), std::string::npos) << settings.status().message();
+}
+
+TEST(Settings, RolesOfEventTypesCanBeSet) {
+  const auto settings = parse_settings("[events.roles]\n\"Video Liked\" = \"token target value\"\n\"Product Viewed\" = \"ignored\"\n", {});
+  ASSERT_TRUE(settings.ok()) << settings.status().message();
+  EXPECT_EQ(settings->roles.role_of("Video Liked"), (EventRole{.token = true, .target = true, .value = true, .negative = false}));
+  EXPECT_EQ(settings->roles.role_of("Product Viewed"), EventRole{});
+  EXPECT_FALSE(parse_settings("[events.roles]\nview = \"tokne\"\n", {}).ok());
+}
+
+}  // namespace
+}  // namespace perennial
