@@ -12,21 +12,4 @@ CLI::App* add_command(CLI::App& app, CommandLine& line, const char* name, const 
   return command;
 }
 
-int exit_code_of(const Status& status) {
-  switch (status.code()) {
-    case Code::ok:
-      return kExitDone;
-    case Code::invalid_argument:
-      return kExitUsage;
-    case Code::cancelled:
-      return kExitStopped;
-    case Code::not_found:
-    case Code::already_exists:
-    case Code::failed_precondition:
-      return kExitPrecondition;
-    default:
-      return kExitFailed;
-  }
-}
-
 }  // namespace perennial

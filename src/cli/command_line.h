@@ -6,17 +6,10 @@
 #include <functional>
 #include <string>
 
+#include "base/exit_code.h"
 #include "settings/settings.h"
 
 namespace perennial {
-
-enum ExitCode : int {
-  kExitDone = 0,
-  kExitFailed = 1,        // disk full, broken file, a bug
-  kExitUsage = 2,         // the command line or the input is wrong
-  kExitStopped = 3,       // stopped by Ctrl-C or SIGTERM; the same command goes on
-  kExitPrecondition = 4,  // right input, wrong state: no log yet, no model yet, another writer
-};
 
 struct CommandLine {
   std::string program;  // argv[0]
@@ -42,7 +35,5 @@ void add_config_command(CLI::App& app, CommandLine& line);
 void add_key_command(CLI::App& app, CommandLine& line);
 void add_erase_command(CLI::App& app, CommandLine& line);
 void add_demo_command(CLI::App& app, CommandLine& line);
-
-int exit_code_of(const Status& status);
 
 }  // namespace perennial

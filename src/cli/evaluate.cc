@@ -1,5 +1,6 @@
 // perennial evaluate: how good the ranking is on what training did not see, beside the simple baselines.
 #include <limits>
+#include <set>
 
 #include "base/json.h"
 #include "base/progress.h"
@@ -44,6 +45,7 @@ Result<CaseOptions> case_options(const EvaluateFlags& flags) {
   options.one_by_one = flags.one_by_one;
   if (!flags.from.empty()) {
     PERENNIAL_TRY_ASSIGN(options.from_ms, parse_timestamp(flags.from));
+    if (options.from_ms <= 0) return invalid_argument("--from must be after 1970-01-01");
   }
   if (!flags.to.empty()) {
     if (flags.from.empty()) return invalid_argument("--to needs --from");
@@ -85,6 +87,10 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
   const TimeMs before =
       later ? (options.to_ms == std::numeric_limits<int64_t>::max() ? 0 : options.to_ms) : question.holdout.before_ms;
   PERENNIAL_TRY_ASSIGN(question.dataset, load_dataset(log, settings.roles, up_to, before));
+  if (!later && question.dataset.roles_digest != question.holdout.roles_digest)
+    return failed_precondition(
+        "the event roles have changed since the model was trained, so other events would be held out: run 'train' "
+        "again");
   question.cases =
       make_cases(question.holdout, question.dataset, flags.part == "test" ? Part::test : Part::validation, options);
   question.protocol = later ? "from " + flags.from : holdout_name(kind);
@@ -116,6 +122,10 @@ void add_baselines(const Question& question, int k, Answer& answer) {
     answer.notes.push_back("ease skipped: " + ease.status().message());
 }
 
+size_t distinct_users(const Question& question) {
+  return std::set<size_t>(question.cases.user_index.begin(), question.cases.user_index.end()).size();
+}
+
 void print_json(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
   json::array rows;
   for (const RankingReport& report : answer.reports) {
@@ -129,7 +139,8 @@ void print_json(const Question& question, const Answer& answer, const EvaluateFl
   const json::object object = {{"protocol", question.protocol},
                                {"part", flags.part},
                                {"k", flags.k},
-                               {"users", question.cases.cases.size()},
+                               {"users", distinct_users(question)},
+                               {"questions", question.cases.cases.size()},
                                {"items", question.dataset.items},
                                {"exclude_seen", !flags.include_seen},
                                {"dropped_repeats", question.cases.dropped_repeats},

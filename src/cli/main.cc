@@ -1,5 +1,6 @@
 // perennial: the command line. One file a subcommand; this one only parses and runs.
 #include <cstdio>
+#include <exception>
 
 #include "base/stop_signal.h"
 #include "cli/command_line.h"
@@ -31,7 +32,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
-  const Status status = line.action();
+  Status status;
+  try {
+    status = line.action();
+  } catch (const std::exception& error) {
+    status = internal_error("unexpected: {}", error.what());
+  }
   if (!status.ok()) std::fprintf(stderr, "perennial: %s\n", status.message().c_str());
   return exit_code_of(status);
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/digest.h"
+#include "base/text.h"
 #include "model/read_features.h"
 #include "profiles/state.h"
 
@@ -57,7 +59,7 @@ UserHistory history_of(UserId user, const Profile& profile, TypeTable& types) {
   }
   for (const auto& [key, trait] : profile.traits)
     if (std::string feature = trait_feature(key, trait.value); !feature.empty())
-      history.traits.push_back(std::move(feature));
+      history.traits.push_back({std::move(feature), trait.time});
   return history;
 }
 
@@ -76,7 +78,7 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
   dataset.items = static_cast<int32_t>(log.items().size());
   for (int32_t item = 0; item < dataset.items; ++item)
     dataset.item_names.push_back(log.items().name(static_cast<ItemId>(item)));
-  dataset.devices = state.profiles().devices();
+  dataset.roles_digest = to_hex(message_id_of(roles.fingerprint()));
   TypeTable types(roles, log.event_types(), dataset);
   for (const EventTypeId type : token_types(state.profiles())) types.of(type);
   state.profiles().for_each([&](UserId user, const Profile& profile) {
@@ -86,8 +88,9 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
     dataset.newest_time_ms = std::max(dataset.newest_time_ms, profile.history.back().time);
   });
   if (dataset.users.empty())
-    return failed_precondition("no event with an item up to offset {}: import events first ('perennial import FILE')",
-                               up_to);
+    return failed_precondition(
+        "no event with an item among {} records{}: import events first ('perennial import FILE')", dataset.log_offset,
+        before_ms > 0 ? " before " + format_iso8601(before_ms) : "");
   return dataset;
 }
 

@@ -12,11 +12,17 @@
 
 namespace perennial {
 
+/// A trait as a read-time feature, "trait:plan=pro", and when it was said: earlier events do not know it.
+struct TraitFeature {
+  std::string name;
+  TimeMs time = kNoTime;
+};
+
 struct UserHistory {
   UserId user = kNoId;
-  std::vector<Token> tokens;        // whole, in (time, offset) order
-  std::vector<std::string> traits;  // "trait:plan=pro", sorted; strings, booleans and whole numbers only
-  std::vector<uint16_t> devices;    // of each token, an index in Dataset::devices
+  std::vector<Token> tokens;         // whole, in (time, offset) order
+  std::vector<TraitFeature> traits;  // by name; strings, booleans and whole numbers only
+  std::vector<uint16_t> devices;     // of each token, an index in kDeviceClasses
 };
 
 struct Dataset {
@@ -25,7 +31,7 @@ struct Dataset {
   std::vector<std::string> item_names;   // empty for ids that the log has erased
   std::vector<std::string> event_types;  // of tokens; Token::type indexes it
   std::vector<bool> is_target;           // of each of them
-  std::vector<std::string> devices;      // [0] is ""
+  std::string roles_digest;              // of the event roles that the histories were folded with
   Offset log_offset = 0;                 // the log up to here was read
   TimeMs before_ms = 0;                  // > 0: only events before this time were read
   int64_t newest_time_ms = 0;            // of all tokens; 0 when none has a time

@@ -49,6 +49,7 @@ Range asked_range(const Holdout& holdout, const UserHistory& history, Part part,
 Result<Holdout> make_holdout(Holdout::Kind kind, const Dataset& dataset) {
   Holdout holdout{.kind = kind,
                   .log_offset = dataset.log_offset,
+                  .roles_digest = dataset.roles_digest,
                   .before_ms = dataset.before_ms,
                   .newest_time_ms = dataset.newest_time_ms};
   if (kind != Holdout::Kind::time) return holdout;

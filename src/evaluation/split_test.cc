@@ -110,7 +110,8 @@ TEST(Split, AProtocolWhoseAnswersWereSeenIsRefused) {
   EXPECT_TRUE(check_unseen(holdout, Holdout::Kind::none, later).ok());
 }
 
-/// Knows by heart the item that followed each history's last one in the sequences it was given: what a leak would look like.
+/// Knows by heart the item that followed each history's last one in the sequences it was given: what a leak would look
+/// like.
 class Memoriser final : public Scorer {
  public:
   explicit Memoriser(const std::vector<std::vector<int32_t>>& sequences) : sequences_(sequences) {}

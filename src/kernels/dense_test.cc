@@ -1,4 +1,5 @@
-// Each kernel against a plain double computation, over all lengths around the vector width, with guard values after the end.
+// Each kernel against a plain double computation, over all lengths around the vector width, with guard values after the
+// end.
 #include "kernels/dense.h"
 
 #include <gtest/gtest.h>

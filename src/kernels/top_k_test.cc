@@ -23,7 +23,9 @@ TEST(TopK, EqualsASortForRandomScoresWithManyTies) {
       allowed[i] = random.chance(0.7);
       if (allowed[i]) want.push_back(static_cast<int32_t>(i));
     }
-    std::stable_sort(want.begin(), want.end(), [&](int32_t a, int32_t b) { return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)]; });
+    std::stable_sort(want.begin(), want.end(), [&](int32_t a, int32_t b) {
+      return scores[static_cast<size_t>(a)] > scores[static_cast<size_t>(b)];
+    });
     const size_t k = random.below(12);
     want.resize(std::min(want.size(), k));
     EXPECT_EQ(top_k(scores, allowed, k), want) << round;

@@ -30,6 +30,7 @@ Result<Holdout> parse_holdout_object(const json::object& config) {
   PERENNIAL_TRY_ASSIGN(const std::string kind, string_field(object, "kind"));
   PERENNIAL_TRY_ASSIGN(holdout.kind, parse_holdout(kind));
   PERENNIAL_TRY_ASSIGN(holdout.log_offset, integer_field(object, "log_offset", 0, 0, kMax));
+  PERENNIAL_TRY_ASSIGN(holdout.roles_digest, string_field(object, "roles_digest"));
   PERENNIAL_TRY_ASSIGN(holdout.before_ms, integer_field(object, "before_ms", 0, 0, kMax));
   PERENNIAL_TRY_ASSIGN(holdout.newest_time_ms, integer_field(object, "newest_time_ms", 0, 0, kMax));
   PERENNIAL_TRY_ASSIGN(holdout.validate_from_ms, integer_field(object, "validate_from_ms", 0, 0, kMax));
@@ -97,12 +98,11 @@ std::string to_json(const ModelConfig& config) {
   object["event_types"] = json::value_from(config.event_types);
   object["features"] = json::value_from(config.features);
   object["items_digest"] = config.items_digest;
-  object["holdout"] = {{"kind", holdout_name(config.holdout.kind)},
-                       {"log_offset", config.holdout.log_offset},
-                       {"before_ms", config.holdout.before_ms},
-                       {"newest_time_ms", config.holdout.newest_time_ms},
-                       {"validate_from_ms", config.holdout.validate_from_ms},
-                       {"test_from_ms", config.holdout.test_from_ms}};
+  object["holdout"] = {
+      {"kind", holdout_name(config.holdout.kind)},       {"log_offset", config.holdout.log_offset},
+      {"roles_digest", config.holdout.roles_digest},     {"before_ms", config.holdout.before_ms},
+      {"newest_time_ms", config.holdout.newest_time_ms}, {"validate_from_ms", config.holdout.validate_from_ms},
+      {"test_from_ms", config.holdout.test_from_ms}};
   object["training"] = config.training;
   return json::serialize(object);
 }

@@ -15,6 +15,7 @@ struct Holdout {
 
   Kind kind = Kind::leave_one_out;
   int64_t log_offset = 0;        // events up to this offset of the log were looked at
+  std::string roles_digest;      // of the event roles: other roles are other histories
   int64_t before_ms = 0;         // > 0: only events before this time were looked at
   int64_t newest_time_ms = 0;    // newest event time that training or validation looked at; 0 when no event had a time
   int64_t validate_from_ms = 0;  // kind time: [validate_from, test_from) chose the settings,

@@ -1,5 +1,5 @@
-// The forward pass against a second one, written from the formulas in transformer.h in double over the whole history at once,
-// without a cache; and what create() must refuse.
+// The forward pass against a second one, written from the formulas in transformer.h in double over the whole history at
+// once, without a cache; and what create() must refuse.
 #include "model/transformer.h"
 
 #include <gtest/gtest.h>
@@ -135,7 +135,8 @@ class Reference {
     for (const double value : x) variance += (value - mean) * (value - mean) / static_cast<double>(x.size());
     Row y(x.size());
     for (size_t i = 0; i < x.size(); ++i)
-      y[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * file_.tensors.at(name + ".weight").values[i] + file_.tensors.at(name + ".bias").values[i];
+      y[i] = (x[i] - mean) / std::sqrt(variance + 1e-5) * file_.tensors.at(name + ".weight").values[i] +
+             file_.tensors.at(name + ".bias").values[i];
     return y;
   }
   Row embed(const std::vector<Token>& history, size_t t) const {
@@ -213,7 +214,8 @@ TEST(Transformer, AppendingTokensEqualsTheFormulasForEveryLength) {
   for (size_t length = 1; length <= history.size(); ++length) {
     (*model)->append(cache, history[length - 1]);
     const Row want = reference.history_vector({history.begin(), history.begin() + static_cast<ptrdiff_t>(length)});
-    for (size_t d = 0; d < want.size(); ++d) ASSERT_NEAR(cache.history_vector()[d], want[d], 2e-5) << length << " " << d;
+    for (size_t d = 0; d < want.size(); ++d)
+      ASSERT_NEAR(cache.history_vector()[d], want[d], 2e-5) << length << " " << d;
   }
   EXPECT_EQ(cache.tokens(), 15);
 }
@@ -233,7 +235,8 @@ TEST(Transformer, ReadTimeInputsAndScoresEqualTheFormulas) {
   (*model)->user_vector(cache.history_vector(), {.elapsed_ms = 3'600'000, .features = {0}}, u);
   (*model)->score_items(u, scores);
   const Row want = reference.user_vector(reference.history_vector(history), 3'600'000, true);
-  for (int32_t item = 0; item < config.items; ++item) EXPECT_NEAR(scores[static_cast<size_t>(item)], reference.score(want, item), 1e-4) << item;
+  for (int32_t item = 0; item < config.items; ++item)
+    EXPECT_NEAR(scores[static_cast<size_t>(item)], reference.score(want, item), 1e-4) << item;
 }
 
 TEST(Transformer, RefusesMissingMisshapenAndNonFiniteTensorsByName) {
@@ -258,7 +261,13 @@ TEST(Transformer, RefusesMissingMisshapenAndNonFiniteTensorsByName) {
 TEST(ModelConfig, SurvivesItsJson) {
   ModelConfig config = small_config();
   config.id = "m1";
-  config.holdout = {.kind = Holdout::Kind::time, .log_offset = 77, .before_ms = 5, .newest_time_ms = 4, .validate_from_ms = 2, .test_from_ms = 3};
+  config.holdout = {.kind = Holdout::Kind::time,
+                    .log_offset = 77,
+                    .roles_digest = "r",
+                    .before_ms = 5,
+                    .newest_time_ms = 4,
+                    .validate_from_ms = 2,
+                    .test_from_ms = 3};
   const auto parsed = parse_model_config(to_json(config));
   ASSERT_TRUE(parsed.ok()) << parsed.status().message();
   EXPECT_EQ(to_json(*parsed), to_json(config));

@@ -35,7 +35,9 @@ bool Item::available() const {
 }
 
 void Catalogue::apply(const StoredRecord& record) {
-  if (record.item == kNoId) return;
+  const bool describes =
+      std::holds_alternative<ItemUpsert>(record.payload) || std::holds_alternative<ItemDelete>(record.payload);
+  if (!describes || record.item == kNoId) return;
   if (record.item >= items_.size()) items_.resize(size_t{record.item} + 1);
   if (const auto* upsert = std::get_if<ItemUpsert>(&record.payload)) {
     const Result<json::object> fields = parse_json_object(upsert->fields);

@@ -23,7 +23,7 @@ struct Item {
 
 class Catalogue {
  public:
-  /// Applies item records; all others only tell that an item id exists.
+  /// Applies item records; ignores all others, so that erasing a user changes nothing here.
   void apply(const StoredRecord& record);
 
   /// Null when no upsert has described the item.
@@ -32,7 +32,7 @@ class Catalogue {
   /// May be recommended: not deleted, not said to be unavailable. Items that no upsert has described may.
   [[nodiscard]] bool may_recommend(ItemId item) const;
 
-  /// One past the highest item id seen in any record.
+  /// One past the highest item id that was described or deleted.
   [[nodiscard]] ItemId size() const { return static_cast<ItemId>(items_.size()); }
 
   void serialize(std::string& out) const;

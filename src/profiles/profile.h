@@ -1,14 +1,23 @@
 // A user, as a fold over the log sees them: bounded history in event-time order, traits, counts.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "events/record.h"
 
 namespace perennial {
+
+/// Classes of devices. What clients send is free text, which could name one person's machine; only the class is kept.
+inline constexpr std::array<const char*, 6> kDeviceClasses = {"", "desktop", "mobile", "tablet", "tv", "other"};
+
+/// The index in kDeviceClasses of a client's word ("iPhone", "android", "Desktop"); 0 for an empty one, "other" for one
+/// not known.
+uint16_t device_class(std::string_view device);
 
 /// One event of the history, 24 bytes. Order: (time, offset); events without a time stand before all others.
 struct HistoryToken {
@@ -17,7 +26,7 @@ struct HistoryToken {
   uint64_t type : 16 = kNoEventType;
   ItemId item = kNoId;
   uint16_t value_bf16 = kNoValue;  // NaN when the event has none
-  uint16_t device = 0;             // index in Profiles::devices(); 0 is unknown
+  uint16_t device = 0;             // index in kDeviceClasses
 
   static constexpr uint16_t kNoValue = 0x7FC0;
   static uint16_t to_bf16(float value) { return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16); }

@@ -8,8 +8,6 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kMaxDevices = 65'535;
-
 void widen_seen(Profile& profile, TimeMs time) {
   if (time == kNoTime) return;
   profile.first_seen = profile.first_seen == kNoTime ? time : std::min(profile.first_seen, time);
@@ -89,7 +87,7 @@ Profile parse_profile(ByteReader& in) {
 }  // namespace
 
 Profiles::Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit)
-    : roles_(std::move(roles)), event_types_(event_types), history_limit_(history_limit), devices_{""} {
+    : roles_(std::move(roles)), event_types_(event_types), history_limit_(history_limit) {
   PERENNIAL_CHECK(history_limit > 0, "a history holds at least one token");
 }
 
@@ -124,7 +122,7 @@ void Profiles::apply_event(const StoredRecord& record, const Event& event) {
   token.type = record.type;
   token.item = record.item;
   token.value_bf16 = HistoryToken::to_bf16(event.value);
-  token.device = device_index(event.device);
+  token.device = device_class(event.device);
   insert_token(profile.history, token, history_limit_);
 }
 
@@ -181,23 +179,12 @@ EventRole Profiles::role_of(EventTypeId type) {
   return role_by_type_[type];
 }
 
-uint16_t Profiles::device_index(const std::string& device) {
-  const auto found = std::find(devices_.begin(), devices_.end(), device);
-  if (found != devices_.end()) return static_cast<uint16_t>(found - devices_.begin());
-  if (devices_.size() == kMaxDevices) return 0;
-  devices_.push_back(device);
-  return static_cast<uint16_t>(devices_.size() - 1);
-}
-
 void Profiles::clear() {
-  devices_ = {""};
   merged_into_.clear();
   profiles_.clear();
 }
 
 void Profiles::serialize(std::string& out) const {
-  put(out, static_cast<uint64_t>(devices_.size()));
-  for (const std::string& device : devices_) put_text(out, device);
   put(out, static_cast<uint64_t>(merged_into_.size()));
   for (const UserId from : sorted_keys(merged_into_)) {
     put(out, from);
@@ -213,8 +200,6 @@ void Profiles::serialize(std::string& out) const {
 Status Profiles::parse(std::string_view bytes) {
   ByteReader in(bytes);
   clear();
-  devices_.clear();
-  for (uint64_t i = in.get_count(8); i > 0 && in.ok(); --i) devices_.emplace_back(in.get_text());
   for (uint64_t i = in.get_count(8); i > 0 && in.ok(); --i) {
     const auto from = in.get<UserId>();
     merged_into_[from] = in.get<UserId>();
@@ -223,7 +208,7 @@ Status Profiles::parse(std::string_view bytes) {
     const auto user = in.get<UserId>();
     profiles_[user] = parse_profile(in);
   }
-  if (in.ok() && in.at_end() && !devices_.empty()) return {};
+  if (in.ok() && in.at_end()) return {};
   clear();
   return data_loss("the profiles in the snapshot are cut short or not of this format");
 }

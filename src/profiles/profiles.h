@@ -34,7 +34,6 @@ class Profiles {
 
   [[nodiscard]] size_t size() const { return profiles_.size(); }
   [[nodiscard]] size_t history_limit() const { return history_limit_; }
-  [[nodiscard]] const std::vector<std::string>& devices() const { return devices_; }
 
   void clear();
 
@@ -50,14 +49,12 @@ class Profiles {
   void apply_event(const StoredRecord& record, const Event& event);
   void merge(UserId from, UserId into);
   void erase(UserId user);
-  uint16_t device_index(const std::string& device);
 
   EventRoles roles_;
   const Dictionary& event_types_;
   size_t history_limit_;
   std::unordered_map<UserId, Profile> profiles_;
   std::unordered_map<UserId, UserId> merged_into_;
-  std::vector<std::string> devices_;
   std::vector<EventRole> role_by_type_;  // of the types applied so far
 };
 

@@ -31,15 +31,15 @@ std::vector<bool> allowed_items(const State& state, const Profile* profile, bool
 ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const RequestContext& context, TimeMs now) {
   ReadInputs inputs;
   const TimeMs last = profile.history.back().time;
-  if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, now - last);
+  const TimeMs instant = context.time.value_or(now);  // in UTC, like the events that training reads
+  if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, instant - last);
   for (const auto& [key, trait] : profile.traits)
     if (const std::string name = trait_feature(key, trait.value); !name.empty())
       model.add_feature(name, inputs.features);
-  if (!context.device.empty()) model.add_feature(device_feature(context.device), inputs.features);
-  if (context.local_time) {
-    model.add_feature(hour_feature(hour_of(*context.local_time)), inputs.features);
-    model.add_feature(weekday_feature(weekday_of(*context.local_time)), inputs.features);
-  }
+  if (const uint16_t device = device_class(context.device); device != 0)
+    model.add_feature(device_feature(kDeviceClasses.at(device)), inputs.features);
+  model.add_feature(hour_feature(hour_of(instant)), inputs.features);
+  model.add_feature(weekday_feature(weekday_of(instant)), inputs.features);
   return inputs;
 }
 
@@ -91,7 +91,7 @@ void Recommender::refresh_popularity(const State& state) {
   state.profiles().for_each([&](UserId, const Profile& profile) {
     if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
   });
-  auto popularity = std::make_shared<Popularity>(state.catalogue().size());
+  auto popularity = std::make_shared<Popularity>(items_.size());
   state.profiles().for_each([&](UserId, const Profile& profile) {
     for (const HistoryToken& token : profile.history) {
       const double age_ms = token.time == kNoTime ? 0 : static_cast<double>(newest - token.time);
@@ -125,8 +125,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
                                                : "";
   const auto wanted = static_cast<size_t>(std::clamp(request.count, 1, 500));
 
-  std::vector<bool> allowed = allowed_items(state, profile, request.exclude_seen,
-                                            std::max<size_t>(state.catalogue().size(), popularity->size()));
+  std::vector<bool> allowed =
+      allowed_items(state, profile, request.exclude_seen, std::max<size_t>(items_.size(), popularity->size()));
   if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
     std::vector<float> scores = scores_of(*model, model->tokens_of(*profile), inputs);

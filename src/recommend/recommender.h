@@ -17,7 +17,7 @@ namespace perennial {
 
 /// Circumstances of a request. Empty means unknown; the model is trained with each of them dropped at random.
 struct RequestContext {
-  std::optional<TimeMs> local_time;  // the user's wall clock as if it were UTC
+  std::optional<TimeMs> time;  // the instant the list is for; now when empty
   std::string device;
 };
 

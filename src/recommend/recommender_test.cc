@@ -97,7 +97,9 @@ TEST_F(RecommenderTest, WithdrawnAndDeletedItemsAreNeverShown) {
 }
 
 TEST_F(RecommenderTest, AnEmptyShopAnswersWithAnEmptyList) {
-  EXPECT_TRUE(ids(std::nullopt).empty());
+  const Dictionary no_items;
+  const Recommender recommender(no_items);
+  EXPECT_TRUE(recommender.recommend(state_, std::nullopt, {}, kNow).items.empty());
 }
 
 }  // namespace

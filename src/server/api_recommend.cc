@@ -18,23 +18,15 @@ constexpr std::array<std::string_view, 6> kContextFields = {"time",    "timezone
 constexpr std::array<std::string_view, 9> kQueryFields = {"user_id",      "anonymous_id", "session", "surface", "count",
                                                           "exclude_seen", "explain",      "device",  "time"};
 
-/// The user's wall clock as if it were UTC: the time as written, without its zone.
-Result<TimeMs> wall_clock(std::string_view text) {
-  PERENNIAL_TRY(parse_iso8601(text).status());
-  const size_t clock = text.find_first_of("T ");
-  if (clock == std::string_view::npos) return parse_iso8601(text);
-  return parse_iso8601(text.substr(0, text.find_first_of("Zz+-", clock)));
-}
-
 Result<RequestContext> read_context(const json::object& context) {
   PERENNIAL_TRY(only_fields(context, kContextFields, "context"));
   RequestContext read;
   PERENNIAL_TRY_ASSIGN(read.device, string_field(context, "device"));
   PERENNIAL_TRY_ASSIGN(const std::string time, string_field(context, "time"));
   if (!time.empty()) {
-    const Result<TimeMs> parsed = wall_clock(time);
+    const Result<TimeMs> parsed = parse_iso8601(time);
     if (!parsed.ok()) return parsed.status().with_context("'context.time'");
-    read.local_time = *parsed;
+    read.time = *parsed;
   }
   for (const char* name : {"place", "weather"}) {
     const json::value* value = find_field(context, name);

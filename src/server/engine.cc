@@ -214,7 +214,7 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
     UserEvent event{log_->event_types().name(token->type), log_->items().name(token->item), {}, token->time, {}, {}};
     if (const Item* item = state_->catalogue().find(token->item)) event.item_title = item->title();
     if (!std::isnan(token->value())) event.value = token->value();
-    if (token->device < profiles.devices().size()) event.device = profiles.devices()[token->device];
+    event.device = kDeviceClasses.at(token->device);
     view.history.push_back(std::move(event));
   }
   for (const auto& [name, trait] : profile->traits) {
@@ -332,7 +332,7 @@ EngineStatus Engine::status() const {
   status.model = model ? model->id() : "none";
   const auto lock = gate_.read();
   status.users = state_->profiles().size();
-  status.items = state_->catalogue().size();
+  status.items = log_->items().size();
   return status;
 }
 

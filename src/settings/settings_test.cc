@@ -31,7 +31,8 @@ TEST(Settings, AnUnknownKeyNamesTheNearestOne) {
 }
 
 TEST(Settings, ValuesOutOfRangeAndOfOtherTypesAreRefusedByName) {
-  for (const char* text : {"[server]\nport = 70000", "[server]\nport = \"x\"", "[server]\nexpose = 1", "[train]\ndropout = 2.0", "not toml ="}) {
+  for (const char* text : {"[server]\nport = 70000", "[server]\nport = \"x\"", "[server]\nexpose = 1",
+                           "[train]\ndropout = 2.0", "not toml ="}) {
     const auto settings = parse_settings(text, {});
     EXPECT_EQ(settings.status().code(), Code::invalid_argument) << text;
   }
@@ -44,9 +45,11 @@ TEST(Settings, AHistoryShorterThanTheModelReadsIsRefused) {
 }
 
 TEST(Settings, RolesOfEventTypesCanBeSet) {
-  const auto settings = parse_settings("[events.roles]\n\"Video Liked\" = \"token target value\"\n\"Product Viewed\" = \"ignored\"\n", {});
+  const auto settings = parse_settings(
+      "[events.roles]\n\"Video Liked\" = \"token target value\"\n\"Product Viewed\" = \"ignored\"\n", {});
   ASSERT_TRUE(settings.ok()) << settings.status().message();
-  EXPECT_EQ(settings->roles.role_of("Video Liked"), (EventRole{.token = true, .target = true, .value = true, .negative = false}));
+  EXPECT_EQ(settings->roles.role_of("Video Liked"),
+            (EventRole{.token = true, .target = true, .value = true, .negative = false}));
   EXPECT_EQ(settings->roles.role_of("Product Viewed"), EventRole{});
   EXPECT_FALSE(parse_settings("[events.roles]\nview = \"tokne\"\n", {}).ok());
 }

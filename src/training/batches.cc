@@ -18,7 +18,7 @@ torch::Tensor to_tensor(const std::vector<int64_t>& values) { return torch::tens
 std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t least_users) {
   std::map<std::string, int64_t> users_with;
   for (const UserHistory& user : dataset.users)
-    for (const std::string& trait : user.traits) ++users_with[trait];
+    for (const TraitFeature& trait : user.traits) ++users_with[trait.name];
   std::vector<std::pair<int64_t, std::string>> frequent;
   for (const auto& [trait, count] : users_with)
     if (count >= least_users) frequent.emplace_back(-count, trait);
@@ -26,7 +26,7 @@ std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t leas
   frequent.resize(std::min(frequent.size(), kMostTraitFeatures));
   std::vector<std::string> features;
   for (auto& [count, trait] : frequent) features.push_back(std::move(trait));
-  for (const std::string& device : dataset.devices)
+  for (const std::string_view device : kDeviceClasses)
     if (!device.empty()) features.push_back(device_feature(device));
   if (dataset.newest_time_ms > 0) {
     for (int hour = 0; hour < 24; ++hour) features.push_back(hour_feature(hour));
@@ -46,9 +46,9 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
     return found == ids.end() ? int64_t{-1} : found->second;
   };
   for (size_t user = 0; user < dataset.users.size(); ++user)
-    for (const std::string& trait : dataset.users[user].traits)
-      if (const int64_t id = id_of(trait); id >= 0) trait_ids_[user].push_back(id);
-  for (const std::string& device : dataset.devices) device_ids_.push_back(id_of(device_feature(device)));
+    for (const TraitFeature& trait : dataset.users[user].traits)
+      if (const int64_t id = id_of(trait.name); id >= 0) trait_ids_[user].emplace_back(trait.time, id);
+  for (const std::string_view device : kDeviceClasses) device_ids_.push_back(id_of(device_feature(device)));
   first_hour_ = id_of(hour_feature(0));
   first_weekday_ = id_of(weekday_feature(0));
 }
@@ -74,10 +74,11 @@ std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {
 
 void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Random& random,
                               std::vector<int64_t>& ids) const {
-  if (with_traits) ids.insert(ids.end(), trait_ids_[user].begin(), trait_ids_[user].end());
+  const int64_t time = dataset_.users[user].tokens[target].time_ms;
+  for (const auto& [said, id] : trait_ids_[user])
+    if (with_traits && (said == kNoTime || time == kNoTime || said <= time)) ids.push_back(id);
   const int64_t device = device_ids_[dataset_.users[user].devices[target]];
   if (device >= 0 && !random.chance(options_.feature_dropping)) ids.push_back(device);
-  const int64_t time = dataset_.users[user].tokens[target].time_ms;
   if (time == kNoTime || first_hour_ < 0 || random.chance(options_.feature_dropping)) return;
   ids.push_back(first_hour_ + hour_of(time));
   ids.push_back(first_weekday_ + weekday_of(time));

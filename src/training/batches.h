@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "evaluation/dataset.h"
 #include "model/config.h"
+#include "profiles/profile.h"
 #include "training/transformer_module.h"
 
 namespace perennial {
@@ -39,9 +40,9 @@ class BatchMaker {
   const Dataset& dataset_;
   std::vector<size_t> lengths_;
   BatchOptions options_;
-  std::vector<std::vector<int64_t>> trait_ids_;  // by user
-  std::vector<int64_t> device_ids_;              // by device, -1 not a feature
-  int64_t first_hour_ = -1;                      // id of hour:00; the others follow, sorted
+  std::vector<std::vector<std::pair<TimeMs, int64_t>>> trait_ids_;  // by user: when said, feature
+  std::vector<int64_t> device_ids_;                                 // by device, -1 not a feature
+  int64_t first_hour_ = -1;                                         // id of hour:00; the others follow, sorted
   int64_t first_weekday_ = -1;
 };
 

@@ -1,23 +1,24 @@
 // perennial-train: the training process. Apart from `perennial`, so that serving never loads libtorch.
 #include <CLI/CLI.hpp>
 
+#include "base/exit_code.h"
 #include "base/json.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "log/sqlite_log.h"
 #include "settings/settings.h"
 #include "training/trainer.h"
+#include "training/training_state.h"
 
 namespace perennial {
 namespace {
-
-constexpr int kStopped = 3;
 
 struct Flags {
   std::string data = "perennial-data";
   std::string config;
   std::string before;
   bool json = false;
+  bool fresh = false;
   std::map<std::string, std::string> settings;  // as environment variables: flags win over them
 };
 
@@ -27,6 +28,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--before", flags.before,
                  "train on events before this time only (2026-03-01 or 2026-03-01T10:00:00Z)");
   app.add_flag("--json", flags.json, "print the report as JSON on standard output");
+  app.add_flag("--fresh", flags.fresh, "drop the state of an interrupted run");
   const auto setting = [&](const char* flag, const char* variable, const char* meaning) {
     app.add_option_function<std::string>(
         flag, [&flags, variable](const std::string& text) { flags.settings[variable] = text; }, meaning);
@@ -49,7 +51,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       "The default holdout keeps each user's last two events from training, one to choose the settings and one to "
       "measure, so that\n"
       "every model carries an honest figure and files without times work too. 'none' trains on everything.\n"
-      "Ctrl-C saves; the same command goes on. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stopped and saved.");
+      "Ctrl-C saves; the same command goes on. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 stopped and saved, 4 not "
+      "possible in this state.");
 }
 
 Result<Settings> settings_of(const Flags& flags) {
@@ -81,10 +84,12 @@ Result<TrainingReport> run(const Flags& flags) {
   TimeMs before = 0;
   if (!flags.before.empty()) {
     PERENNIAL_TRY_ASSIGN(before, parse_timestamp(flags.before));
+    if (before <= 0) return invalid_argument("--before must be after 1970-01-01");
   }
+  if (flags.fresh) PERENNIAL_TRY(TrainingState::remove(flags.data));
+  const Offset up_to = TrainingState::interrupted_log_offset(flags.data).value_or(std::numeric_limits<Offset>::max());
   PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(flags.data));
-  PERENNIAL_TRY_ASSIGN(const Dataset dataset,
-                       load_dataset(*log, settings.roles, std::numeric_limits<Offset>::max(), before));
+  PERENNIAL_TRY_ASSIGN(const Dataset dataset, load_dataset(*log, settings.roles, up_to, before));
   PERENNIAL_TRY_ASSIGN(const Holdout holdout, make_holdout(kind, dataset));
   fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
@@ -104,9 +109,11 @@ void print_report(const TrainingReport& report, bool as_json) {
     fmt::print("Stopped after {} epochs; the state is saved. The same command goes on.\n", report.epochs);
     return;
   }
-  fmt::print("Model {}: {} parameters, validation NDCG@10 {:.4f} at epoch {} of {}, in {}.\n", report.model_id,
-             with_commas(report.parameters), report.validation_ndcg, report.best_epoch, report.epochs,
-             format_duration(report.seconds));
+  const std::string quality = report.validation_users == 0
+                                  ? "not validated (no user has a validation event)"
+                                  : fmt::format("validation NDCG@10 {:.4f}", report.validation_ndcg);
+  fmt::print("Model {}: {} parameters, {}, epoch {} of {}, in {}.\n", report.model_id, with_commas(report.parameters),
+             quality, report.best_epoch, report.epochs, format_duration(report.seconds));
 }
 
 }  // namespace
@@ -121,13 +128,13 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
+    return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
   const Result<TrainingReport> report = run(flags);
   if (!report.ok()) {
     fmt::print(stderr, "perennial train: {}\n", report.status().message());
-    return report.status().code() == Code::invalid_argument ? 2 : 1;
+    return exit_code_of(report.status());
   }
   print_report(*report, flags.json);
-  return report->model_id.empty() ? kStopped : 0;
+  return report->model_id.empty() ? kExitStopped : kExitDone;
 }

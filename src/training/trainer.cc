@@ -4,6 +4,7 @@
 #include <ctime>
 
 #include <climits>
+#include <cmath>
 #include <thread>
 
 #include "base/digest.h"
@@ -79,13 +80,12 @@ class Run {
     if (validation_.empty())
       std::fprintf(stderr, "No user has a validation event: training runs for %ld epochs, without early stopping.\n",
                    static_cast<long>(options_.max_epochs));
-    bool finished = false;
+    bool finished = is_finished();
     while (!finished && !stopping()) {
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
-      finished = state_.progress.epoch >= options_.max_epochs ||
-                 (!validation_.empty() && state_.progress.epoch - state_.progress.best_epoch >= options_.patience);
+      finished = is_finished();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
     TrainingReport report = make_report(monotonic_seconds() - started);
@@ -100,6 +100,12 @@ class Run {
     std::vector<size_t> lengths;
     for (const UserHistory& user : dataset.users) lengths.push_back(training_tokens(holdout, user));
     return lengths;
+  }
+
+  bool is_finished() const {
+    const TrainingProgress& progress = state_.progress;
+    return progress.epoch >= options_.max_epochs ||
+           (!validation_.empty() && progress.epoch > 0 && progress.epoch - progress.best_epoch >= options_.patience);
   }
 
   bool stopping() const {
@@ -123,6 +129,10 @@ class Run {
       }
       const uint64_t step_seed = mix64(options_.seed ^ mix64(static_cast<uint64_t>(progress.step)));
       tokens += train_step(epoch[static_cast<size_t>(progress.step_in_epoch)], step_seed);
+      if (!std::isfinite(progress.loss_sum))
+        return failed_precondition(
+            "training diverged in epoch {}: run it again with --fresh and a lower --learning-rate than {}",
+            progress.epoch + 1, options_.learning_rate);
       bar.update(tokens, fmt::format("loss {:.4f}", progress.loss_sum / static_cast<double>(std::max<int64_t>(
                                                                             1, progress.predictions))));
       if (monotonic_seconds() - saved_at_ > static_cast<double>(options_.save_seconds)) {
@@ -198,6 +208,7 @@ class Run {
     report.epochs = state_.progress.epoch;
     report.best_epoch = state_.progress.best_epoch;
     report.validation_ndcg = state_.progress.best_ndcg;
+    report.validation_users = static_cast<int64_t>(validation_.size());
     report.tokens = state_.progress.tokens;
     report.seconds = seconds;
     for (const auto& parameter : state_.module->parameters()) report.parameters += parameter.numel();
@@ -251,6 +262,7 @@ void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& hol
 
 Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout,
                              TrainerOptions options) {
+  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(data_folder / "training.lock"));
   fill_in(options, dataset, holdout);
   keep_freed_memory();
   torch::set_num_threads(options.threads);

@@ -31,6 +31,7 @@ struct TrainingReport {
   int64_t epochs = 0;
   int64_t best_epoch = 0;
   double validation_ndcg = 0;
+  int64_t validation_users = 0;  // 0: not validated
   int64_t parameters = 0;
   int64_t tokens = 0;  // trained on, all epochs
   double seconds = 0;  // of this call
@@ -38,8 +39,9 @@ struct TrainingReport {
 
 /// Trains on the dataset under the holdout and writes `models/<id>/` {config.json, model.safetensors, items.txt,
 /// learning_curve.jsonl}, then points `models/current` at it. A state left by an interrupted run of the same settings
-/// on the same data is taken up; another is put aside with a notice. The same seed, data, threads and precision give
-/// the same model. cancelled never: a stop request saves and returns a report without a model id.
+/// on the same data is taken up; failed_precondition, saying how to go on, when it is of another run, when another
+/// process trains here, or when the loss is no number any more. The same seed, data, threads and precision give the
+/// same model. A stop request saves and returns a report without a model id.
 Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout,
                              TrainerOptions options);
 

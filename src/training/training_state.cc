@@ -96,23 +96,40 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
   const fs::path path = state_path(data_folder);
   const Result<std::string> bytes = read_file(path);
   if (!bytes.ok()) return bytes.status().code() == Code::not_found ? Status() : bytes.status();
-  bool taken_up = false;
   try {
-    taken_up = load(*bytes, fingerprint);
-  } catch (const std::exception&) {
-    // Not an archive, or cut short: the same as a state of another run.
-  }
-  if (taken_up) {
+    if (!load(*bytes, fingerprint))
+      return failed_precondition(
+          "{} is of an interrupted training run with other settings: repeat its command to go on with it, or use "
+          "--fresh to drop it",
+          path.string());
     fmt::print(stderr, "Going on with the training that was interrupted in epoch {}.\n", progress.epoch + 1);
     return {};
+  } catch (const std::exception&) {
+    fs::path aside = path;
+    aside += ".old";
+    fmt::print(stderr, "{} cannot be read: put aside as {}, starting anew.\n", path.string(),
+               aside.filename().string());
+    std::error_code error;
+    fs::rename(path, aside, error);
+    return error ? errno_status(error.value(), fmt::format("renaming {}", path.string())) : Status();
   }
-  fs::path aside = path;
-  aside += ".old";
-  fmt::print(stderr, "{} is of a training run with other settings or data: put aside as {}, starting anew.\n",
-             path.string(), aside.filename().string());
-  std::error_code error;
-  fs::rename(path, aside, error);
-  return error ? errno_status(error.value(), fmt::format("renaming {}", path.string())) : Status();
+}
+
+std::optional<int64_t> TrainingState::interrupted_log_offset(const fs::path& data_folder) {
+  const Result<std::string> bytes = read_file(state_path(data_folder));
+  if (!bytes.ok()) return std::nullopt;
+  try {
+    std::istringstream stream(*bytes);
+    torch::serialize::InputArchive archive;
+    archive.load_from(stream);
+    c10::IValue text;
+    archive.read("fingerprint", text);
+    const json::value fingerprint = json::parse(text.toStringRef());
+    const Result<ModelConfig> config = parse_model_config(fingerprint.at("config").as_string());
+    return config.ok() ? std::optional(config->holdout.log_offset) : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 Status TrainingState::remove(const fs::path& data_folder) {

@@ -2,6 +2,8 @@
 // takes up.
 #pragma once
 
+#include <optional>
+
 #include "base/files.h"
 #include "training/transformer_module.h"
 
@@ -27,9 +29,13 @@ class TrainingState {
   /// Atomic. `fingerprint` names the run: settings and data.
   Status save(const fs::path& data_folder, const std::string& fingerprint);
 
-  /// Takes up the state of the same run, if there is one. A state of another run, or one that cannot be read, is
-  /// renamed to `training.state.old` with a notice on standard error, and this object is left as it was.
+  /// Takes up the state of the same run, if there is one. failed_precondition when it is of another run. A state that
+  /// cannot be read is renamed to `training.state.old` with a notice on standard error, and this object is left as it
+  /// was.
   Status resume(const fs::path& data_folder, const std::string& fingerprint);
+
+  /// The log offset that an interrupted run looked at, so that going on reads the same data though the log has grown.
+  static std::optional<int64_t> interrupted_log_offset(const fs::path& data_folder);
 
   static Status remove(const fs::path& data_folder);
 

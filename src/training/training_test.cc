@@ -51,7 +51,6 @@ Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
   for (int32_t item = 0; item < items; ++item) dataset.item_names.push_back(fmt::format("item-{}", item));
   dataset.event_types = {"view", "order"};
   dataset.is_target = {true, true};
-  dataset.devices = {"", "mobile"};
   for (size_t user = 0; user < users; ++user) {
     UserHistory history;
     history.user = static_cast<UserId>(user);
@@ -61,10 +60,10 @@ Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
       history.tokens.push_back({.item = item,
                                 .type = static_cast<int32_t>(random.below(2)),
                                 .time_ms = static_cast<int64_t>(1'000'000 * (i + 1))});
-      history.devices.push_back(static_cast<uint16_t>(random.below(2)));
+      history.devices.push_back(static_cast<uint16_t>(2 * random.below(2)));
       item = random.chance(0.8) ? (item + 1) % items : static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
     }
-    if (random.chance(0.5)) history.traits = {"trait:plan=pro"};
+    if (random.chance(0.5)) history.traits = {{.name = "trait:plan=pro"}};
     dataset.newest_time_ms = std::max(dataset.newest_time_ms, history.tokens.back().time_ms);
     dataset.events += static_cast<int64_t>(history.tokens.size());
     dataset.users.push_back(std::move(history));
@@ -260,7 +259,7 @@ TEST_F(TrainerTest, LearnsSameSeedSameModelAndAnInterruptedRunGoesOnToTheBit) {
   EXPECT_EQ(weights("whole", whole->model_id), weights("again", again->model_id));
 
   TrainerOptions stopping = options();
-  stopping.stop_after_steps = 9;  // in the middle of an epoch, several times
+  stopping.stop_after_steps = 3;  // in the middle of an epoch, several times
   Result<TrainingReport> part = run("parts", stopping);
   int runs = 1;
   while (part.ok() && part->model_id.empty() && runs < 20) {

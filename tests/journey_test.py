@@ -1,0 +1,229 @@
+#!/usr/bin/env python3
+"""Journeys over the programs, as a person would run them: import, train, evaluate, recommend, serve, erase; and what bad
+input gets. Usage: journey_test.py PATH-OF-PERENNIAL. Standard library only; servers on loopback, every wait bounded."""
+
+import gzip
+import json
+import os
+import random
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+PROGRAM = Path(sys.argv.pop(1)).resolve()
+DONE, FAILED, USAGE, STOPPED, PRECONDITION = range(5)
+
+
+def run(*arguments, **options):
+    """The finished process: returncode, stdout, stderr."""
+    return subprocess.run([str(PROGRAM), *map(str, arguments)], capture_output=True, text=True, timeout=170, check=False, **options)
+
+
+class Journey(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name)
+        self.data = self.path / "data"
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def run_ok(self, *arguments):
+        done = run(*arguments, cwd=self.path)
+        self.assertEqual(done.returncode, DONE, done.stderr + done.stdout)
+        return done.stdout
+
+    def write(self, name, content):
+        path = self.path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def sequences(self, users=150, items=24):
+        """Lines in which four of five items are followed by the next one: there is something to learn."""
+        draw = random.Random(7)
+        lines = []
+        for user in range(users):
+            item = draw.randrange(items)
+            line = [f"u{user}"]
+            for _ in range(draw.randrange(6, 14)):
+                line.append(f"i{item}")
+                item = (item + 1) % items if draw.random() < 0.8 else draw.randrange(items)
+            lines.append(" ".join(line))
+        return "\n".join(lines) + "\n"
+
+
+class WholeLoop(Journey):
+    TRAIN = ("--width", "16", "--heads", "2", "--max-epochs", "3", "--batch-tokens", "256")
+
+    def test_from_a_file_to_a_recommendation_and_back(self):
+        file = self.write("events.txt", self.sequences())
+        self.run_ok("import", "--data", self.data, file)
+        rows = json.loads(self.run_ok("status", "--data", self.data, "--json"))["log_end"]
+        self.assertIn("already imported", self.run_ok("import", "--data", self.data, file))
+        self.assertEqual(json.loads(self.run_ok("status", "--data", self.data, "--json"))["log_end"], rows)
+
+        report = json.loads(self.run_ok("train", "--data", self.data, "--holdout", "leave-one-out", "--json", *self.TRAIN))
+        self.assertTrue(report["finished"])
+        table = json.loads(self.run_ok("evaluate", "--data", self.data, "--protocol", "leave-one-out", "--json"))
+        self.assertEqual((table["protocol"], table["k"], table["items"]), ("leave-one-out", 10, 24))
+        self.assertEqual(table["users"] + table["dropped_repeats"], 150)
+        by_model = {row["model"]: row for row in table["rows"]}
+        self.assertEqual(set(by_model), {"transformer", "popularity", "markov", "item-knn", "ease"})
+        self.assertGreater(by_model["transformer"]["ndcg@10"], by_model["popularity"]["ndcg@10"])
+
+        shown = json.loads(self.run_ok("recommend", "--data", self.data, "--json", "u3"))
+        self.assertEqual(shown["items"][0]["source"], "transformer")
+        for unknown in ("nobody", ""):
+            self.assertIn(json.loads(self.run_ok("recommend", "--data", self.data, "--json", unknown))["fallback"], ("unknown_user",))
+        self.serve_learn_and_swap()
+
+    def serve_learn_and_swap(self):
+        key = json.loads(self.run_ok("key", "create", "--data", self.data, "--json"))["key"]
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        server = subprocess.Popen([str(PROGRAM), "serve", "--data", str(self.data), "--port", str(port)],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            def call(path, body=None, method=None):
+                request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", method=method,
+                                                 data=None if body is None else json.dumps(body).encode(),
+                                                 headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+                with urllib.request.urlopen(request, timeout=20) as reply:
+                    return json.loads(reply.read() or b"{}")
+
+            self.wait_for(lambda: call("/readyz") is not None)
+            before = call("/v1/recommend", {"user_id": "u3", "count": 3})
+            liked = before["items"][0]["item_id"]
+            call("/v1/track", {"userId": "u3", "event": "Product Viewed",
+                               "properties": {"product_id": liked, "recommendation_id": before["recommendation_id"]}})
+            after = call("/v1/recommend", {"user_id": "u3", "count": 3})
+            self.assertNotIn(liked, [item["item_id"] for item in after["items"]])
+            second_writer = run("import", "--data", self.data, self.write("more.txt", "x i1 i2\n"), cwd=self.path)
+            self.assertEqual(second_writer.returncode, PRECONDITION)
+            self.assertIn("locked", second_writer.stderr)
+
+            model = json.loads(self.run_ok("train", "--data", self.data, "--json", "--seed", "2", *self.TRAIN))["model"]
+            self.wait_for(lambda: call("/v1/recommend", {"user_id": "u3"})["model"] == model)
+            call("/v1/users/u5", method="DELETE")
+            with self.assertRaises(urllib.error.HTTPError) as gone:
+                call("/v1/users/u5")
+            self.assertEqual(gone.exception.code, 404)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(timeout=30), 0)
+        self.run_ok("erase", "--data", self.data, "u7")
+        self.assertEqual(run("erase", "--data", self.data, "u7").returncode, PRECONDITION)
+
+    def wait_for(self, condition, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if condition():
+                    return
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(0.1)
+        self.fail("waited too long")
+
+    def test_a_model_that_has_seen_the_answers_is_not_judged_on_them(self):
+        self.run_ok("import", "--data", self.data, self.write("events.txt", self.sequences(40)))
+        self.run_ok("train", "--data", self.data, "--holdout", "none", *self.TRAIN)
+        refused = run("evaluate", "--data", self.data, "--protocol", "leave-one-out")
+        self.assertEqual(refused.returncode, PRECONDITION)
+        self.assertIn("has seen", refused.stderr)
+
+
+class BadInput(Journey):
+    def refuse(self, content, words, name="bad.csv", code=USAGE):
+        done = run("import", "--data", self.data, self.write(name, content), cwd=self.path)
+        self.assertEqual(done.returncode, code, done.stderr + done.stdout)
+        self.assertIn(words, done.stderr)
+
+    def test_files_that_cannot_be_read_say_why(self):
+        self.refuse("", "empty")
+        self.refuse("colour,size\nred,1\n", "user_id")
+        self.refuse(b"\xff\xfe\x00u", "UTF-16")
+        missing = run("import", "--data", self.data, self.path / "nothing.csv")
+        self.assertEqual(missing.returncode, PRECONDITION)
+
+    def test_bad_rows_are_set_aside_and_good_ones_kept(self):
+        rows = ("user_id,item_id,event,timestamp\nu1,i1,view,2026-01-01\nu1,i2,view,2999-01-01\n,i3,view,2026-01-01\n"
+                "-5,i1,view,2026-01-01\nu2,i2,view,yesterday\nu3,i3,view,2026-01-02\n")
+        report = json.loads(self.run_ok("import", "--data", self.data, "--json", self.write("mixed.csv", rows)))[0]
+        self.assertEqual((report["kept"], report["rejected"]), (2, 4))
+        rejects = (self.path / report["rejects_file"]).read_text()
+        for line in ("3\t", "4\t", "5\t", "6\t"):
+            self.assertIn("\n" + line, rejects)
+        strict = run("import", "--data", self.path / "other", "--strict", self.path / "mixed.csv", cwd=self.path)
+        self.assertEqual(strict.returncode, USAGE)
+        self.assertIn("line 3", strict.stderr)
+
+    def test_a_truncated_gzip_fails_and_says_to_which_row_the_log_is_safe(self):
+        rows = "user_id,item_id,event\n" + "".join(f"u{i},i{i % 9},view\n" for i in range(20_000))
+        packed = gzip.compress(rows.encode())
+        file = self.write("cut.csv.gz", packed[: len(packed) * 2 // 3])
+        done = run("import", "--data", self.data, file, cwd=self.path)
+        self.assertEqual(done.returncode, FAILED)
+        self.assertIn("gzip", done.stderr)
+        self.assertIn("row", done.stderr)
+
+    def test_a_read_only_folder_and_a_full_disk_are_named(self):
+        events = self.write("e.csv", "user_id,item_id,event\n" + "".join(f"u{i},i{i % 9},view\n" for i in range(50_000)))
+        # Root may write anywhere but here.
+        done = run("import", "--data", "/proc/nowhere/data", events, cwd=self.path)
+        self.assertIn(done.returncode, (FAILED, PRECONDITION))
+        self.assertIn("/proc/nowhere", done.stderr)
+
+        def small_files():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+        full = run("import", "--data", self.data, events, cwd=self.path, preexec_fn=small_files)
+        self.assertEqual(full.returncode, FAILED, full.stderr)
+        self.run_ok("import", "--data", self.data, events)
+        self.assertEqual(json.loads(self.run_ok("status", "--data", self.data, "--json"))["log_end"], 50_000)
+
+    def test_commands_without_their_data_say_what_to_do(self):
+        for command in ("train", "evaluate", "status", "recommend"):
+            done = run(command, "--data", self.data)
+            self.assertEqual(done.returncode, PRECONDITION, command)
+            self.assertIn("import", done.stderr, command)
+        self.run_ok("import", "--data", self.data, self.write("e.csv", "user_id,item_id,event\nu1,i1,view\n"))
+        done = run("evaluate", "--data", self.data)
+        self.assertEqual(done.returncode, PRECONDITION)
+        self.assertIn("train", done.stderr)
+
+    def test_serving_beyond_loopback_needs_a_flag(self):
+        done = run("serve", "--data", self.data, "--bind", "0.0.0.0", "--port", "0")
+        self.assertEqual(done.returncode, PRECONDITION)
+        self.assertIn("--expose", done.stderr)
+
+    def test_the_configuration_is_checked(self):
+        bad = self.write("bad.toml", "[server]\nprot = 1\n")
+        done = run("config", "check", "--config", bad)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("server.port", done.stderr)
+        good = self.write("good.toml", "[server]\nport = 1234\n")
+        listed = {entry["name"]: entry for entry in json.loads(self.run_ok("config", "show", "--json", "--config", good))}
+        self.assertEqual(listed["server.port"]["value"], "1234")
+
+
+class Separation(unittest.TestCase):
+    def test_the_serving_program_does_not_load_libtorch(self):
+        libraries = subprocess.run(["ldd", str(PROGRAM)], capture_output=True, text=True, check=True).stdout
+        self.assertNotIn("libtorch", libraries)
+        self.assertIn("libsqlite3", libraries)
+
+
+if __name__ == "__main__":
+    os.environ["OMP_NUM_THREADS"] = "2"
+    unittest.main(verbosity=2)
