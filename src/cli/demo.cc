@@ -22,7 +22,7 @@ constexpr int kListLength = 6;
 
 struct DemoFlags {
   std::string folder = "perennial-demo";
-  int users = 3000;
+  int users = 2000;
   uint64_t seed = 42;
 };
 
@@ -203,7 +203,7 @@ class Demo {
                     "--model", new_model_});
   }
 
-  Status train() { return command({"train", "--data", data_.string(), "--patience", "3", "--max-epochs", "14"}); }
+  Status train() { return command({"train", "--data", data_.string(), "--patience", "3", "--max-epochs", "12"}); }
 
   /// Runs this program with the arguments, showing them as a person would type them.
   Status command(const std::vector<std::string>& arguments) {
