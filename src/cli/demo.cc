@@ -3,6 +3,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "base/json.h"
@@ -131,6 +133,7 @@ class Demo {
 
   Status serve_and_learn() {
     heading(5, "It serves, explains, and learns from what a user does next");
+    spdlog::set_level(spdlog::level::warn);  // the server's own log is not part of the story
     const FakeClock clock(month_start(kFirstMonths));
     ServerOptions options;
     options.engine.data_folder = data_;

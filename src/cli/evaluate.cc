@@ -156,12 +156,12 @@ void print_table(const Question& question, const Answer& answer, const EvaluateF
              flags.include_seen ? "" : ", items of the user's history left out");
   const std::vector<std::string> names = {"hr", "ndcg", "mrr", "map", "precision", "recall", "f1", "coverage"};
   fmt::print("{:24}", "model");
-  for (const std::string& name : names) fmt::print("{:>12}", fmt::format("{}@{}", name, flags.k));
+  for (const std::string& name : names) fmt::print("{:>14}", fmt::format("{}@{}", name, flags.k));
   fmt::print("   ndcg 95 % interval\n");
   for (const RankingReport& report : answer.reports) {
     fmt::print("{:24}", report.model);
     for (const std::string& name : names)
-      fmt::print("{:>12.4f}", report.metrics.at(fmt::format("{}@{}", name, flags.k)).value);
+      fmt::print("{:>14.4f}", report.metrics.at(fmt::format("{}@{}", name, flags.k)).value);
     const Estimate& ndcg = report.metrics.at(fmt::format("ndcg@{}", flags.k));
     fmt::print("   {:.4f} to {:.4f}\n", ndcg.low, ndcg.high);
   }
