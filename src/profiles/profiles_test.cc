@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/random.h"
+#include "log/sqlite_log.h"
 #include "profiles/state.h"
 
 namespace perennial {
@@ -265,6 +266,28 @@ TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothin
   ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", bytes.substr(0, bytes.size() / 2)).ok());
   State cut(test_roles(), types_, kHistoryLimit);
   EXPECT_EQ(cut.load(folder).code(), Code::data_loss);
+  fs::remove_all(folder);
+}
+
+TEST(State, CatchesUpToTheLastRecordOfTheLog) {
+  const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_log_{}", ::getpid());
+  const auto log = open_log(folder);
+  ASSERT_TRUE(log.ok()) << log.status().message();
+  std::vector<Record> records;
+  for (uint64_t i = 1; i <= 3; ++i) {
+    Record record{
+        .message_id = {0, i}, .time = static_cast<TimeMs>(1000 * i), .user = "u", .item = fmt::format("i{}", i)};
+    record.type = "view";
+    record.payload = Event{};
+    records.push_back(record);
+  }
+  ASSERT_TRUE((*log)->append(records).ok());
+  const Offset end = (*log)->end().value();
+  State state(EventRoles(), (*log)->event_types(), kHistoryLimit);
+  ASSERT_TRUE(state.catch_up(**log, end).ok());
+  EXPECT_EQ(state.applied(), end);
+  ASSERT_NE(state.profiles().find(0), nullptr);
+  EXPECT_EQ(state.profiles().find(0)->history.size(), 3U);
   fs::remove_all(folder);
 }
 
