@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "base/random.h"
+#include "base/temporary_folder.h"
 #include "log/importer.h"
 #include "log/sqlite_log.h"
 
@@ -22,19 +23,6 @@ constexpr int kKills = 50;
 constexpr int kFileRows = 30'000;
 constexpr size_t kHexDigits = 32;
 constexpr Offset kAll = std::numeric_limits<Offset>::max();
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (fs::temp_directory_path() / "perennial-kill-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { fs::remove_all(path_); }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 Record make_record(int round, int thread, int number) {
   Record record;
@@ -127,7 +115,7 @@ void take_new_records(LogReader& log, Offset& seen, std::set<std::string>& prese
 }
 
 TEST(Kill, AcknowledgedRecordsAndImportedRowsAreThereOnceAfterFiftyKills) {
-  const TemporaryFolder folder;
+  const TemporaryFolder folder(TemporaryFolder::Place::disk);
   const fs::path data = folder.path() / "data";
   const fs::path file = folder.path() / "events.csv";
   std::string text = "user_id,item_id,event,timestamp\n";

@@ -62,10 +62,10 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
   }
 }
 
-Status write_file_atomically(const fs::path& path, std::string_view bytes) {
+Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode) {
   static std::atomic<int> counter{0};
   const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), counter++);
-  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", temporary.string()));
   Status status = write_all(file.get(), bytes, temporary);
   if (status.ok() && ::fsync(file.get()) != 0)
@@ -92,18 +92,18 @@ Status sync_folder(const fs::path& path) {
   return ::fsync(handle.get()) == 0 ? Status() : errno_status(errno, fmt::format("syncing folder {}", folder.string()));
 }
 
-Result<FileLock> FileLock::acquire(const fs::path& path) {
+Result<FileLock> FileLock::acquire(const fs::path& path, std::string_view rule) {
   Descriptor file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-  if (file.get() < 0) return errno_status(errno, fmt::format("opening lock {}", path.string()));
+  if (file.get() < 0)
+    return errno_status(errno, fmt::format("opening {}, which needs write access to its folder", path.string()));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return errno_status(errno, fmt::format("locking {}", path.string()));
     char holder[32] = {};
     const ssize_t got = ::pread(file.get(), holder, sizeof holder - 1, 0);
-    return failed_precondition("{} is locked by process {}: one process writes to a data directory at a time",
-                               path.string(), got > 0 ? holder : "(unknown)");
+    return failed_precondition("{} is locked by process {}: {}", path.string(), got > 0 ? holder : "(unknown)", rule);
   }
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(file.get(), 0) != 0) return errno_status(errno, fmt::format("writing lock {}", path.string()));
+  if (::ftruncate(file.get(), 0) != 0) return errno_status(errno, fmt::format("writing {}", path.string()));
   PERENNIAL_TRY(write_all(file.get(), pid, path));
   return FileLock(file.release());
 }

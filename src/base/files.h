@@ -15,8 +15,8 @@ namespace fs = std::filesystem;
 Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{1} << 34);
 
 /// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: after a crash the file holds the old bytes or the
-/// new ones, never a part. The folder must exist. On failure `path` is unchanged.
-Status write_file_atomically(const fs::path& path, std::string_view bytes);
+/// new ones, never a part. The folder must exist. On failure `path` is unchanged. `mode` holds from the first byte on.
+Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
 
 /// Makes the folder and those above it.
 Status make_folder(const fs::path& path);
@@ -27,8 +27,9 @@ Status sync_folder(const fs::path& path);
 /// An exclusive lock (flock) on a file, made if absent; released when this object or its process ends.
 class FileLock {
  public:
-  /// failed_precondition when another process, or another FileLock of this one, holds it; the message names its pid.
-  static Result<FileLock> acquire(const fs::path& path);
+  /// failed_precondition when another process, or another FileLock of this one, holds it; the message names its pid
+  /// and `rule`, which says what may not happen twice at a time.
+  static Result<FileLock> acquire(const fs::path& path, std::string_view rule);
 
   FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
   FileLock& operator=(FileLock&& other) noexcept {

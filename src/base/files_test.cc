@@ -9,25 +9,20 @@
 #include <csignal>
 #include <thread>
 
+#include "base/temporary_folder.h"
+
 namespace perennial {
 namespace {
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "perennial_files_XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override {
-    fs::permissions(folder_, fs::perms::owner_all);
-    fs::remove_all(folder_);
-  }
+  void TearDown() override { fs::permissions(folder_, fs::perms::owner_all); }
   [[nodiscard]] size_t entries() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path& folder_ = temporary_.path();
 };
 
 TEST_F(Files, WrittenBytesAreReadBack) {
@@ -114,9 +109,9 @@ TEST_F(Files, SyncOfAMissingFolderFails) {
 }
 
 TEST_F(Files, LockKeepsASecondOneOutAndNamesItsHolder) {
-  Result<FileLock> first = FileLock::acquire(folder_ / "lock");
+  Result<FileLock> first = FileLock::acquire(folder_ / "lock", "one at a time");
   ASSERT_TRUE(first.ok());
-  const Result<FileLock> second = FileLock::acquire(folder_ / "lock");
+  const Result<FileLock> second = FileLock::acquire(folder_ / "lock", "one at a time");
   ASSERT_FALSE(second.ok());
   EXPECT_EQ(second.status().code(), Code::failed_precondition);
   EXPECT_NE(second.status().message().find(fmt::format("process {}", ::getpid())), std::string::npos)
@@ -125,15 +120,15 @@ TEST_F(Files, LockKeepsASecondOneOutAndNamesItsHolder) {
 
 TEST_F(Files, LockEndsWithItsObjectAndMoves) {
   {
-    FileLock first = FileLock::acquire(folder_ / "lock").value();
+    FileLock first = FileLock::acquire(folder_ / "lock", "one at a time").value();
     FileLock moved = std::move(first);
-    EXPECT_FALSE(FileLock::acquire(folder_ / "lock").ok());
-    FileLock other = FileLock::acquire(folder_ / "other").value();
+    EXPECT_FALSE(FileLock::acquire(folder_ / "lock", "one at a time").ok());
+    FileLock other = FileLock::acquire(folder_ / "other", "one at a time").value();
     other = std::move(moved);
-    EXPECT_FALSE(FileLock::acquire(folder_ / "lock").ok());
+    EXPECT_FALSE(FileLock::acquire(folder_ / "lock", "one at a time").ok());
   }
-  EXPECT_TRUE(FileLock::acquire(folder_ / "lock").ok());
-  EXPECT_TRUE(FileLock::acquire(folder_ / "other").ok());
+  EXPECT_TRUE(FileLock::acquire(folder_ / "lock", "one at a time").ok());
+  EXPECT_TRUE(FileLock::acquire(folder_ / "other", "one at a time").ok());
 }
 
 TEST_F(Files, LockDiesWithItsProcess) {
@@ -141,7 +136,7 @@ TEST_F(Files, LockDiesWithItsProcess) {
   ASSERT_EQ(::pipe(ready), 0);
   const pid_t child = ::fork();
   if (child == 0) {
-    const Result<FileLock> lock = FileLock::acquire(folder_ / "lock");
+    const Result<FileLock> lock = FileLock::acquire(folder_ / "lock", "one at a time");
     const char answer = lock.ok() ? 'y' : 'n';
     const bool told = ::write(ready[1], &answer, 1) == 1;
     while (told) ::pause();
@@ -150,12 +145,12 @@ TEST_F(Files, LockDiesWithItsProcess) {
   char answer = 0;
   ASSERT_EQ(::read(ready[0], &answer, 1), 1);
   EXPECT_EQ(answer, 'y');
-  const Result<FileLock> while_alive = FileLock::acquire(folder_ / "lock");
+  const Result<FileLock> while_alive = FileLock::acquire(folder_ / "lock", "one at a time");
   EXPECT_FALSE(while_alive.ok());
   EXPECT_NE(while_alive.status().message().find(std::to_string(child)), std::string::npos);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
-  EXPECT_TRUE(FileLock::acquire(folder_ / "lock").ok());
+  EXPECT_TRUE(FileLock::acquire(folder_ / "lock", "one at a time").ok());
   ::close(ready[0]);
   ::close(ready[1]);
 }

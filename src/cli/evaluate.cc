@@ -102,12 +102,10 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
 }
 
 RankingReport rank(const Scorer& scorer, const Question& question, int k) {
-  const auto users = static_cast<int64_t>(question.cases.cases.size());
-  Progress progress("evaluating " + scorer.name(), users, "users");
-  RankingOptions options{.cutoffs = {k}};
+  Progress progress("evaluating " + scorer.name(), static_cast<int64_t>(question.cases.cases.size()), "questions");
+  RankingOptions options{.cutoffs = {k}, .user_of_case = question.cases.user_index};
   options.progress = [&](int64_t done) { progress.update(done); };
-  RankingReport report = evaluate_ranking(scorer, question.cases.cases, question.dataset.items, options);
-  return report;
+  return evaluate_ranking(scorer, question.cases.cases, question.dataset.items, options);
 }
 
 void add_baselines(const Question& question, int k, Answer& answer) {

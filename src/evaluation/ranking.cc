@@ -6,6 +6,7 @@
 #include <limits>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "base/random.h"
@@ -203,31 +204,51 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (at - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-/// Means of the columns of values (rows x width), each with its 95 % percentile interval over resampled rows. The same
-/// rows are drawn for every column; sample i has a random source of its own, so threads do not change the result.
-std::vector<Estimate> bootstrap_means(std::span<const float> values, size_t width, int samples, uint64_t seed,
-                                      int threads) {
+/// The sums of each user's rows of values (rows x width), one user after the other, and behind each the number of rows.
+std::vector<double> sums_by_user(std::span<const float> values, size_t width, const std::vector<size_t>& user_of_row) {
+  const size_t rows = values.size() / width;
+  PERENNIAL_CHECK(user_of_row.empty() || user_of_row.size() == rows, "users of {} rows for {}", user_of_row.size(),
+                  rows);
+  std::unordered_map<size_t, size_t> place_of_user;
+  std::vector<double> sums;
+  for (size_t row = 0; row < rows; ++row) {
+    const size_t user = user_of_row.empty() ? row : user_of_row[row];
+    const size_t place = place_of_user.emplace(user, place_of_user.size()).first->second * (width + 1);
+    if (place == sums.size()) sums.resize(place + width + 1);
+    for (size_t column = 0; column < width; ++column) sums[place + column] += values[row * width + column];
+    ++sums[place + width];
+  }
+  return sums;
+}
+
+/// Means of the columns of values (rows x width), each with its 95 % percentile interval over resampled users, all rows
+/// of a user together. The same users are drawn for every column; sample i has a random source of its own, so threads
+/// do not change the result.
+std::vector<Estimate> bootstrap_means(std::span<const float> values, size_t width,
+                                      const std::vector<size_t>& user_of_row, const RankingOptions& options) {
   std::vector<Estimate> estimates(width);
-  const size_t rows = width == 0 ? 0 : values.size() / width;
-  if (rows == 0) return estimates;
-  const auto add_row = [&](size_t row, double* sums) {
-    for (size_t column = 0; column < width; ++column) sums[column] += values[row * width + column];
+  if (values.empty()) return estimates;
+  const std::vector<double> by_user = sums_by_user(values, width, user_of_row);
+  const size_t stride = width + 1;
+  const size_t users = by_user.size() / stride;
+  const auto add_user = [&](size_t user, double* sums) {
+    for (size_t column = 0; column < stride; ++column) sums[column] += by_user[user * stride + column];
   };
-  std::vector<double> sums(width);
-  for (size_t row = 0; row < rows; ++row) add_row(row, sums.data());
-  const auto count = static_cast<size_t>(std::max(samples, 0));
-  std::vector<double> sample_sums(count * width);
-  run_in_turns(count, threads, [&](size_t sample) {
-    Random random(mix64(seed ^ mix64(sample)));
-    for (size_t draw = 0; draw < rows; ++draw) add_row(random.below(rows), &sample_sums[sample * width]);
+  std::vector<double> sums(stride);
+  for (size_t user = 0; user < users; ++user) add_user(user, sums.data());
+  const auto count = static_cast<size_t>(std::max(options.bootstrap_samples, 0));
+  std::vector<double> sample_sums(count * stride);
+  run_in_turns(count, options.threads, [&](size_t sample) {
+    Random random(mix64(options.seed ^ mix64(sample)));
+    for (size_t draw = 0; draw < users; ++draw) add_user(random.below(users), &sample_sums[sample * stride]);
   });
   std::vector<double> means(count);
   for (size_t column = 0; column < width; ++column) {
     Estimate& estimate = estimates[column];
-    estimate.value = estimate.low = estimate.high = sums[column] / static_cast<double>(rows);
+    estimate.value = estimate.low = estimate.high = sums[column] / sums[width];
     if (count == 0) continue;
     for (size_t sample = 0; sample < count; ++sample)
-      means[sample] = sample_sums[sample * width + column] / static_cast<double>(rows);
+      means[sample] = sample_sums[sample * stride + column] / sample_sums[sample * stride + width];
     std::sort(means.begin(), means.end());
     estimate.low = quantile(means, 0.025);
     estimate.high = quantile(means, 0.975);
@@ -255,16 +276,15 @@ RankingReport evaluate_ranking(const Scorer& scorer, const std::vector<RankingCa
   evaluation.run();
   const size_t width = evaluation.width();
   const std::span<const float> values = evaluation.values();
-  const std::vector<Estimate> estimates =
-      bootstrap_means(values, width, options.bootstrap_samples, options.seed, options.threads);
-  RankingReport report{.model = scorer.name(), .users = static_cast<int64_t>(cases.size()), .items = items};
+  const std::vector<Estimate> estimates = bootstrap_means(values, width, options.user_of_case, options);
+  RankingReport report{.model = scorer.name(), .cases = static_cast<int64_t>(cases.size()), .items = items};
   for (size_t i = 0; i < options.cutoffs.size(); ++i) {
     const int k = options.cutoffs[i];
     for (size_t metric = 0; metric < kMetrics; ++metric) {
       const size_t column = i * kMetrics + metric;
       const std::string name = fmt::format("{}@{}", kMetricNames[metric], k);
       report.metrics[name] = estimates[column];
-      std::vector<float>& column_values = report.per_user[name];
+      std::vector<float>& column_values = report.per_case[name];
       column_values.clear();
       for (size_t row = 0; row < cases.size(); ++row) column_values.push_back(values[row * width + column]);
     }
@@ -278,7 +298,7 @@ Estimate paired_difference(const std::vector<float>& a, const std::vector<float>
   PERENNIAL_CHECK(a.size() == b.size(), "{} values are not pairs with {}", a.size(), b.size());
   std::vector<float> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
-  return bootstrap_means(differences, 1, samples, seed, 1).front();
+  return bootstrap_means(differences, 1, {}, {.bootstrap_samples = samples, .seed = seed, .threads = 1}).front();
 }
 
 }  // namespace perennial

@@ -26,18 +26,19 @@ struct Estimate {
 
 struct RankingReport {
   std::string model;
-  int64_t users = 0;
+  int64_t cases = 0;
   int64_t items = 0;
   /// "hr@10", "recall@10", "precision@10", "f1@10", "ndcg@10", "mrr@10", "map@10" for each k, and "coverage@k" (no
   /// interval).
   std::map<std::string, Estimate> metrics;
-  /// Per user, for paired comparisons; the order of the cases.
-  std::map<std::string, std::vector<float>> per_user;
+  /// For paired comparisons; the order of the cases.
+  std::map<std::string, std::vector<float>> per_case;
 };
 
 struct RankingOptions {
   std::vector<int> cutoffs = {5, 10, 20};
   int bootstrap_samples = 1000;
+  std::vector<size_t> user_of_case;  // whose cases are resampled together; empty: each case is of a user of its own
   uint64_t seed = 42;
   int threads = 2;
   std::function<void(int64_t done)> progress;  // may be empty; called from one thread at a time

@@ -201,19 +201,19 @@ TEST(Ranking, ReportNamesModelSizesAndUsersInOrder) {
   const std::vector<RankingCase> cases = {{history_of(0), {1}, {}}, {history_of(1), {1}, {}}, {history_of(2), {1}, {}}};
   const RankingReport report = evaluate_ranking(scorer, cases, 2, {.cutoffs = {1}});
   EXPECT_EQ(report.model, "table");
-  EXPECT_EQ(report.users, 3);
+  EXPECT_EQ(report.cases, 3);
   EXPECT_EQ(report.items, 2);
-  EXPECT_EQ(report.per_user.at("hr@1"), (std::vector<float>{1, 0, 1}));
+  EXPECT_EQ(report.per_case.at("hr@1"), (std::vector<float>{1, 0, 1}));
   EXPECT_NEAR(report.metrics.at("hr@1").value, 2.0 / 3, 1e-12);
   EXPECT_EQ(report.metrics.size(), 8U);
-  EXPECT_EQ(report.per_user.size(), 7U);
+  EXPECT_EQ(report.per_case.size(), 7U);
 }
 
 TEST(Ranking, NoCasesGiveZeros) {
   const RankingReport report = evaluate_ranking(TableScorer({}), {}, 10, {});
-  EXPECT_EQ(report.users, 0);
+  EXPECT_EQ(report.cases, 0);
   expect_metrics(report, {{"hr@10", 0}, {"ndcg@20", 0}, {"coverage@5", 0}});
-  EXPECT_TRUE(report.per_user.at("map@5").empty());
+  EXPECT_TRUE(report.per_case.at("map@5").empty());
 }
 
 TEST(Ranking, AgreesWithTheDefinitionOfARankOnRandomProblems) {
@@ -244,8 +244,8 @@ TEST(Ranking, AgreesWithTheDefinitionOfARankOnRandomProblems) {
     }
     double ideal = 0;
     for (size_t i = 1; i <= places.size(); ++i) ideal += 1 / std::log2(static_cast<double>(i) + 1);
-    ASSERT_NEAR(report.per_user.at("recall@10")[user], hits / static_cast<double>(places.size()), 1e-6) << user;
-    ASSERT_NEAR(report.per_user.at("ndcg@10")[user], gain / ideal, 1e-6) << user;
+    ASSERT_NEAR(report.per_case.at("recall@10")[user], hits / static_cast<double>(places.size()), 1e-6) << user;
+    ASSERT_NEAR(report.per_case.at("ndcg@10")[user], gain / ideal, 1e-6) << user;
   }
 }
 
@@ -255,7 +255,7 @@ TEST(Ranking, ThreadCountDoesNotChangeTheReport) {
   const RankingReport one = evaluate_ranking(scorer, problem.cases, 30, {.threads = 1});
   for (const int threads : {2, 3, 8}) {
     const RankingReport many = evaluate_ranking(scorer, problem.cases, 30, {.threads = threads});
-    EXPECT_EQ(one.per_user, many.per_user);
+    EXPECT_EQ(one.per_case, many.per_case);
     for (const auto& [name, estimate] : one.metrics) {
       EXPECT_EQ(estimate.value, many.metrics.at(name).value) << name;
       EXPECT_EQ(estimate.low, many.metrics.at(name).low) << name;
@@ -282,6 +282,21 @@ TEST(Bootstrap, IntervalHasTheWidthOfTheNormalApproximation) {
   EXPECT_NEAR(hr.value, 0.3, 1e-12);
   EXPECT_NEAR(hr.low, 0.3 - 0.0284, 0.003);
   EXPECT_NEAR(hr.high, 0.3 + 0.0284, 0.003);
+}
+
+TEST(Bootstrap, CasesOfOneUserAreResampledTogether) {
+  // As above, but each user is asked ten times and always answered alike: the interval is that of 100 users, sqrt(10)
+  // times as wide, not that of 1,000.
+  std::vector<RankingCase> cases;
+  RankingOptions options{.cutoffs = {1}};
+  for (int32_t i = 0; i < 1000; ++i) {
+    cases.push_back({history_of(i / 10 % 10 < 3 ? 0 : 1), {0}, {}});
+    options.user_of_case.push_back(static_cast<size_t>(i / 10));
+  }
+  const Estimate hr = evaluate_ranking(TableScorer({{2, 1}, {1, 2}}), cases, 2, options).metrics.at("hr@1");
+  EXPECT_NEAR(hr.value, 0.3, 1e-12);
+  EXPECT_NEAR(hr.low, 0.3 - 0.0898, 0.012);
+  EXPECT_NEAR(hr.high, 0.3 + 0.0898, 0.012);
 }
 
 TEST(Bootstrap, IntervalCoversTheTruthAboutNineteenTimesOfTwenty) {

@@ -39,6 +39,7 @@ class FileByteSource final : public ByteSource {
     return gzip_ ? read_gzip(out, capacity) : read_plain(out, capacity);
   }
 
+  [[nodiscard]] bool compressed() const override { return gzip_; }
   [[nodiscard]] int64_t bytes_read() const override { return taken_ - static_cast<int64_t>(available()); }
 
  private:
@@ -128,12 +129,16 @@ class FileByteSource final : public ByteSource {
 }  // namespace
 
 Result<std::unique_ptr<ByteSource>> ByteSource::open(const fs::path& path) {
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // Not blocking, so that a pipe without a writer is refused as well.
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (descriptor < 0) return errno_status(errno, "opening " + path.string());
   auto source = std::make_unique<FileByteSource>(descriptor, path.string());
   struct stat info = {};
   if (fstat(descriptor, &info) != 0) return errno_status(errno, "reading " + path.string());
   if (S_ISDIR(info.st_mode)) return invalid_argument("{} is a folder: name a file in it", path.string());
+  if (!S_ISREG(info.st_mode))
+    return invalid_argument("{} is not a regular file, and is read more than once: write it to a file first",
+                            path.string());
   posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL);
   PERENNIAL_TRY(source->begin());
   return std::unique_ptr<ByteSource>(std::move(source));

@@ -16,7 +16,7 @@ struct EventRole {
   bool token = false;     // enters the history, so the model reads it
   bool target = false;    // the model learns to predict it; implies token
   bool value = false;     // counts for stages and money
-  bool negative = false;  // a sign against the item: removed, disliked
+  bool negative = false;  // against the item: not shown to the user again before a later token of theirs for it
 
   bool operator==(const EventRole&) const = default;
 };

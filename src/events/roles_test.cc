@@ -18,13 +18,15 @@ TEST(EventRoles, UnknownTypesAreBehaviour) {
 }
 
 TEST(EventRoles, RefundsAreValueAndNegativeButNoTokens) {
-  for (const char* type : {"Order Refunded", "Order Cancelled"}) {
-    const EventRole role = EventRoles().role_of(type);
-    EXPECT_TRUE(!role.token && !role.target && role.value && role.negative) << type;
-    EXPECT_TRUE(is_refund_type(type));
-  }
+  EXPECT_EQ(EventRoles().role_of("Order Refunded"), (EventRole{.value = true, .negative = true}));
+  EXPECT_EQ(EventRoles().role_of("Order Cancelled"), (EventRole{.value = true}));
+  EXPECT_TRUE(is_refund_type("Order Refunded") && is_refund_type("Order Cancelled"));
   EXPECT_FALSE(is_refund_type("Order Completed"));
-  EXPECT_TRUE(EventRoles().role_of("Product Removed").negative);
+}
+
+TEST(EventRoles, DislikesAreNegativeAndRemovalsFromACartNothing) {
+  EXPECT_EQ(EventRoles().role_of("Not Interested"), (EventRole{.negative = true}));
+  EXPECT_EQ(EventRoles().role_of("Product Removed"), EventRole());
 }
 
 TEST(EventRoles, ImpressionsViewsOfPagesAndMessagesAreIgnored) {

@@ -2,38 +2,24 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder.h"
 #include "events/file_reader.h"
 
 namespace perennial {
 
 inline constexpr TimeMs kTestNow = 1'772'359'200'000;  // 2026-03-01T10:00:00Z
 
-class TestFolder {
- public:
-  TestFolder() {
-    std::string name = (fs::temp_directory_path() / "perennial_events_XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  ~TestFolder() { fs::remove_all(path_); }
-
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
+struct TestFolder : TemporaryFolder {
   fs::path write(const std::string& name, std::string_view bytes) const {
-    std::ofstream(path_ / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-    return path_ / name;
+    std::ofstream(path() / name, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+    return path() / name;
   }
-
- private:
-  fs::path path_;
 };
 
 inline std::string gzip(std::string_view text) {

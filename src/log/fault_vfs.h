@@ -1,6 +1,6 @@
-// A disk that fails, for tests: an SQLite VFS over the system's one that keeps unsynced writes in memory. At a power
-// cut each file is left with a random part of them, torn between sectors; and writes can be made to fail. Implemented
-// and itself tested in fault_vfs_test.cc.
+// A disk that fails, for tests only (no program links it): an SQLite VFS over the system's one that keeps unsynced
+// writes in memory. At a power cut each file is left with a random part of them, torn between sectors; and writes can
+// be made to fail. Covered by fault_vfs_test.cc.
 #pragma once
 
 #include <sqlite3.h>

@@ -9,6 +9,7 @@
 #include "base/progress.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
+#include "events/byte_source.h"
 #include "log/rejects_file.h"
 
 namespace perennial {
@@ -32,6 +33,21 @@ Result<FileIdentity> identify(const fs::path& file) {
   if (std::ferror(input.get()) != 0) return errno_status(errno, fmt::format("reading {}", file.string()));
   identity.digest = to_hex(digest.finish());
   return identity;
+}
+
+/// Reads a compressed file to its end. A cut or damaged one is refused before its first row is in the log: got again
+/// whole it has another digest, and the rows kept of it would then come twice.
+Status check_compressed(const fs::path& file, const FileIdentity& identity, bool show_progress) {
+  PERENNIAL_TRY_ASSIGN(const std::unique_ptr<ByteSource> source, ByteSource::open(file));
+  if (!source->compressed()) return {};
+  Progress progress(fmt::format("checking {}", file.filename().string()), identity.size_bytes, "bytes");
+  std::vector<char> buffer(1 << 20);
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const size_t got, source->read(buffer.data(), buffer.size()));
+    if (got == 0) return {};
+    if (show_progress) progress.update(source->bytes_read(), "");
+    if (stop_requested()) return {Code::cancelled, fmt::format("the import of {} was stopped", file.string())};
+  }
 }
 
 /// Sequence files have no times at all. Elsewhere an event without a time is known by its order only, too; but what a
@@ -61,10 +77,10 @@ class Import {
 
  private:
   Status begin() {
+    PERENNIAL_TRY_ASSIGN(reader_, open_file(file_, options_.reader, clock_));
     PERENNIAL_TRY_ASSIGN(identity_, identify(file_));
     PERENNIAL_TRY_ASSIGN(id_base_, message_id_from_hex(std::string_view(identity_.digest).substr(0, 32)));
     PERENNIAL_TRY_ASSIGN(const std::optional<ImportProgress> before, log_.import_progress(identity_.digest));
-    PERENNIAL_TRY_ASSIGN(reader_, open_file(file_, options_.reader, clock_));
     report_.layout = layout_name(reader_->layout());
     // A finished import that kept nothing had the wrong columns or layout: it may be done again with the right ones.
     if (before.has_value() && before->rows_kept > 0) {
@@ -73,7 +89,9 @@ class Import {
       safe_row_ = before->rows_read;
       kept_rows_ = before->rows_kept;
     }
-    return {};
+    if (report_.already_imported) return {};
+    return check_compressed(file_, identity_, options_.show_progress)
+        .with_context("nothing was put into the log by this call");
   }
 
   Status import_rows() {

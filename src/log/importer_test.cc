@@ -7,6 +7,7 @@
 #include <set>
 
 #include "base/stop_signal.h"
+#include "events/test_files.h"
 #include "log/log_fixture.h"
 
 namespace perennial {
@@ -106,6 +107,19 @@ TEST_F(Importer, SameBytesUnderAnotherNameAreAlreadyImported) {
   EXPECT_TRUE(again.already_imported);
   EXPECT_EQ(again.rows, 0);
   EXPECT_EQ(*log_->end(), 30);
+}
+
+TEST_F(Importer, CutGzipPutsNothingInSoThatTheWholeOneComesOnce) {
+  const std::string packed = gzip(csv(5000));
+  for (const size_t length : {packed.size() / 2, packed.size() - 9, packed.size() - 1}) {
+    const Result<ImportReport> cut =
+        import_file(write("cut.csv.gz", packed.substr(0, length)), *log_, clock_, options_);
+    EXPECT_EQ(cut.status().code(), Code::data_loss);
+    EXPECT_NE(cut.status().message().find("nothing was put into the log"), std::string::npos) << cut.status().message();
+    EXPECT_EQ(*log_->end(), 0);
+  }
+  EXPECT_EQ(import_or_fail(write("cut.csv.gz", packed)).kept, 5000);
+  EXPECT_EQ(*log_->end(), 5000);
 }
 
 TEST_F(Importer, FailureNamesTheSafeRowAndTheNextRunGoesOnThere) {

@@ -1,38 +1,17 @@
-// For the tests of this folder: a folder of their own, random records, and records as text.
+// For the tests of this folder: random records, and records as text.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <string>
 #include <vector>
 
 #include "base/random.h"
+#include "base/temporary_folder.h"
 #include "log/record_codec.h"
 #include "log/sqlite_log.h"
 
 namespace perennial {
-
-/// In memory where the system has such a place: these tests make thousands of commits and need no real disk.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const bool memory = ::access("/dev/shm", W_OK) == 0;
-    std::string pattern =
-        ((memory ? fs::path("/dev/shm") : fs::temp_directory_path()) / "perennial-log-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 inline Record make_event(std::string_view message, std::string_view user, std::string_view item = "item",
                          TimeMs time = 1000) {

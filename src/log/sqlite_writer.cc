@@ -37,7 +37,8 @@ SqliteWriter::SqliteWriter(FileLock lock, const fs::path& data_folder, const Sql
 
 Result<std::unique_ptr<SqliteWriter>> SqliteWriter::open(const fs::path& data_folder, const SqliteLogOptions& options) {
   PERENNIAL_TRY(make_folder(data_folder));
-  PERENNIAL_TRY_ASSIGN(FileLock lock, FileLock::acquire(data_folder / "lock"));
+  PERENNIAL_TRY_ASSIGN(FileLock lock,
+                       FileLock::acquire(data_folder / "lock", "one process writes to a data directory at a time"));
   std::unique_ptr<SqliteWriter> writer(new SqliteWriter(std::move(lock), data_folder, options));
   PERENNIAL_TRY(writer->start(data_folder));
   return writer;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <bit>
+#include <compare>
 #include <map>
 #include <string>
 #include <string_view>
@@ -51,8 +52,17 @@ struct Trait {
   bool operator==(const Trait&) const = default;
 };
 
+/// When a user spoke against an item; of two the later stands.
+struct Rejection {
+  TimeMs time = kNoTime;
+  Offset offset = 0;
+
+  auto operator<=>(const Rejection&) const = default;
+};
+
 struct Profile {
-  std::vector<HistoryToken> history;  // the newest Profiles::history_limit() tokens, rising
+  std::vector<HistoryToken> history;     // the newest Profiles::history_limit() tokens, rising
+  std::map<ItemId, Rejection> rejected;  // by negative events; the newest Profiles::history_limit(), no later token
   std::map<std::string, Trait> traits;
   std::map<EventTypeId, uint32_t> event_counts;      // all events, tokens or not
   std::map<std::string, int64_t> value_by_currency;  // minor units over value events; refunds subtract

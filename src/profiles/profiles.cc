@@ -38,6 +38,12 @@ std::vector<UserId> sorted_keys(const auto& map) {
 void serialize_profile(std::string& out, const Profile& profile) {
   put(out, static_cast<uint64_t>(profile.history.size()));
   for (const HistoryToken& token : profile.history) put(out, token);
+  put(out, static_cast<uint64_t>(profile.rejected.size()));
+  for (const auto& [item, rejection] : profile.rejected) {
+    put(out, item);
+    put(out, rejection.time);
+    put(out, rejection.offset);
+  }
   put(out, static_cast<uint64_t>(profile.traits.size()));
   for (const auto& [key, trait] : profile.traits) {
     put_text(out, key);
@@ -64,6 +70,12 @@ Profile parse_profile(ByteReader& in) {
   const uint64_t tokens = in.get_count(sizeof(HistoryToken));
   profile.history.reserve(tokens);
   for (uint64_t i = 0; i < tokens; ++i) profile.history.push_back(in.get<HistoryToken>());
+  for (uint64_t i = in.get_count(20); i > 0 && in.ok(); --i) {
+    const auto item = in.get<ItemId>();
+    Rejection& rejection = profile.rejected[item];
+    rejection.time = in.get<TimeMs>();
+    rejection.offset = in.get<Offset>();
+  }
   for (uint64_t i = in.get_count(16); i > 0 && in.ok(); --i) {
     std::string key(in.get_text());
     Trait trait{.value = std::string(in.get_text())};
@@ -115,7 +127,9 @@ void Profiles::apply_event(const StoredRecord& record, const Event& event) {
   widen_seen(profile, record.time);
   ++profile.event_counts[record.type];
   if (role.value && event.amount) profile.value_by_currency[event.amount->currency] += event.amount->minor_units;
-  if (!role.token || record.item == kNoId) return;
+  if (record.item == kNoId) return;
+  if (role.negative) reject(profile, record.item, {record.time, record.offset});
+  if (!role.token) return;
   HistoryToken token;
   token.time = record.time;
   token.offset = static_cast<uint64_t>(record.offset);
@@ -124,6 +138,27 @@ void Profiles::apply_event(const StoredRecord& record, const Event& event) {
   token.value_bf16 = HistoryToken::to_bf16(event.value);
   token.device = device_class(event.device);
   insert_token(profile.history, token, history_limit_);
+  const auto rejection = profile.rejected.find(record.item);
+  if (rejection != profile.rejected.end() && !role.negative &&
+      Rejection{record.time, record.offset} > rejection->second)
+    profile.rejected.erase(rejection);
+}
+
+/// Whether the history has a token for the item that came later.
+bool Profiles::speaks_for(const Profile& profile, ItemId item, const Rejection& rejection) {
+  return std::any_of(profile.history.begin(), profile.history.end(), [&](const HistoryToken& token) {
+    return token.item == item && !role_of(token.type).negative &&
+           Rejection{token.time, static_cast<Offset>(token.offset)} > rejection;
+  });
+}
+
+void Profiles::reject(Profile& profile, ItemId item, const Rejection& rejection) {
+  if (speaks_for(profile, item, rejection)) return;
+  Rejection& kept = profile.rejected[item];
+  kept = std::max(kept, rejection);
+  if (profile.rejected.size() <= history_limit_) return;
+  profile.rejected.erase(std::min_element(profile.rejected.begin(), profile.rejected.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; }));
 }
 
 void Profiles::merge(UserId from, UserId into) {
@@ -140,6 +175,8 @@ void Profiles::merge(UserId from, UserId into) {
              [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
   if (both.size() > history_limit_) both.erase(both.begin(), both.end() - static_cast<ptrdiff_t>(history_limit_));
   profile.history = std::move(both);
+  std::erase_if(profile.rejected, [&](const auto& known) { return speaks_for(profile, known.first, known.second); });
+  for (const auto& [item, rejection] : other.rejected) reject(profile, item, rejection);
   for (const auto& [key, trait] : other.traits) set_trait(profile, key, trait);
   for (const auto& [type, count] : other.event_counts) profile.event_counts[type] += count;
   for (const auto& [currency, value] : other.value_by_currency) profile.value_by_currency[currency] += value;
@@ -204,7 +241,7 @@ Status Profiles::parse(std::string_view bytes) {
     const auto from = in.get<UserId>();
     merged_into_[from] = in.get<UserId>();
   }
-  for (uint64_t i = in.get_count(52); i > 0 && in.ok(); --i) {
+  for (uint64_t i = in.get_count(60); i > 0 && in.ok(); --i) {
     const auto user = in.get<UserId>();
     profiles_[user] = parse_profile(in);
   }

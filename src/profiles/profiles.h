@@ -46,6 +46,8 @@ class Profiles {
 
  private:
   EventRole role_of(EventTypeId type);
+  bool speaks_for(const Profile& profile, ItemId item, const Rejection& rejection);
+  void reject(Profile& profile, ItemId item, const Rejection& rejection);
   void apply_event(const StoredRecord& record, const Event& event);
   void merge(UserId from, UserId into);
   void erase(UserId user);

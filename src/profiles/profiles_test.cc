@@ -2,13 +2,13 @@
 // replay, and in any batch split the same to the bit; and against a simple model that keeps every record.
 #include <gtest/gtest.h>
 
-#include <unistd.h>
 #include <algorithm>
 
 #include <filesystem>
 #include <set>
 
 #include "base/random.h"
+#include "base/temporary_folder.h"
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 
@@ -19,9 +19,11 @@ constexpr size_t kHistoryLimit = 7;
 constexpr UserId kUsers = 9;
 constexpr ItemId kItems = 12;
 
-/// Types 0 and 1 are tokens, 2 is value without a token, 3 is ignored.
+constexpr EventTypeId kHide = 4;
+
+/// Types 0 and 1 are tokens, 2 is value without a token, 3 is ignored, 4 is negative.
 void fill_types(Dictionary& types) {
-  for (const char* name : {"view", "Order Completed", "Signed Up", "impression"}) types.add(name);
+  for (const char* name : {"view", "Order Completed", "Signed Up", "impression", "hide"}) types.add(name);
 }
 
 EventRoles test_roles() {
@@ -37,7 +39,7 @@ StoredRecord random_event(Random& random, Offset offset) {
   StoredRecord record;
   record.offset = offset;
   record.user = static_cast<UserId>(random.below(kUsers));
-  record.type = static_cast<EventTypeId>(random.below(4));
+  record.type = static_cast<EventTypeId>(random.below(5));
   record.item = random.chance(0.9) ? static_cast<ItemId>(random.below(kItems)) : kNoId;
   // Few distinct times, so that ties and late events are common; some events have none.
   record.time = random.chance(0.1) ? kNoTime : static_cast<TimeMs>(1000 * random.below(40));
@@ -121,6 +123,22 @@ class SimpleProfiles {
     return latest == nullptr ? "" : std::get<UserTraits>(latest->payload).traits.substr(8, 3);
   }
 
+  /// Items whose last word from the user is a negative one.
+  std::set<ItemId> rejected(UserId user) const {
+    std::map<ItemId, const StoredRecord*> last;
+    for (const StoredRecord& record : records_) {
+      if (record.user != person_.at(user) || record.item == kNoId || (record.type > 1 && record.type != kHide))
+        continue;
+      const StoredRecord*& known = last[record.item];
+      if (known == nullptr || std::pair(record.time, record.offset) > std::pair(known->time, known->offset))
+        known = &record;
+    }
+    std::erase_if(last, [](const auto& word) { return word.second->type != kHide; });
+    std::set<ItemId> items;
+    for (const auto& [item, record] : last) items.insert(item);
+    return items;
+  }
+
   size_t count(UserId user) const {
     return static_cast<size_t>(std::count_if(records_.begin(), records_.end(), [&](const StoredRecord& record) {
       return record.user == person_.at(user) && std::holds_alternative<Event>(record.payload);
@@ -194,20 +212,49 @@ TEST_F(StateTest, AgreesWithASimpleModelUnderLateEventsMergesAndErasures) {
   }
 }
 
+TEST_F(StateTest, AnItemIsRejectedWhileTheLastWordAboutItIsNegative) {
+  size_t rejected = 0;
+  for (uint64_t seed = 300; seed < 330; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto stream = random_stream(seed, 300);
+    State state(test_roles(), types_, Profiles::kUnlimited);
+    for (const StoredRecord& record : stream) state.apply(record);
+    const SimpleProfiles simple(stream);
+    for (UserId user = 0; user < kUsers; ++user) {
+      std::set<ItemId> items;
+      if (const Profile* profile = state.profiles().find(user); profile != nullptr)
+        for (const auto& [item, rejection] : profile->rejected) items.insert(item);
+      EXPECT_EQ(items, simple.rejected(user)) << user;
+      rejected += items.size();
+    }
+  }
+  EXPECT_GT(rejected, 300U);
+}
+
+TEST_F(StateTest, OfMoreRejectionsThanTokensKeptTheNewestStay) {
+  State state(test_roles(), types_, kHistoryLimit);
+  for (Offset i = 1; i <= 10; ++i)
+    state.apply(
+        {.offset = i, .time = 1000 - i, .user = 0, .item = static_cast<ItemId>(i), .type = kHide, .payload = Event{}});
+  const Profile* profile = state.profiles().find(0);
+  ASSERT_NE(profile, nullptr);
+  EXPECT_EQ(profile->rejected.size(), kHistoryLimit);
+  EXPECT_TRUE(profile->rejected.contains(1) && !profile->rejected.contains(10));
+}
+
 TEST_F(StateTest, SnapshotAndReplayGivesTheSameBytesAsReplay) {
   for (uint64_t seed = 100; seed < 130; ++seed) {
     SCOPED_TRACE(seed);
-    const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_{}_{}", ::getpid(), seed);
-    ASSERT_TRUE(make_folder(folder).ok());
+    const TemporaryFolder temporary;
+    const fs::path& folder = temporary.path();
     const auto stream = random_stream(seed, 200);
     const std::string whole = fold(stream).serialize();
     const size_t cut = Random(seed).below(stream.size());
-    ASSERT_TRUE(fold(stream, 0, cut).save(folder).ok());
+    ASSERT_TRUE(State::save(folder, fold(stream, 0, cut).serialize()).ok());
     State resumed(test_roles(), types_, kHistoryLimit);
     ASSERT_TRUE(resumed.load(folder).ok());
     for (size_t i = cut; i < stream.size(); ++i) resumed.apply(stream[i]);
     EXPECT_EQ(resumed.serialize(), whole);
-    fs::remove_all(folder);
   }
 }
 
@@ -244,10 +291,10 @@ TEST_F(StateTest, ReplayAfterErasuresWereCompactedGivesTheSameBytes) {
 }
 
 TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothing) {
-  const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_bad_{}", ::getpid());
-  ASSERT_TRUE(make_folder(folder).ok());
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   const auto stream = random_stream(7, 100);
-  ASSERT_TRUE(fold(stream).save(folder).ok());
+  ASSERT_TRUE(State::save(folder, fold(stream).serialize()).ok());
 
   EventRoles other = test_roles();
   ASSERT_TRUE(other.set("impression", "token").ok());
@@ -266,11 +313,11 @@ TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothin
   ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", bytes.substr(0, bytes.size() / 2)).ok());
   State cut(test_roles(), types_, kHistoryLimit);
   EXPECT_EQ(cut.load(folder).code(), Code::data_loss);
-  fs::remove_all(folder);
 }
 
 TEST(State, CatchesUpToTheLastRecordOfTheLog) {
-  const fs::path folder = fs::path(::testing::TempDir()) / fmt::format("state_log_{}", ::getpid());
+  const TemporaryFolder temporary;
+  const fs::path& folder = temporary.path();
   const auto log = open_log(folder);
   ASSERT_TRUE(log.ok()) << log.status().message();
   std::vector<Record> records;
@@ -288,7 +335,6 @@ TEST(State, CatchesUpToTheLastRecordOfTheLog) {
   EXPECT_EQ(state.applied(), end);
   ASSERT_NE(state.profiles().find(0), nullptr);
   EXPECT_EQ(state.profiles().find(0)->history.size(), 3U);
-  fs::remove_all(folder);
 }
 
 TEST(Catalogue, LaterFieldsReplaceEarlierOnesAndADeletedItemIsNotRecommended) {

@@ -6,7 +6,7 @@
 namespace perennial {
 namespace {
 
-constexpr std::string_view kMagic = "perennial state snapshot 1\n";
+constexpr std::string_view kMagic = "perennial state snapshot 2\n";
 constexpr size_t kDigestBytes = 32;
 
 fs::path snapshot_path(const fs::path& data_folder) { return data_folder / "state.snapshot"; }
@@ -47,8 +47,8 @@ std::string State::serialize() const {
   return out;
 }
 
-Status State::save(const fs::path& data_folder) const {
-  return write_file_atomically(snapshot_path(data_folder), serialize());
+Status State::save(const fs::path& data_folder, std::string_view snapshot) {
+  return write_file_atomically(snapshot_path(data_folder), snapshot);
 }
 
 Status State::load(const fs::path& data_folder) {

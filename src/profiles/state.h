@@ -23,8 +23,9 @@ class State {
 
   [[nodiscard]] std::string serialize() const;
 
-  /// Writes the snapshot atomically, `state.snapshot` in the data directory.
-  Status save(const fs::path& data_folder) const;
+  /// Writes the snapshot, serialize()'s bytes, atomically: `state.snapshot` in the data directory. Apart from
+  /// serialize(), so that who holds a lock for that need not hold it for the disk.
+  static Status save(const fs::path& data_folder, std::string_view snapshot);
 
   /// Loads it. failed_precondition when it was made with other roles or a shorter history; data_loss when its bytes are
   /// not whole; not_found when there is none. In each case the state is empty and a replay from 0 gives the same.

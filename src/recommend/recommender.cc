@@ -17,14 +17,18 @@ const Profile* profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
 }
 
-/// Items that may be shown: allowed by the catalogue and, on wish, not in the history.
+/// Items that may be shown: allowed by the catalogue, not rejected by the user and, on wish, not in the history.
 std::vector<bool> allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
   std::vector<bool> allowed(count);
   for (size_t item = 0; item < count; ++item)
     allowed[item] = state.catalogue().may_recommend(static_cast<ItemId>(item));
-  if (exclude_seen && profile != nullptr)
-    for (const HistoryToken& token : profile->history)
-      if (token.item < count) allowed[token.item] = false;
+  if (profile == nullptr) return allowed;
+  const auto exclude = [&](ItemId item) {
+    if (item < count) allowed[item] = false;
+  };
+  for (const auto& [item, rejection] : profile->rejected) exclude(item);
+  if (exclude_seen)
+    for (const HistoryToken& token : profile->history) exclude(token.item);
   return allowed;
 }
 

@@ -8,21 +8,26 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kDay = 86'400'000;
+constexpr EventTypeId kViewed = 0;
+constexpr EventTypeId kNotInterested = 1;
 constexpr TimeMs kNow = 1'700'000'000'000;
 
 class RecommenderTest : public ::testing::Test {
  protected:
   RecommenderTest() {
     types_.add("Product Viewed");
+    types_.add("Not Interested");
     for (int item = 0; item < 6; ++item) items_.add(fmt::format("item-{}", item));
   }
 
-  void view(UserId user, ItemId item, TimeMs time) {
+  void view(UserId user, ItemId item, TimeMs time) { event(user, item, time, kViewed); }
+
+  void event(UserId user, ItemId item, TimeMs time, EventTypeId type) {
     StoredRecord record;
     record.offset = ++offset_;
     record.user = user;
     record.item = item;
-    record.type = 0;
+    record.type = type;
     record.time = time;
     record.payload = Event{};
     state_.apply(record);
@@ -42,6 +47,10 @@ class RecommenderTest : public ::testing::Test {
     std::vector<std::string> ids;
     for (const RecommendedItem& item : last_.items) ids.push_back(item.item_id);
     return ids;
+  }
+
+  static bool shows(const std::vector<std::string>& ids, const char* item) {
+    return std::count(ids.begin(), ids.end(), item) > 0;
   }
 
   Dictionary types_;
@@ -82,6 +91,17 @@ TEST_F(RecommenderTest, SeenItemsAreLeftOutOnWishOnly) {
   all.exclude_seen = false;
   const auto with = ids(0, all);
   EXPECT_EQ(std::count(with.begin(), with.end(), "item-2"), 1);
+}
+
+TEST_F(RecommenderTest, WhatTheUserSpokeAgainstIsNotShownToThemUntilTheyComeBackToIt) {
+  view(1, 2, kNow);
+  event(0, 2, kNow - 1, kNotInterested);
+  RecommendRequest all{.count = 6};
+  all.exclude_seen = false;
+  EXPECT_FALSE(shows(ids(0, all), "item-2"));
+  EXPECT_TRUE(shows(ids(1, all), "item-2")) << "it is another user's word";
+  view(0, 2, kNow);
+  EXPECT_TRUE(shows(ids(0, all), "item-2"));
 }
 
 TEST_F(RecommenderTest, WithdrawnAndDeletedItemsAreNeverShown) {

@@ -13,6 +13,8 @@ namespace {
 constexpr std::string_view kKeyPrefix = "prn_";
 constexpr size_t kKeyBytes = 24;
 constexpr size_t kMaxLabelBytes = 100;
+constexpr mode_t kOwnerOnly = 0600;
+constexpr std::string_view kLockRule = "one process changes the API keys at a time";
 constexpr size_t kMaxFileBytes = 16 << 20;
 
 Result<Sha256> digest_from_hex(std::string_view hex) {
@@ -127,17 +129,14 @@ Status ApiKeys::take(std::optional<std::string> text) {
 }
 
 Status ApiKeys::save(const std::vector<ApiKey>& keys) {
-  PERENNIAL_TRY(write_file_atomically(path_, text_of_keys(keys)));
-  std::error_code error;
-  fs::permissions(path_, fs::perms::owner_read | fs::perms::owner_write, error);
-  return error ? errno_status(error.value(), fmt::format("restricting {} to its owner", path_.string())) : Status();
+  return write_file_atomically(path_, text_of_keys(keys), kOwnerOnly);
 }
 
 Result<std::string> ApiKeys::create(std::string label, KeyRole role, TimeMs now) {
   if (label.size() > kMaxLabelBytes || !is_utf8(label)) {
     return invalid_argument("the label must be UTF-8 of at most {} bytes, got {}", kMaxLabelBytes, label.size());
   }
-  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(path_.string() + ".lock"));
+  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(path_.string() + ".lock", kLockRule));
   PERENNIAL_TRY(load());
   std::string text = std::string(kKeyPrefix) + random_hex(kKeyBytes);
   std::vector<ApiKey> keys = list();
@@ -148,7 +147,7 @@ Result<std::string> ApiKeys::create(std::string label, KeyRole role, TimeMs now)
 }
 
 Status ApiKeys::revoke(std::string_view id) {
-  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(path_.string() + ".lock"));
+  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(path_.string() + ".lock", kLockRule));
   PERENNIAL_TRY(load());
   std::vector<ApiKey> keys = list();
   if (std::erase_if(keys, [&](const ApiKey& key) { return key.id == id; }) == 0) {

@@ -8,7 +8,7 @@ namespace perennial {
 namespace {
 
 TEST(ApiKeys, KeyIsKnownAgainAfterReopening) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::string key;
   {
     const Result<std::unique_ptr<ApiKeys>> keys = ApiKeys::open(folder.path());
@@ -27,7 +27,7 @@ TEST(ApiKeys, KeyIsKnownAgainAfterReopening) {
 }
 
 TEST(ApiKeys, FileHoldsNoKeyAndIsItsOwnersOnly) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Result<std::unique_ptr<ApiKeys>> keys = ApiKeys::open(folder.path());
   const std::string key = (*keys)->create("x", KeyRole::admin, 0).value();
   const std::string text = read_file(folder.path() / "keys.json").value();
@@ -38,7 +38,7 @@ TEST(ApiKeys, FileHoldsNoKeyAndIsItsOwnersOnly) {
 }
 
 TEST(ApiKeys, RevokedKeyIsUnknownAndOthersStay) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Result<std::unique_ptr<ApiKeys>> keys = ApiKeys::open(folder.path());
   const std::string first = (*keys)->create("a", KeyRole::write, 0).value();
   const std::string second = (*keys)->create("b", KeyRole::read, 0).value();
@@ -49,7 +49,7 @@ TEST(ApiKeys, RevokedKeyIsUnknownAndOthersStay) {
 }
 
 TEST(ApiKeys, RuinedFileIsAnErrorAndNotAnOpenDoor) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const char* text : {"", "{", "[]", R"({"keys":7})", R"({"keys":[7]})", R"({"keys":[{"role":"king"}]})",
                            R"({"keys":[{"role":"read","created_at":"2026-01-01","sha256":"12"}]})"}) {
     ASSERT_TRUE(write_file_atomically(folder.path() / "keys.json", text).ok());
@@ -60,7 +60,7 @@ TEST(ApiKeys, RuinedFileIsAnErrorAndNotAnOpenDoor) {
 }
 
 TEST(ApiKeys, RuinedReloadKeepsTheKeysBefore) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Result<std::unique_ptr<ApiKeys>> keys = ApiKeys::open(folder.path());
   const std::string key = (*keys)->create("a", KeyRole::write, 0).value();
   ASSERT_TRUE(write_file_atomically(folder.path() / "keys.json", "rubbish").ok());
@@ -70,7 +70,7 @@ TEST(ApiKeys, RuinedReloadKeepsTheKeysBefore) {
 }
 
 TEST(ApiKeys, RevocationIsTakenUpThoughTheFilesTimeIsTheSame) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const fs::path file = folder.path() / "keys.json";
   const Result<std::unique_ptr<ApiKeys>> running = ApiKeys::open(folder.path());
   const Result<std::unique_ptr<ApiKeys>> other = ApiKeys::open(folder.path());
@@ -96,7 +96,7 @@ TEST(ApiKeys, RolesAllowWhatTheySay) {
 }
 
 TEST(ApiKeys, LabelHasALimit) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Result<std::unique_ptr<ApiKeys>> keys = ApiKeys::open(folder.path());
   EXPECT_EQ((*keys)->create(std::string(101, 'x'), KeyRole::read, 0).status().code(), Code::invalid_argument);
   EXPECT_EQ((*keys)->create("\xFF", KeyRole::read, 0).status().code(), Code::invalid_argument);

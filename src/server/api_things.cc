@@ -55,6 +55,7 @@ json::object user_value(const UserView& view) {
           {"traits", view.traits},
           {"event_counts", std::move(counts)},
           {"value", std::move(value)},
+          {"rejected", json::value_from(view.rejected)},
           {"history_size", view.history_size},
           {"history", std::move(history)}};
 }

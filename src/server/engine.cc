@@ -217,6 +217,7 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
     event.device = kDeviceClasses.at(token->device);
     view.history.push_back(std::move(event));
   }
+  for (const auto& [item, rejection] : profile->rejected) view.rejected.push_back(log_->items().name(item));
   for (const auto& [name, trait] : profile->traits) {
     Result<json::value> value = parse_json(trait.value);
     if (value.ok()) view.traits[name] = std::move(value).value();
@@ -399,10 +400,16 @@ void Engine::save_snapshot_when_due() {
 
 Status Engine::save_snapshot() {
   snapshot_tried_at_ = monotonic_seconds();
-  const auto lock = gate_.long_read();
-  const bool erased_since = snapshot_due_.exchange(false);
-  const Offset offset = state_->applied();
-  const Status status = state_->save(options_.data_folder);
+  std::string snapshot;
+  bool erased_since = false;
+  Offset offset = 0;
+  {
+    const auto lock = gate_.long_read();
+    erased_since = snapshot_due_.exchange(false);
+    offset = state_->applied();
+    snapshot = state_->serialize();
+  }
+  const Status status = State::save(options_.data_folder, snapshot);
   snapshot_failed_ = !status.ok();
   (status.ok() ? metrics_.snapshots_saved : metrics_.snapshots_failed).Increment();
   if (status.ok()) {

@@ -36,7 +36,7 @@ class EngineTest : public testing::Test {
     return false;
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   FakeClock clock_{1'790'000'000'000};
   EngineOptions options_;
   std::unique_ptr<Engine> engine_;

@@ -116,7 +116,7 @@ TEST_F(StopTest, SecondServerOnTheSameFolderIsRefused) {
 }
 
 TEST(Serve, RunsUntilItIsToldToStopAndPrintsTheKeyOnce) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const SystemClock clock;
   ServerOptions options;
   options.port = 0;

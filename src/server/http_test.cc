@@ -524,7 +524,7 @@ TEST_F(OpenTest, WithoutKeysOnlyThisMachinesOwnProgramsAreAnswered) {
 }
 
 TEST(ServerOptionsTest, ExposureNeedsAWordAndIsNeverWithoutKeys) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const SystemClock clock;
   ServerOptions options;
   options.engine.data_folder = folder.path();
@@ -544,8 +544,8 @@ TEST(ServerOptionsTest, ExposureNeedsAWordAndIsNeverWithoutKeys) {
 }
 
 TEST(ServerOptionsTest, TakenPortIsSaid) {
-  const TestFolder one;
-  const TestFolder two;
+  const TemporaryFolder one;
+  const TemporaryFolder two;
   const SystemClock clock;
   ServerOptions options;
   options.engine.data_folder = one.path();

@@ -202,6 +202,11 @@ const std::string_view kOpenapiSchemas = R"json({
           "properties": {"currency": {"type": "string"}, "minor_units": {"type": "integer"}, "text": {"type": "string"}}
         }
       },
+      "rejected": {
+        "description": "Items that the user spoke against, as with Not Interested. Not recommended to them again before a later event of theirs for the item.",
+        "type": "array",
+        "items": {"type": "string"}
+      },
       "history_size": {"type": "integer", "description": "Events kept in the history, shown or not."},
       "history": {
         "description": "Newest first.",

@@ -15,27 +15,10 @@
 #include <string>
 
 #include "base/json.h"
+#include "base/temporary_folder.h"
 #include "server/server.h"
 
 namespace perennial {
-
-/// A folder that is gone with the object.
-class TestFolder {
- public:
-  TestFolder() : path_(fs::temp_directory_path() / ("perennial-server-" + random_hex(8))) {
-    fs::create_directories(path_);
-  }
-  TestFolder(const TestFolder&) = delete;
-  TestFolder& operator=(const TestFolder&) = delete;
-  ~TestFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 struct TestReply {
   int status = 0;                              // 0: the connection ended without a reply
@@ -203,7 +186,7 @@ class HttpTest : public testing::Test {
     return ids;
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   SystemClock clock_;
   ServerOptions options_ = test_options();
   std::unique_ptr<Server> server_;

@@ -29,9 +29,10 @@ struct UserEvent {
 };
 
 struct UserView {
-  std::string user_id;             // the identity that the asked one was merged into; itself when never merged
-  std::vector<UserEvent> history;  // newest first
-  size_t history_size = 0;         // tokens kept, shown or not
+  std::string user_id;                // the identity that the asked one was merged into; itself when never merged
+  std::vector<UserEvent> history;     // newest first
+  size_t history_size = 0;            // tokens kept, shown or not
+  std::vector<std::string> rejected;  // item ids, not shown to this user
   json::object traits;
   std::map<std::string, int64_t> event_counts;
   std::map<std::string, int64_t> value_by_currency;  // minor units

@@ -262,7 +262,8 @@ void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& hol
 
 Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout,
                              TrainerOptions options) {
-  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(data_folder / "training.lock"));
+  PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(data_folder / "training.lock",
+                                                              "one training at a time over a data directory"));
   fill_in(options, dataset, holdout);
   keep_freed_memory();
   torch::set_num_threads(options.threads);

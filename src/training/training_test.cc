@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include "base/temporary_folder.h"
 #include "model/model_folder.h"
 #include "training/softmax_loss.h"
 #include "training/trainer.h"
@@ -217,13 +218,6 @@ TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
 
 class TrainerTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              fmt::format("trainer_{}_{}", ::getpid(), ::testing::UnitTest::GetInstance()->current_test_info()->name());
-    ASSERT_TRUE(make_folder(folder_).ok());
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   static TrainerOptions options() {
     TrainerOptions options;
     options.model = small_config();
@@ -245,7 +239,8 @@ class TrainerTest : public ::testing::Test {
     return read_file(folder_ / name / "models" / id / "model.safetensors").value();
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path& folder_ = temporary_.path();
   Dataset dataset_ = random_dataset(11, 120, 30);
 };
 
