@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{1} << 34);
 
 /// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: after a crash the file holds the old bytes or the
-/// new ones, never a part. The folder must exist. On failure `path` is unchanged. `mode` holds from the first byte on.
+/// new ones, never a part. The folder must exist. On failure `path` is unchanged, unless
+/// only the folder could not be synced: then it has the new bytes, perhaps not for good. `mode` holds from the first
+/// byte on.
 Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
 
 /// Makes the folder and those above it.

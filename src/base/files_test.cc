@@ -16,7 +16,6 @@ namespace {
 
 class Files : public testing::Test {
  protected:
-  void TearDown() override { fs::permissions(folder_, fs::perms::owner_all); }
   [[nodiscard]] size_t entries() const {
     return static_cast<size_t>(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()));
   }

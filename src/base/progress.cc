@@ -39,6 +39,7 @@ void Progress::update(int64_t done, std::string_view detail) {
 void Progress::finish(std::string_view detail) {
   if (finished_) return;
   finished_ = true;
+  if (total_ > 0) done_ = total_;
   draw(detail, true);
 }
 

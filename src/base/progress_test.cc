@@ -32,6 +32,11 @@ TEST_F(ProgressLines, FinishWritesOnePlainLine) {
   EXPECT_EQ(text.find('\x1b'), std::string::npos) << text;
 }
 
+TEST_F(ProgressLines, FinishIsTheWholeWhateverWasToldBefore) {
+  Progress("importing few.csv", 1000, "bytes").finish();
+  EXPECT_TRUE(testing::internal::GetCapturedStderr().starts_with("importing few.csv  100 %  "));
+}
+
 TEST_F(ProgressLines, UnknownTotalHasNoPercentage) {
   Progress progress("reading", 0, "lines");
   progress.update(7);

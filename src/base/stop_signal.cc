@@ -9,9 +9,9 @@ namespace {
 std::atomic<bool> stopping{false};
 static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler may set it
 
-void on_signal(int number) {
+void on_signal(int) {
   stopping = true;
-  std::signal(number, SIG_DFL);
+  for (const int number : {SIGINT, SIGTERM}) std::signal(number, SIG_DFL);
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // perennial import: files into the log.
 #include <unistd.h>
 
+#include <set>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -66,9 +68,20 @@ void print_report(const std::string& file, const ImportReport& report) {
     fmt::print("  first reject: {}\n  all rejects: {}\n", report.first_reject, report.rejects_file.string());
 }
 
+/// Two files must not overwrite each other's rejects.
+Status check_rejects(const ImportFlags& flags) {
+  std::set<std::string> names;
+  for (const std::string& file : flags.files)
+    if (flags.rejects != "/dev/null" && !names.insert(rejects_path(file, flags.rejects).string()).second)
+      return invalid_argument("two of the files would write their rejects to {}: import them one by one",
+                              rejects_path(file, flags.rejects).string());
+  return {};
+}
+
 Status run(const CommandLine& line, const ImportFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(ImportOptions options, import_options(flags, settings));
+  PERENNIAL_TRY(check_rejects(flags));
   for (const std::string& file : flags.files)
     if (::access(file.c_str(), R_OK) != 0) return errno_status(errno, fmt::format("opening {}", file));
   PERENNIAL_TRY_ASSIGN(const auto log, open_log(line.data, {.repeat_window = settings.repeat_window}));

@@ -43,6 +43,10 @@ TEST(BadFile, RowsThatAreNotUtf8AreRejectedOneByOne) {
   EXPECT_TRUE(says(csv.bad[0].status, "iconv"));
   EXPECT_EQ(csv.bad[1].line, 4);
   EXPECT_EQ(csv.good.size(), 2u);
+  const FileRows opened = read_text(std::string(kHeader) + "1,2,,\"caf\xE9\n3,4,,tail\"\n5,6,,ok\n");
+  ASSERT_EQ(opened.bad.size(), 1u);
+  ASSERT_EQ(opened.good.size(), 1u) << "the rest of a quoted text is no row";
+  EXPECT_EQ(opened.record(0).user, "5");
   const FileRows movies = read_text("1::Toy Story::Comedy\n2::Mis\xE9rables, Les::Drama\n3::Heat::Crime\n");
   ASSERT_EQ(movies.bad.size(), 1u);
   EXPECT_EQ(movies.bad[0].line, 2);
@@ -176,6 +180,19 @@ TEST(BadFile, FirstJsonLineBrokenIsOneRejectedRow) {
   ASSERT_EQ(rows.bad.size(), 1u);
   EXPECT_EQ(rows.bad[0].line, 1);
   EXPECT_EQ(rows.good.size(), 1u);
+  const FileRows items = read_text("{\"item_id\" 1}\n{\"item_id\":\"i\",\"title\":\"Anvil\"}\n");
+  EXPECT_EQ(items.bad.size(), 1u);
+  ASSERT_EQ(items.good.size(), 1u) << "what the file holds is told by the first good line";
+  EXPECT_EQ(kind_of(items.record(0).payload), RecordKind::item_upsert);
+}
+
+TEST(BadFile, JsonIdsThatLoseDigitsAreRejected) {
+  const FileRows rows = read_text(
+      "{\"user_id\":100000000000000000001,\"item_id\":1}\n{\"user_id\":1.5,\"item_id\":1}\n"
+      "{\"user_id\":7.0,\"item_id\":1}\n");
+  ASSERT_EQ(rows.bad.size(), 2u);
+  EXPECT_TRUE(says(rows.bad[0].status, "at most 64 bits"));
+  EXPECT_EQ(rows.record(0).user, "7");
 }
 
 TEST(BadFile, NulBytes) {

@@ -24,10 +24,12 @@ constexpr Aliases kItemAliases = {
     " itemid item productid product sku stockcode movieid movie articleid article contentid"
     " contentassetid assetid videoid trackid songid artistid bookid isbn asin parentasin gameid"
     " businessid courseid postid adid goodsid iid "};
+constexpr Aliases kTypeAliases = {Column::event,
+                                  " event eventtype eventname type action behavior behaviour behaviortype activity "};
 constexpr Aliases kEventAliases[] = {
     kUserAliases,
     kItemAliases,
-    {Column::event, " event eventtype eventname type action behavior behaviour behaviortype activity "},
+    kTypeAliases,
     {Column::timestamp,
      " timestamp time datetime eventtime occurredat date ts invoicedate orderdate purchasedate transactiontimestamp"
      " transactiondate ratingtimestamp unixtimestamp unixtime unixreviewtime createdat "},
@@ -132,7 +134,7 @@ class Mapper {
     if (map_.content != FileContent::detect) return {};
     const bool user = mapped_by_option(Column::user_id) || holds_any(comparables_, kUserAliases);
     const bool item = mapped_by_option(Column::item_id) || holds_any(comparables_, kItemAliases);
-    const bool event = mapped_by_option(Column::event) || holds_any(comparables_, kEventAliases[2]);
+    const bool event = mapped_by_option(Column::event) || holds_any(comparables_, kTypeAliases);
     if (!user && !item)
       return invalid_argument(
           "no column for a user or an item among {}: map them with --column user_id=NAME and --column item_id=NAME, or "

@@ -145,9 +145,11 @@ Result<bool> CsvSource::next(CsvRecord& record) {
   } while (trim(line.text).empty() && !line.too_long);
   record.line = line.number;
   record.text = without_carriage_return(line.text);
-  record.status = check_line(line, limit_bytes_);
-  if (!record.status.ok()) return reject(record, record.status), true;
-  if (contains(line.text, '"')) return next_quoted(line, record);
+  record.status = {};
+  Status problem = check_line(line, limit_bytes_);
+  const bool quoted = !line.too_long && contains(line.text, '"');
+  if (quoted) return next_quoted(line, record, std::move(problem));
+  if (!problem.ok()) return reject(record, std::move(problem)), true;
   split_simple(record.text, record);
   return true;
 }
@@ -162,11 +164,10 @@ void CsvSource::split_simple(std::string_view text, CsvRecord& record) const {
   }
 }
 
-Result<bool> CsvSource::next_quoted(const Line& first, CsvRecord& record) {
+Result<bool> CsvSource::next_quoted(const Line& first, CsvRecord& record, Status problem) {
   taken_.clear();
   splitter_.begin();
   size_t size = 0;
-  Status problem;
   CsvSplitter::Outcome outcome = splitter_.add(first.text);
   if (outcome == CsvSplitter::Outcome::open)
     taken_.push_back({std::string(first.text), first.number, first.size, false});

@@ -73,7 +73,7 @@ class CsvSource {
 
   Result<bool> next_line(Line& line);
   void split_simple(std::string_view text, CsvRecord& record) const;
-  Result<bool> next_quoted(const Line& first, CsvRecord& record);
+  Result<bool> next_quoted(const Line& first, CsvRecord& record, Status problem);
   void hold_back();
   void reject(CsvRecord& record, Status status) const;
 

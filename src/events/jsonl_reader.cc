@@ -17,24 +17,23 @@ bool is_nested_object(std::string_view name, const json::value& value) {
   return (name == "properties" || name == "traits") && value.is_object();
 }
 
+bool is_id(Column column) {
+  return column == Column::user_id || column == Column::item_id || column == Column::message_id;
+}
+
 class JsonlReader final : public LineFileReader {
  public:
   using LineFileReader::LineFileReader;
 
-  /// Learns the content from the first line, which next() gives.
+  /// Learns the content from the first line that can be read; next() gives the first one.
   Status begin() {
     PERENNIAL_TRY_ASSIGN(const bool more, next_line(line_));
     if (!more) return invalid_argument("file is empty");
     waiting_ = true;
     const Result<json::object> object = parse_line();
-    if (!object.ok()) {
-      if (file_.shape.content == FileContent::detect) file_.shape.content = FileContent::events;
-      return {};
-    }
+    if (!object.ok()) return {};  // a later line will tell
     if (is_segment_message(*object)) return file_.shape.content = FileContent::events, Status();
-    PERENNIAL_TRY(map_keys(*object));
-    file_.shape.content = map_.content;
-    return {};
+    return map_keys(*object);
   }
 
   Result<std::optional<Row>> next() override {
@@ -89,8 +88,11 @@ class JsonlReader final : public LineFileReader {
     const std::vector<std::string_view> views(names_.begin(), names_.end());
     ReaderOptions options = file_.options;
     if (options.content == FileContent::detect) options.content = file_.shape.content;
-    std::erase_if(options.columns, [&](const auto& mapping) { return !object.contains(mapping.second); });
+    std::erase_if(options.columns, [&](const auto& mapping) {
+      return std::find(names_.begin(), names_.end(), mapping.second) == names_.end();
+    });
     PERENNIAL_TRY_ASSIGN(map_, map_columns(views, options));
+    file_.shape.content = map_.content;
     builder_.emplace(map_.content, file_.options, file_.now);
     mapped_ = true;
     return {};
@@ -121,17 +123,21 @@ class JsonlReader final : public LineFileReader {
       if (column == Column::other)
         others_.field(name) += json::serialize(value);
       else
-        status = set_cell(name, value, cells_[column]);
+        status = set_cell(name, value, is_id(column), cells_[column]);
     });
     return status.ok() ? builder_->build(cells_, others_, record) : status;
   }
 
-  Status set_cell(std::string_view name, const json::value& value, std::string_view& cell) {
+  Status set_cell(std::string_view name, const json::value& value, bool is_id, std::string_view& cell) {
     if (value.is_string()) {
       cell = trim(value.get_string());
       return {};
     }
     if (value.is_object()) return invalid_argument("'{:.60}' must not be an object", name);
+    // A whole number of more than 64 bits has lost digits, and two ids would be one. 7.0 is what pandas writes.
+    if (is_id && value.is_double() &&
+        !(value.get_double() == std::floor(value.get_double()) && std::fabs(value.get_double()) < 0x1p53))
+      return invalid_argument("'{:.60}' must be a string, or a whole number of at most 64 bits", name);
     if (value.is_double())
       texts_.push_back(fmt::format("{}", value.get_double()));
     else

@@ -49,7 +49,7 @@ void LineSource::give(Line& line, size_t size, bool newline) {
   line.number = ++number_;
   line.size = size;
   line.too_long = size > limit_;
-  line.text = {buffer_.data() + begin_, line.too_long ? std::min(size, kShownBytes) : size};
+  line.text = {buffer_.data() + begin_, line.too_long ? std::min(size, kShownBytes + 1) : size};
   begin_ += size + (newline ? 1 : 0);
 }
 
@@ -68,7 +68,7 @@ Result<bool> LineSource::next(Line& line) {
 }
 
 Result<bool> LineSource::skip_long_line(Line& line) {
-  shown_.assign(buffer_.data() + begin_, std::min(end_ - begin_, kShownBytes));
+  shown_.assign(buffer_.data() + begin_, std::min(end_ - begin_, kShownBytes + 1));
   line.size = 0;
   const char* newline = nullptr;
   while (newline == nullptr && !ended_) {

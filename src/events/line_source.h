@@ -17,9 +17,10 @@ inline constexpr size_t kShownBytes = 500;
 inline constexpr size_t kPeekBytes = 64 << 10;
 
 struct Line {
-  std::string_view text;  // without the newline, with a carriage return before it; of a long line the first kShownBytes
-  int64_t number = 0;     // from 1
-  size_t size = 0;        // of the whole line, bytes
+  std::string_view
+      text;  // without the newline, with a carriage return before it; of a too long one the first kShownBytes + 1
+  int64_t number = 0;  // from 1
+  size_t size = 0;     // of the whole line, bytes
   bool too_long = false;
 };
 

@@ -78,7 +78,7 @@ TEST(LineSource, LongLineIsCutAndTheNextOnesAreWhole) {
   ASSERT_EQ(lines.lines.size(), 5u);
   EXPECT_TRUE(lines.lines[1].too_long);
   EXPECT_EQ(lines.lines[1].size, 3'000'000u);
-  EXPECT_EQ(lines.texts[1], std::string(kShownBytes, 'x'));
+  EXPECT_EQ(lines.texts[1], std::string(kShownBytes + 1, 'x'));
   EXPECT_EQ(lines.texts[2], "after");
   EXPECT_EQ(lines.lines[2].number, 3);
   EXPECT_TRUE(lines.lines[3].too_long) << "one byte over";

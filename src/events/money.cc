@@ -42,8 +42,9 @@ Result<Money> money_from_major(double amount, std::string_view currency) {
   std::string code = capital_code(currency);
   if (code.empty()) return invalid_argument("currency must be three letters such as USD, got '{:.40}'", currency);
   const double scaled = amount * static_cast<double>(kScale[static_cast<size_t>(minor_digits(code))]);
-  // 1.005 is a little less than 1.005 in binary; two units in the last place more is never a different decimal.
-  const double rounded = std::round(scaled * (1 + 0x1p-51));
+  // 1.005 is a little less than 1.005 in binary; two units in the last place more is never a different decimal, but
+  // where these come near to half a minor unit.
+  const double rounded = std::round(std::fabs(scaled) < 0x1p45 ? scaled * (1 + 0x1p-51) : scaled);
   if (!(std::fabs(rounded) < 0x1p63)) return invalid_argument("amount of money does not fit: {} {}", amount, code);
   return Money{static_cast<int64_t>(rounded), std::move(code)};
 }

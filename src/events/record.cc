@@ -202,4 +202,19 @@ Status validate(const Record& record, TimeMs now) {
   return std::visit(PayloadCheck{record}, record.payload);
 }
 
+size_t json_bytes(const Payload& payload) {
+  struct {
+    size_t operator()(const Event& event) const { return event.properties.size(); }
+    size_t operator()(const ItemUpsert& item) const { return item.fields.size(); }
+    size_t operator()(const UserTraits& user) const { return user.traits.size(); }
+    size_t operator()(const Slate& slate) const { return slate.context.size(); }
+    size_t operator()(const Action& action) const { return action.details.size(); }
+    size_t operator()(const Delivery& delivery) const { return delivery.details.size(); }
+    size_t operator()(const ItemDelete&) const { return 0; }
+    size_t operator()(const IdentityMerge&) const { return 0; }
+    size_t operator()(const Erasure&) const { return 0; }
+  } bytes;
+  return std::visit(bytes, payload);
+}
+
 }  // namespace perennial

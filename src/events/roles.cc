@@ -211,7 +211,6 @@ std::string EventRoles::fingerprint() const {
 }
 
 bool is_refund_type(std::string_view type) {
-  if (type.size() > kRefundTypes[1].size()) return false;
   return std::find(kRefundTypes.begin(), kRefundTypes.end(), comparable(type)) != kRefundTypes.end();
 }
 

@@ -127,7 +127,8 @@ Status Appender::put_batch(Batch& batch) {
 }
 
 Status Appender::put_record(Record& record, AppendOutcome& outcome) {
-  if (repeats_.contains(record.message_id) || new_messages_.contains(record.message_id)) {
+  const bool known = repeats_.contains(record.message_id) || new_messages_.contains(record.message_id);
+  if (known && !joins_unknown(record)) {
     ++outcome.repeated;
     return {};
   }
@@ -137,6 +138,12 @@ Status Appender::put_record(Record& record, AppendOutcome& outcome) {
   ++outcome.appended;
   outcome.last_offset = last_offset_;
   return {};
+}
+
+/// A merge that an erasure has taken back is no repeat when it is said again.
+bool Appender::joins_unknown(const Record& record) const {
+  const auto* merge = std::get_if<IdentityMerge>(&record.payload);
+  return merge != nullptr && !(users_.find(record.user) && users_.find(merge->into));
 }
 
 Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
@@ -217,7 +224,7 @@ Offset Appender::chain_end(UserId user) const {
 Status Appender::put_progress(const ImportProgress& progress) {
   const auto pending = new_imports_.find(progress.file_digest);
   const ImportProgress* known = pending == new_imports_.end() ? this->progress(progress.file_digest) : &pending->second;
-  if (known != nullptr && known->rows_read > progress.rows_read)
+  if (known != nullptr && known->rows_kept > 0 && known->rows_read > progress.rows_read)
     return failed_precondition(
         "another import of {} has come to row {} already, this one to row {}: let that one finish", progress.file_name,
         known->rows_read, progress.rows_read);

@@ -67,6 +67,7 @@ class Appender {
   Status put_batches(std::span<Batch* const> batches);
   Status put_batch(Batch& batch);
   Status put_record(Record& record, AppendOutcome& outcome);
+  [[nodiscard]] bool joins_unknown(const Record& record) const;
   Status put_erasure(Record& record, AppendOutcome& outcome);
   Status insert(const Record& record, RowPlace place, Record* source);
   Status put_progress(const ImportProgress& progress);

@@ -121,8 +121,10 @@ Status Eraser::erase_chain(UserId user, Offset last, std::vector<UserId>& joined
   while (last != 0) {
     row_.bind(1, last);
     PERENNIAL_TRY_ASSIGN(const bool found, row_.step());
-    if (!found || row_.is_null(kUser) || row_.integer(kUser) != static_cast<int64_t>(user))
+    if (!found || row_.is_null(kUser) || row_.integer(kUser) != static_cast<int64_t>(user)) {
+      row_.reset();  // a statement under way would hold its place in the WAL
       return data_loss("record {} is not in the chain of user {} that leads to it: restore a backup", last, user);
+    }
     if (!row_.is_null(kMergedInto)) joined.push_back(static_cast<UserId>(row_.integer(kMergedInto)));
     const int64_t payload_bytes = stored_bytes(row_);
     const Offset previous = row_.is_null(kPrevious) ? 0 : row_.integer(kPrevious);

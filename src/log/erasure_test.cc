@@ -223,6 +223,20 @@ TEST(Erasure, IsNotUndoneByARepeatOfWhatWasErased) {
   EXPECT_EQ((*log)->users().find("ada"), std::nullopt);
 }
 
+TEST(Erasure, AMergeThatWasErasedJoinsAgainWhenItIsSaidAgain) {
+  const TemporaryFolder folder;
+  auto log = open_log(folder.path());
+  ASSERT_TRUE(log.ok());
+  const Record merge = make_merge("phone is ada, today", "phone", "ada");
+  append_all(**log, {merge, make_event("1", "ada")});
+  EXPECT_EQ((*log)->append({merge})->repeated, 1);
+  append_all(**log, {make_erasure("e", "ada")});
+  append_all(**log, {merge, make_event("2", "ada"), make_event("3", "phone")});
+  append_all(**log, {make_erasure("e2", "ada")});
+  EXPECT_EQ((*log)->users().find("phone"), std::nullopt) << "joined again, so erased as well";
+  EXPECT_TRUE(files_with(folder.path(), "phone").empty());
+}
+
 TEST(Erasure, ReaderOfAnotherConnectionForgetsTheName) {
   const TemporaryFolder folder;
   auto log = open_log(folder.path());

@@ -69,9 +69,9 @@ class LogWriter : public LogReader {
   /// is known is skipped. Records must be valid (events/record.h); invalid_argument otherwise, and none is put in.
   /// resource_exhausted when the disk is full or the queue is, unavailable when it fails; nothing acknowledged is lost,
   /// the log stays readable, and writable once the disk is. failed_precondition when the log knows a later `progress`
-  /// of the file. An erasure deletes all records of its user and of every identity joined to that by merges, in either
-  /// direction, and counts one record for each; of a user that the log does not know it does nothing and succeeds. Not
-  /// to be called from `Done` or `Committed`: they run on the thread that it waits for.
+  /// of the file that kept rows. An erasure deletes all records of its user and of every identity joined to that by
+  /// merges, in either direction, and counts one record for each; of a user that the log does not know it does nothing
+  /// and succeeds. Not to be called from `Done` or `Committed`: they run on the thread that it waits for.
   virtual Result<AppendOutcome> append(std::vector<Record> records, const ImportProgress* progress = nullptr) = 0;
 
   /// The same without waiting; `done` is called on the log's thread after the commit, and after `Committed`. When the

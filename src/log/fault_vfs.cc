@@ -152,11 +152,6 @@ void FaultVfs::cut_power_now() {
   if (!cut_) cut();
 }
 
-bool FaultVfs::is_cut() const {
-  const std::lock_guard lock(mutex_);
-  return cut_;
-}
-
 void FaultVfs::fail_after(int64_t operations, int code, int64_t count) {
   const std::lock_guard lock(mutex_);
   fail_in_ = operations;

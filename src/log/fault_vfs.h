@@ -29,7 +29,6 @@ class FaultVfs {
   /// The power goes at the n-th write, truncation or sync from now; afterwards nothing works any more.
   void cut_power_after(int64_t operations);
   void cut_power_now();
-  [[nodiscard]] bool is_cut() const;
 
   /// From the n-th write, truncation or sync from now on, `count` of them fail with `code`. A failing write may put
   /// down a part of its bytes.

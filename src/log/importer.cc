@@ -15,6 +15,8 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kBatchBytes = 32 << 20;  // rows may have a megabyte each
+
 struct FileIdentity {
   std::string digest;
   int64_t size_bytes = 0;
@@ -60,12 +62,7 @@ bool needs_a_time(const Record& record, Layout layout) {
 class Import {
  public:
   Import(const fs::path& file, LogWriter& log, const Clock& clock, const ImportOptions& options)
-      : file_(file),
-        log_(log),
-        clock_(clock),
-        options_(options),
-        rejects_(options.rejects_file.empty() ? fs::path(file.filename().string() + ".rejects.tsv")
-                                              : options.rejects_file) {}
+      : file_(file), log_(log), clock_(clock), options_(options), rejects_(rejects_path(file, options.rejects_file)) {}
 
   Result<ImportReport> run() {
     const double started = monotonic_seconds();
@@ -100,7 +97,8 @@ class Import {
       PERENNIAL_TRY_ASSIGN(std::optional<Row> row, next_row());
       if (!row.has_value()) break;
       PERENNIAL_TRY(take(std::move(*row)));
-      if (static_cast<int64_t>(batch_.size()) >= options_.batch_records) PERENNIAL_TRY(send_batch(false));
+      if (static_cast<int64_t>(batch_.size()) >= options_.batch_records || batch_bytes_ >= kBatchBytes)
+        PERENNIAL_TRY(send_batch(false));
       if (row_ % 1024 != 0) continue;
       if (options_.show_progress) progress.update(reader_->bytes_read(), fmt::format("{} rows", with_commas(row_)));
       if (stop_requested()) return stop();
@@ -132,6 +130,7 @@ class Import {
     if (!status.ok()) return reject(row, status, known);
     if (known) return {};
     ++kept_rows_;
+    for (const Record& record : row.records) batch_bytes_ += json_bytes(record.payload);
     batch_.insert(batch_.end(), std::make_move_iterator(row.records.begin()),
                   std::make_move_iterator(row.records.end()));
     return {};
@@ -163,6 +162,7 @@ class Import {
     PERENNIAL_TRY(await_batch());
     ImportProgress progress{identity_.digest, file_.filename().string(), row_, kept_rows_, last};
     sent_row_ = row_;
+    batch_bytes_ = 0;
     outcome_ = std::async(std::launch::async, [this, batch = std::exchange(batch_, {}), progress]() mutable {
       return log_.append(std::move(batch), &progress);
     });
@@ -208,10 +208,15 @@ class Import {
   int64_t sent_row_ = 0;   // the last row of the batch on its way
   int64_t safe_row_ = 0;   // the last row that is on disk
   std::vector<Record> batch_;
+  size_t batch_bytes_ = 0;  // of its JSON
   std::future<Result<AppendOutcome>> outcome_;
 };
 
 }  // namespace
+
+fs::path rejects_path(const fs::path& file, const fs::path& chosen) {
+  return chosen.empty() ? fs::path(file.filename().string() + ".rejects.tsv") : chosen;
+}
 
 Result<ImportReport> import_file(const fs::path& file, LogWriter& log, const Clock& clock,
                                  const ImportOptions& options) {

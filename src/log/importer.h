@@ -11,9 +11,12 @@ struct ImportOptions {
   ReaderOptions reader;  // layout, column names, defaults (events/file_reader.h)
   bool strict = false;   // stop at the first bad row, with its line number; nothing of the file's current batch is kept
   int64_t batch_records = 25'000;  // a transaction and an fsync each; an append beside the import waits for at most one
-  fs::path rejects_file;           // empty: beside the input's name in the current folder, "<name>.rejects.tsv"
+  fs::path rejects_file;           // empty: rejects_path()
   bool show_progress = true;
 };
+
+/// Where rows of `file` that are refused go: `chosen`, or "<name>.rejects.tsv" in the current folder when it is empty.
+fs::path rejects_path(const fs::path& file, const fs::path& chosen);
 
 struct ImportReport {
   std::string layout;

@@ -179,14 +179,17 @@ TEST_F(Importer, RecordThatTheLogWouldRefuseRejectsItsRowAlone) {
 }
 
 TEST_F(Importer, FileOfWhichNothingWasKeptMayBeImportedAgain) {
-  const fs::path file =
-      write("events.csv", "who,item_id,event,timestamp\n,a,viewed,1600000000\n,b,viewed,1600000001\n");
+  std::string text = "who,item_id,event,timestamp\n";
+  for (int row = 0; row < 20; ++row) text += ",a,viewed,1600000000\n";  // batches of 7
+  const fs::path file = write("events.csv", text);
   options_.reader.columns = {{"user_id", "who"}};
   EXPECT_EQ(import_or_fail(file).kept, 0);
   options_.reader.columns = {{"user_id", "event"}};
   const ImportReport report = import_or_fail(file);
   EXPECT_FALSE(report.already_imported);
   EXPECT_EQ(report.resumed_at_row, 0);
+  EXPECT_EQ(report.kept, 20);
+  EXPECT_TRUE(import_or_fail(file).already_imported);
 }
 
 TEST_F(Importer, SequencesHaveNoTimesAndWhatItemsFilesSayIsSaidNow) {

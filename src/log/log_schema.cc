@@ -65,11 +65,12 @@ Status no_log_yet(const fs::path& path) {
   return not_found("there is no log at {} yet: run 'perennial import' or 'perennial serve' first", path.string());
 }
 
-/// A folder that we may not write cannot get SQLite's shared-memory file; without a WAL nothing is lost by doing
-/// without.
+/// A folder that we may not write cannot get SQLite's shared-memory file. Where there is none nobody has the log open,
+/// and without a WAL nothing is lost by doing without.
 bool must_open_immutable(const fs::path& path) {
   if (::access(path.parent_path().c_str(), W_OK) == 0) return false;
   std::error_code error;
+  if (fs::exists(path.string() + "-shm", error)) return false;
   const fs::path wal = path.string() + "-wal";
   return !fs::exists(wal, error) || fs::file_size(wal, error) == 0;
 }

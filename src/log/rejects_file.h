@@ -9,7 +9,8 @@
 
 namespace perennial {
 
-/// The file is made, in place of an older one, at the first row; without rows there is none. Thread rule: one thread.
+/// The file is made, in place of an older one, at the first row; without rows an older one stays. Thread rule: one
+/// thread.
 class RejectsFile {
  public:
   explicit RejectsFile(fs::path path) : path_(std::move(path)) {}
@@ -21,7 +22,6 @@ class RejectsFile {
   Status flush();
 
   [[nodiscard]] const fs::path& path() const { return path_; }
-  [[nodiscard]] bool empty() const { return file_ == nullptr; }
 
  private:
   struct Close {

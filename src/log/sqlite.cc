@@ -108,10 +108,10 @@ Status Database::execute(const char* sql) {
   return code == SQLITE_OK ? Status() : sqlite_status(get(), code, "using the log");
 }
 
-Result<int64_t> Database::query_integer(std::string_view sql, int64_t fallback) {
+Result<int64_t> Database::query_integer(std::string_view sql) {
   PERENNIAL_TRY_ASSIGN(Statement statement, prepare(sql));
   PERENNIAL_TRY_ASSIGN(const bool found, statement.step());
-  return found && !statement.is_null(0) ? statement.integer(0) : fallback;
+  return found && !statement.is_null(0) ? statement.integer(0) : 0;
 }
 
 Result<Transaction> Transaction::begin(Database& database, Kind kind) {

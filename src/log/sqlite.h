@@ -75,8 +75,8 @@ class Database {
   Result<Statement> prepare(std::string_view sql);
   Status execute(const char* sql);
 
-  /// The first column of the first row; `fallback` when there is no row or it is NULL.
-  Result<int64_t> query_integer(std::string_view sql, int64_t fallback = 0);
+  /// The first column of the first row; 0 when there is no row or it is NULL.
+  Result<int64_t> query_integer(std::string_view sql);
 
   [[nodiscard]] sqlite3* get() const { return database_.get(); }
   [[nodiscard]] bool in_transaction() const { return sqlite3_get_autocommit(get()) == 0; }

@@ -9,14 +9,18 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kPageRecords = 20'000;  // about 10 ms of reading: a checkpoint waits no longer for a replay
+constexpr size_t kPageBytes = 32 << 20;
 
-Status collect(Statement& rows, std::vector<StoredRecord>& records) {
-  while (true) {
+/// Adds the rows, at least one if there is any, until their JSON comes to `limit_bytes`.
+Status collect(Statement& rows, std::vector<StoredRecord>& records, size_t limit_bytes = SIZE_MAX) {
+  for (size_t bytes = 0; bytes < limit_bytes;) {
     PERENNIAL_TRY_ASSIGN(const bool more, rows.step());
     if (!more) return {};
     PERENNIAL_TRY_ASSIGN(StoredRecord record, read_record(rows));
+    bytes += json_bytes(record.payload);
     records.push_back(std::move(record));
   }
+  return {};
 }
 
 }  // namespace
@@ -117,7 +121,7 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset u
   connection->page.bind(2, visible(up_to));
   connection->page.bind(3, kPageRecords);
   std::vector<StoredRecord> records;
-  const Status status = collect(connection->page, records);
+  const Status status = collect(connection->page, records, kPageBytes);
   connection->page.reset();
   if (!status.ok()) return status;
   return records;
@@ -126,8 +130,8 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset u
 Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
   while (true) {
     PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_page(after, up_to));
+    if (records.empty()) return {};
     for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
-    if (static_cast<int64_t>(records.size()) < kPageRecords) return {};
     after = records.back().offset;
   }
 }

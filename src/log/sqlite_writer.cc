@@ -15,7 +15,8 @@ constexpr TimeMs kAnyTime = 253'402'300'799'999;  // the end of year 9999
 
 /// The fault is of the disk, not of one batch: the others would fail as well.
 bool is_storage_failure(const Status& status) {
-  return status.code() != Code::invalid_argument && status.code() != Code::failed_precondition;
+  return status.code() != Code::invalid_argument && status.code() != Code::failed_precondition &&
+         status.code() != Code::data_loss;
 }
 
 Status check_records(std::span<const Record> records) {
