@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <vector>
 
 namespace perennial {
 namespace {
@@ -81,8 +82,17 @@ Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_
 
 Status make_folder(const fs::path& path) {
   std::error_code error;
+  std::vector<fs::path> changed;
+  for (fs::path folder = fs::absolute(path, error); !error && !fs::exists(folder, error) && folder.has_parent_path();
+       folder = folder.parent_path())
+    changed.push_back(folder.parent_path());
   fs::create_directories(path, error);
-  return error ? errno_status(error.value(), fmt::format("creating folder {}", path.string())) : Status();
+  if (error) return errno_status(error.value(), fmt::format("creating folder {}", path.string()));
+  for (const fs::path& folder : changed) {
+    const Status status = sync_folder(folder);
+    if (!status.ok() && status.code() != Code::failed_precondition) return status;  // one may write but not read it
+  }
+  return {};
 }
 
 Status sync_folder(const fs::path& path) {

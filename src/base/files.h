@@ -20,7 +20,7 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{
 /// byte on.
 Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
 
-/// Makes the folder and those above it.
+/// Makes the folder and those above it, so that they survive a power cut.
 Status make_folder(const fs::path& path);
 
 /// fsync of a folder, so that a rename or a new file in it survives a power cut.

@@ -1,5 +1,8 @@
 #include "cli/http_client.h"
 
+#include <sys/socket.h>
+#include <sys/time.h>
+
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
@@ -14,8 +17,10 @@ Result<json::object> HttpClient::send(const std::string& method, const std::stri
   try {
     asio::io_context context;
     boost::beast::tcp_stream stream(context);
-    stream.expires_after(std::chrono::seconds(30));
     stream.connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port_));
+    const timeval patience{30, 0};  // Beast's own timeouts are for asynchronous calls only
+    for (const int direction : {SO_RCVTIMEO, SO_SNDTIMEO})
+      ::setsockopt(stream.socket().native_handle(), SOL_SOCKET, direction, &patience, sizeof patience);
     http::request<http::string_body> request(http::string_to_verb(method), path, 11);
     request.set(http::field::host, "127.0.0.1");
     request.set(http::field::content_type, "application/json");

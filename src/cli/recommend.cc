@@ -44,7 +44,9 @@ Status run(const CommandLine& line, const RecommendRequest& request) {
   PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(line.data));
   PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
   State state(settings.roles, log->event_types(), static_cast<size_t>(settings.history_limit));
-  if (const Status loaded = state.load(line.data); !loaded.ok() && loaded.code() == Code::data_loss)
+  Status loaded = state.load(line.data);
+  if (loaded.ok()) loaded = state.check_log(*log);
+  if (!loaded.ok() && loaded.code() != Code::not_found)
     fmt::print(stderr, "{}: reading the whole log instead\n", loaded.message());
   PERENNIAL_TRY(state.catch_up(*log, end));
   Recommender recommender(log->items());

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "base/text.h"
 #include "events/csv.h"
 #include "events/readers.h"
@@ -63,9 +66,20 @@ class JsonlReader final : public LineFileReader {
     return mapped.ok() ? read_flat(object, row.records.emplace_back()) : mapped;
   }
 
+  /// A message in a file is not on its way: what it says of its time stands, and without it the event has none.
   Status read_segment(json::object& message, Row& row) const {
-    if (find_field(message, "receivedAt") == nullptr) message.erase("sentAt");
+    const bool received = find_field(message, "receivedAt") != nullptr;
+    bool timed = received;
+    for (const char* name : {"timestamp", "originalTimestamp"}) timed = timed || find_field(message, name) != nullptr;
+    const json::value* sent = find_field(message, "sentAt");
+    if (!timed && sent != nullptr) {
+      message["timestamp"] = json::value(*sent);
+      timed = true;
+    }
+    if (!received) message.erase("sentAt");
     PERENNIAL_TRY_ASSIGN(row.records, records_of_segment_message(message, {}, file_.now));
+    if (!timed)
+      for (Record& record : row.records) record.time = kNoTime;
     if (find_field(message, "messageId") != nullptr) return {};
     for (Record& record : row.records)
       if (kind_of(record.payload) != RecordKind::identity_merge || row.records.size() == 1) record.message_id = {};
@@ -134,6 +148,8 @@ class JsonlReader final : public LineFileReader {
       return {};
     }
     if (value.is_object()) return invalid_argument("'{:.60}' must not be an object", name);
+    if (is_id && (value.is_bool() || value.is_array()))
+      return invalid_argument("'{:.60}' must be a string or a whole number", name);
     // A whole number of more than 64 bits has lost digits, and two ids would be one. 7.0 is what pandas writes.
     if (is_id && value.is_double() &&
         !(value.get_double() == std::floor(value.get_double()) && std::fabs(value.get_double()) < 0x1p53))

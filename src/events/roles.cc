@@ -138,16 +138,6 @@ constexpr std::array<std::string_view, 6> kIgnoredFamilies = {"email ",         
 constexpr std::array<std::string_view, 6> kRefundTypes = {"order refunded", "order cancelled", "refund",
                                                           "refunded",       "return",          "returned"};
 
-/// The name as it is compared.
-std::string comparable(std::string_view type) {
-  std::string name(type);
-  for (char& c : name) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    if (c == '_' || c == '-') c = ' ';
-  }
-  return name;
-}
-
 Status add_word(std::string_view word, EventRole& role) {
   if (word == "token") return role.token = true, Status();
   if (word == "target") return role.token = role.target = true, Status();
@@ -193,12 +183,12 @@ Status EventRoles::set(const std::string& type, std::string_view text) {
   }
   if (words == 0) return invalid_argument("role of '{}' is empty: write ignored for no role", type);
   if (ignored && words > 1) return invalid_argument("role of '{}': ignored stands alone, got '{:.80}'", type, text);
-  roles_.insert_or_assign(comparable(type), role);
+  roles_.insert_or_assign(comparable_type(type), role);
   return {};
 }
 
 EventRole EventRoles::role_of(std::string_view type) const {
-  const std::string name = comparable(type);
+  const std::string name = comparable_type(type);
   if (const auto found = roles_.find(name); found != roles_.end()) return found->second;
   const auto begins_name = [&](std::string_view family) { return name.starts_with(family); };
   return std::any_of(kIgnoredFamilies.begin(), kIgnoredFamilies.end(), begins_name) ? kIgnored : kBehaviour;
@@ -210,8 +200,17 @@ std::string EventRoles::fingerprint() const {
   return text;
 }
 
+std::string comparable_type(std::string_view type) {
+  std::string name(type);
+  for (char& c : name) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_' || c == '-') c = ' ';
+  }
+  return name;
+}
+
 bool is_refund_type(std::string_view type) {
-  return std::find(kRefundTypes.begin(), kRefundTypes.end(), comparable(type)) != kRefundTypes.end();
+  return std::find(kRefundTypes.begin(), kRefundTypes.end(), comparable_type(type)) != kRefundTypes.end();
 }
 
 }  // namespace perennial

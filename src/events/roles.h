@@ -40,6 +40,9 @@ class EventRoles {
   std::map<std::string, EventRole, std::less<>> roles_;  // by name as it is compared
 };
 
+/// The name by which types are compared: small letters, `_` and `-` as blanks.
+std::string comparable_type(std::string_view type);
+
 /// A type by which money flows back (Order Refunded, Order Cancelled, refund, return): its amounts and quantities are
 /// stored negative, whatever sign they come with.
 bool is_refund_type(std::string_view type);

@@ -11,6 +11,7 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kLongestShared = 256;
 constexpr size_t kMostProducts = 10'000;
 constexpr double kLargestQuantity = 1e15;
 constexpr TimeMs kDayMs = 86'400'000;
@@ -22,7 +23,8 @@ constexpr std::array<std::string_view, 18> kItemFields = {
     "content_asset_ids", "contentAssetId", "asset_id",   "assetId",   "video_id", "videoId",
     "content_id",        "contentId",      "article_id", "articleId", "movie_id", "movieId"};
 
-/// Short ids of what a product was part of; they go with each product.
+/// Short ids of what a product was part of; they go with each product. A long one stays with the order, so that a
+/// message does not grow by as many copies as it has products.
 constexpr std::array<std::string_view, 5> kSharedFields = {"order_id", "checkout_id", "cart_id", "wishlist_id",
                                                            "list_id"};
 
@@ -95,8 +97,9 @@ Result<std::string> item_of(const json::object& properties) {
   return std::string();
 }
 
-bool is_shared_field(std::string_view name) {
-  return std::find(kSharedFields.begin(), kSharedFields.end(), name) != kSharedFields.end();
+bool is_shared_field(std::string_view name, const json::value& value) {
+  const bool brief = value.is_number() || (value.is_string() && value.get_string().size() <= kLongestShared);
+  return brief && std::find(kSharedFields.begin(), kSharedFields.end(), name) != kSharedFields.end();
 }
 
 Result<std::optional<double>> optional_number(const json::object& object, std::string_view name) {
@@ -122,14 +125,13 @@ class Translator {
   Result<std::vector<Record>> run(std::string_view call) {
     PERENNIAL_TRY(check_finite(message_).with_context("message"));
     PERENNIAL_TRY(read_envelope(call));
-    if (call == "alias")
-      PERENNIAL_TRY(add_alias());
-    else
-      PERENNIAL_TRY(add_anonymous_merge());
+    if (call == "alias") PERENNIAL_TRY(add_alias());
     if (call == "identify") PERENNIAL_TRY(add_identify());
     if (call == "group") PERENNIAL_TRY(add_group());
     if (call == "track") PERENNIAL_TRY(add_track());
     if (call == "page" || call == "screen") PERENNIAL_TRY(add_view(call == "page" ? "Page Viewed" : "Screen Viewed"));
+    // Behind what the user did: a retry of that is a repeat, and must not name an erased user again (log/appender.cc).
+    if (call != "alias") PERENNIAL_TRY(add_anonymous_merge());
     for (const Record& record : records_) PERENNIAL_TRY(validate(record, now_));
     return std::move(records_);
   }
@@ -237,7 +239,7 @@ class Translator {
     json::object shared;
     json::object order;
     for (const auto& [key, value] : properties)
-      if (is_shared_field(key))
+      if (is_shared_field(key, value))
         shared[key] = value;
       else if (key != std::string_view("products"))
         order[key] = value;
@@ -267,7 +269,7 @@ class Translator {
     records_.back().message_id = derive_message_id(envelope_.id, index);
     auto& event = std::get<Event>(records_.back().payload);
     if (event.recommendation_id.empty()) event.recommendation_id = slate;
-    return {};
+    return validate(records_.back(), now_);  // now, before thousands more are made of the same
   }
 
   /// What belongs to the order as a whole: its other properties, and its amount when no product has a price.

@@ -128,7 +128,7 @@ Status Appender::put_batch(Batch& batch) {
 
 Status Appender::put_record(Record& record, AppendOutcome& outcome) {
   const bool known = repeats_.contains(record.message_id) || new_messages_.contains(record.message_id);
-  if (known && !joins_unknown(record)) {
+  if (known && !joins_again(record)) {
     ++outcome.repeated;
     return {};
   }
@@ -140,10 +140,11 @@ Status Appender::put_record(Record& record, AppendOutcome& outcome) {
   return {};
 }
 
-/// A merge that an erasure has taken back is no repeat when it is said again.
-bool Appender::joins_unknown(const Record& record) const {
+/// A merge that an erasure has taken back is no repeat when one of its users has come back. When neither has, it is a
+/// late repeat, and would only bring back the names.
+bool Appender::joins_again(const Record& record) const {
   const auto* merge = std::get_if<IdentityMerge>(&record.payload);
-  return merge != nullptr && !(users_.find(record.user) && users_.find(merge->into));
+  return merge != nullptr && users_.find(record.user).has_value() != users_.find(merge->into).has_value();
 }
 
 Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {

@@ -20,6 +20,7 @@ namespace perennial {
 
 struct Batch {
   std::vector<Record> records;
+  size_t bytes = 0;  // of their JSON
   std::optional<ImportProgress> progress;
   LogWriter::Done done;
   AppendOutcome outcome;  // of the last commit() that succeeded with it
@@ -67,7 +68,7 @@ class Appender {
   Status put_batches(std::span<Batch* const> batches);
   Status put_batch(Batch& batch);
   Status put_record(Record& record, AppendOutcome& outcome);
-  [[nodiscard]] bool joins_unknown(const Record& record) const;
+  [[nodiscard]] bool joins_again(const Record& record) const;
   Status put_erasure(Record& record, AppendOutcome& outcome);
   Status insert(const Record& record, RowPlace place, Record* source);
   Status put_progress(const ImportProgress& progress);

@@ -192,7 +192,7 @@ void run_with_faults(uint64_t seed, int code, size_t& refused) {
   const TemporaryFolder folder;
   FaultVfs vfs(seed);
   Random random(seed);
-  std::set<MessageId> acknowledged;
+  std::vector<MessageId> acknowledged;
   std::vector<std::string> committed;
   std::vector<std::string> in_log;
   {
@@ -220,7 +220,7 @@ void run_with_faults(uint64_t seed, int code, size_t& refused) {
         outcome = (*log)->append({record});
       }
       ASSERT_EQ(outcome->appended, 1) << "a refused append was taken for a repeat";
-      acknowledged.insert(message);
+      acknowledged.push_back(message);
     }
     in_log = describe_all(**log);
     const Status usable = (*log)->append({make_event("last", "ada")}).status();
@@ -235,6 +235,7 @@ void run_with_faults(uint64_t seed, int code, size_t& refused) {
   EXPECT_TRUE(after == committed);
   after.pop_back();
   EXPECT_TRUE(after == in_log);
+  expect_in_order(places_of(**log), acknowledged);
   expect_chains_equal_replay(**log);
 }
 

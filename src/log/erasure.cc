@@ -1,7 +1,7 @@
 #include "log/erasure.h"
 
-#include <algorithm>
 #include <cmath>
+#include <unordered_set>
 
 #include "log/log_schema.h"
 
@@ -28,9 +28,9 @@ int integer_bytes(int64_t value) {
   return 8;
 }
 
-/// A REAL column holds whole numbers below 2^47 as integers.
+/// A REAL column holds whole numbers of 48 bits as integers.
 int real_bytes(double value) {
-  const bool whole = value == std::trunc(value) && std::fabs(value) < 0x1p47;
+  const bool whole = value == std::trunc(value) && value >= -0x1p47 && value < 0x1p47;
   return whole ? integer_bytes(static_cast<int64_t>(value)) : 8;
 }
 
@@ -92,6 +92,7 @@ Result<Eraser> Eraser::prepare(Database& database) {
 
 Result<std::vector<UserId>> Eraser::erase(UserId user, const ChainEnd& chain_end) {
   std::vector<UserId> identities = {user};
+  std::unordered_set<UserId> seen = {user};
   for (size_t i = 0; i < identities.size(); ++i) {
     const UserId identity = identities[i];
     std::vector<UserId> joined;
@@ -100,7 +101,7 @@ Result<std::vector<UserId>> Eraser::erase(UserId user, const ChainEnd& chain_end
     PERENNIAL_TRY(erase_chain(identity, last, joined));
     PERENNIAL_TRY(overwrite_name(identity));
     for (const UserId other : joined)
-      if (std::find(identities.begin(), identities.end(), other) == identities.end()) identities.push_back(other);
+      if (seen.insert(other).second) identities.push_back(other);
   }
   return identities;
 }

@@ -87,8 +87,9 @@ class Import {
       kept_rows_ = before->rows_kept;
     }
     if (report_.already_imported) return {};
-    return check_compressed(file_, identity_, options_.show_progress)
-        .with_context("nothing was put into the log by this call");
+    Status status = check_compressed(file_, identity_, options_.show_progress);
+    if (status.ok() && options_.strict) status = check_rows();
+    return status.with_context("nothing was put into the log by this call");
   }
 
   Status import_rows() {
@@ -116,15 +117,38 @@ class Import {
     return row.status().with_context(where());
   }
 
-  /// Rows that an earlier run put in are read again only to list those that were rejected, so that the rejects file is
-  /// whole.
-  Status take(Row row) {
+  /// --strict: all rows are looked at before the first one is stored, for the reason that check_compressed has.
+  Status check_rows() {
+    while (true) {
+      Result<std::optional<Row>> row = reader_->next();
+      if (!row.ok()) return row.status();
+      if (!row->has_value()) break;
+      const Status status = check(**row);
+      if (!status.ok())
+        return invalid_argument("{}, line {}: {}: mend the file, or import without --strict to leave bad rows out",
+                                file_.string(), (*row)->line, status.message());
+      if (stop_requested()) return {Code::cancelled, fmt::format("the import of {} was stopped", file_.string())};
+    }
+    row_ = 0;
+    PERENNIAL_TRY_ASSIGN(reader_, open_file(file_, options_.reader, clock_));
+    return {};
+  }
+
+  /// Counts the row, and makes its records whole.
+  Status check(Row& row) {
     ++row_;
     Status status = row.status;
     for (size_t i = 0; status.ok() && i < row.records.size(); ++i) {
       complete(row.records[i], i);
       status = validate(row.records[i], clock_.now_ms());
     }
+    return status;
+  }
+
+  /// Rows that an earlier run put in are read again only to list those that were rejected, so that the rejects file is
+  /// whole.
+  Status take(Row row) {
+    const Status status = check(row);
     const bool known = row_ <= report_.resumed_at_row;
     if (!known) ++report_.rows;
     if (!status.ok()) return reject(row, status, known);
@@ -145,11 +169,6 @@ class Import {
   }
 
   Status reject(const Row& row, const Status& status, bool known) {
-    if (options_.strict) {
-      PERENNIAL_TRY(await_batch());
-      return invalid_argument("{}, line {}: {}: mend the file, or import without --strict to leave bad rows out; {}",
-                              file_.string(), row.line, status.message(), progress_so_far());
-    }
     if (report_.first_reject.empty()) report_.first_reject = fmt::format("line {}: {}", row.line, status.message());
     report_.rejects_file = rejects_.path();
     if (!known) ++report_.rejected;

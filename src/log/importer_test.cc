@@ -158,16 +158,17 @@ TEST_F(Importer, RejectsFileSaysLineReasonAndText) {
   EXPECT_NE(rejects.find("\n11\t"), std::string::npos) << rejects;
 }
 
-TEST_F(Importer, StrictStopsAtTheFirstBadRowAndKeepsWholeBatchesOnly) {
+TEST_F(Importer, StrictNamesTheFirstBadRowAndKeepsNothingSoThatTheMendedFileComesOnce) {
   options_.strict = true;
   const fs::path file = write("events.csv", csv(30, 17));
   const Result<ImportReport> report = import_file(file, *log_, clock_, options_);
   EXPECT_EQ(report.status().code(), Code::invalid_argument);
   EXPECT_NE(report.status().message().find("line 18"), std::string::npos) << report.status().message();
-  EXPECT_NE(report.status().message().find("its first 14 rows are in the log"), std::string::npos)
+  EXPECT_NE(report.status().message().find("nothing was put into the log"), std::string::npos)
       << report.status().message();
-  EXPECT_EQ(*log_->end(), 14);
+  EXPECT_EQ(*log_->end(), 0);
   EXPECT_FALSE(fs::exists(options_.rejects_file));
+  EXPECT_EQ(import_or_fail(write("events.csv", csv(30))).kept, 30);
 }
 
 TEST_F(Importer, RecordThatTheLogWouldRefuseRejectsItsRowAlone) {

@@ -128,12 +128,15 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset u
 }
 
 Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
-  while (true) {
+  PERENNIAL_TRY_ASSIGN(const Offset last, end());
+  up_to = std::min(up_to, last);  // beside a writer it would never end
+  while (after < up_to) {
     PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_page(after, up_to));
     if (records.empty()) return {};
     for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
     after = records.back().offset;
   }
+  return {};
 }
 
 Result<Offset> SqliteReader::newest_of_user(UserId user) {
@@ -166,16 +169,21 @@ Status SqliteReader::walk_chain(UserId user, Offset& at, std::vector<Offset>& of
   return {};
 }
 
-Result<std::vector<StoredRecord>> SqliteReader::read_offsets(std::span<const Offset> offsets) {
+/// The records at the front of `offsets`, which it moves on; those erased since are left out.
+Result<std::vector<StoredRecord>> SqliteReader::take_offsets(std::span<const Offset>& offsets) {
   PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
   PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
   PERENNIAL_TRY(refresh_names(*connection));
   std::vector<StoredRecord> records;
-  for (const Offset offset : offsets) {
-    connection->one.bind(1, offset);
+  size_t bytes = 0;
+  for (int64_t i = 0; i < kPageRecords && !offsets.empty() && bytes < kPageBytes; ++i) {
+    connection->one.bind(1, offsets.front());
+    const size_t before = records.size();
     const Status status = collect(connection->one, records);
     connection->one.reset();
     if (!status.ok()) return status;
+    if (records.size() > before) bytes += json_bytes(records.back().payload);
+    offsets = offsets.subspan(1);
   }
   return records;
 }
@@ -187,9 +195,7 @@ Status SqliteReader::replay_user(UserId user, const Visitor& visit) {
   std::reverse(offsets.begin(), offsets.end());
   std::span<const Offset> rest = offsets;
   while (!rest.empty()) {
-    const auto page = rest.first(std::min<size_t>(rest.size(), kPageRecords));
-    rest = rest.subspan(page.size());
-    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_offsets(page));
+    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, take_offsets(rest));
     for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
   }
   return {};

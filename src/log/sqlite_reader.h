@@ -40,7 +40,7 @@ class SqliteReader final : public LogReader {
   Status refresh_names(Connection& connection);
   [[nodiscard]] Offset visible(Offset up_to) const;
   Result<std::vector<StoredRecord>> read_page(Offset after, Offset up_to);
-  Result<std::vector<StoredRecord>> read_offsets(std::span<const Offset> offsets);
+  Result<std::vector<StoredRecord>> take_offsets(std::span<const Offset>& offsets);
   Result<Offset> newest_of_user(UserId user);
   Status walk_chain(UserId user, Offset& at, std::vector<Offset>& offsets);
 

@@ -9,6 +9,8 @@ namespace {
 
 // One transaction holds about so many records, so that an append waits no longer than a fraction of a second.
 constexpr size_t kGroupRecords = 50'000;
+constexpr size_t kGroupBytes = 32 << 20;
+constexpr size_t kQueueBytes = 256 << 20;  // waiting for a slow disk
 
 // Time is checked against the clock where records come in; here only their form counts, so that a log can be copied.
 constexpr TimeMs kAnyTime = 253'402'300'799'999;  // the end of year 9999
@@ -103,12 +105,16 @@ void SqliteWriter::submit(std::unique_ptr<Batch> batch) {
 /// Takes the batch unless the queue is full.
 Status SqliteWriter::enqueue(std::unique_ptr<Batch>& batch) {
   const auto count = static_cast<int64_t>(batch->records.size());
+  for (const Record& record : batch->records) batch->bytes += json_bytes(record.payload);
   {
     const std::lock_guard lock(mutex_);
-    if (queued_records_ > 0 && queued_records_ + count > options_.queue_limit_records)
+    const bool full =
+        queued_records_ + count > options_.queue_limit_records || queued_bytes_ + batch->bytes > kQueueBytes;
+    if (queued_records_ > 0 && full)
       return resource_exhausted("the log's queue is full: {} records wait, {} may: send these {} again a little later",
                                 queued_records_, options_.queue_limit_records, count);
     queued_records_ += count;
+    queued_bytes_ += batch->bytes;
     queue_.push_back(std::move(batch));
   }
   waiting_.notify_one();
@@ -143,12 +149,18 @@ SqliteWriter::Group SqliteWriter::take_group() {
   waiting_.wait(lock, [&] { return stop_ || !queue_.empty(); });
   Group group;
   size_t records = 0;
-  while (!queue_.empty() && (group.empty() || records + queue_.front()->records.size() <= kGroupRecords)) {
+  size_t bytes = 0;
+  const auto fits = [&](const Batch& batch) {
+    return records + batch.records.size() <= kGroupRecords && bytes + batch.bytes <= kGroupBytes;
+  };
+  while (!queue_.empty() && (group.empty() || fits(*queue_.front()))) {
     records += queue_.front()->records.size();
+    bytes += queue_.front()->bytes;
     group.push_back(std::move(queue_.front()));
     queue_.pop_front();
   }
   queued_records_ -= static_cast<int64_t>(records);
+  queued_bytes_ -= bytes;
   return group;
 }
 

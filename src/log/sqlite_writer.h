@@ -69,6 +69,7 @@ class SqliteWriter final : public LogWriter {
   std::condition_variable waiting_;
   std::deque<std::unique_ptr<Batch>> queue_;
   int64_t queued_records_ = 0;
+  size_t queued_bytes_ = 0;
   Committed committed_;
   bool stop_ = false;
 

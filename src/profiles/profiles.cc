@@ -22,6 +22,12 @@ void insert_token(std::vector<HistoryToken>& history, const HistoryToken& token,
   if (history.size() > limit) history.erase(history.begin());
 }
 
+/// Money out of range stays at the end of the range.
+void add_value(Profile& profile, const std::string& currency, int64_t minor_units) {
+  int64_t& sum = profile.value_by_currency[currency];
+  if (__builtin_add_overflow(sum, minor_units, &sum)) sum = minor_units < 0 ? INT64_MIN : INT64_MAX;
+}
+
 void set_trait(Profile& profile, const std::string& key, Trait trait) {
   Trait& kept = profile.traits[key];
   if (std::pair(trait.time, trait.offset) >= std::pair(kept.time, kept.offset)) kept = std::move(trait);
@@ -110,7 +116,7 @@ void Profiles::apply(const StoredRecord& record) {
   } else if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
     const Result<json::object> traits = parse_json_object(said->traits);
     if (!traits.ok()) return;  // validate() keeps such records out of the log
-    Profile& profile = profiles_[resolve(record.user)];
+    Profile& profile = profiles_[find_root(record.user)];
     widen_seen(profile, record.time);
     for (const auto& [key, value] : *traits)
       set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
@@ -122,11 +128,11 @@ void Profiles::apply(const StoredRecord& record) {
 }
 
 void Profiles::apply_event(const StoredRecord& record, const Event& event) {
-  Profile& profile = profiles_[resolve(record.user)];
+  Profile& profile = profiles_[find_root(record.user)];
   const EventRole role = role_of(record.type);
   widen_seen(profile, record.time);
   ++profile.event_counts[record.type];
-  if (role.value && event.amount) profile.value_by_currency[event.amount->currency] += event.amount->minor_units;
+  if (role.value && event.amount) add_value(profile, event.amount->currency, event.amount->minor_units);
   if (record.item == kNoId) return;
   if (role.negative) reject(profile, record.item, {record.time, record.offset});
   if (!role.token) return;
@@ -162,8 +168,8 @@ void Profiles::reject(Profile& profile, ItemId item, const Rejection& rejection)
 }
 
 void Profiles::merge(UserId from, UserId into) {
-  from = resolve(from);
-  into = resolve(into);
+  from = find_root(from);
+  into = find_root(into);
   if (from == into || into == kNoId) return;
   merged_into_[from] = into;
   auto node = profiles_.extract(from);
@@ -179,18 +185,41 @@ void Profiles::merge(UserId from, UserId into) {
   for (const auto& [item, rejection] : other.rejected) reject(profile, item, rejection);
   for (const auto& [key, trait] : other.traits) set_trait(profile, key, trait);
   for (const auto& [type, count] : other.event_counts) profile.event_counts[type] += count;
-  for (const auto& [currency, value] : other.value_by_currency) profile.value_by_currency[currency] += value;
+  for (const auto& [currency, value] : other.value_by_currency) add_value(profile, currency, value);
   widen_seen(profile, other.first_seen);
   widen_seen(profile, other.last_seen);
 }
 
 void Profiles::erase(UserId user) {
-  const UserId root = resolve(user);
+  const UserId root = find_root(user);
   profiles_.erase(root);
-  std::vector<UserId> identities;
-  for (const auto& [from, into] : merged_into_)
-    if (resolve(from) == root) identities.push_back(from);
-  for (const UserId identity : identities) merged_into_.erase(identity);
+  for (const UserId identity : identities_of(root)) merged_into_.erase(identity);
+}
+
+/// resolve(), and every identity on the way points there from now on: chains stay short however many merges there are.
+UserId Profiles::find_root(UserId user) {
+  const UserId root = resolve(user);
+  for (auto found = merged_into_.find(user); found != merged_into_.end(); found = merged_into_.find(user))
+    user = std::exchange(found->second, root);
+  return root;
+}
+
+/// Of every merged identity the end of its chain; each chain is walked once.
+std::unordered_map<UserId, UserId> Profiles::roots() const {
+  std::unordered_map<UserId, UserId> roots = merged_into_;
+  for (const auto& [from, next] : merged_into_) {
+    UserId root = from;
+    for (auto found = roots.find(root); found != roots.end(); found = roots.find(root)) root = found->second;
+    for (UserId at = from; at != root;) at = std::exchange(roots[at], root);
+  }
+  return roots;
+}
+
+std::vector<UserId> Profiles::identities_of(UserId user) const {
+  std::vector<UserId> identities = {resolve(user)};
+  for (const auto& [from, root] : roots())
+    if (root == identities.front()) identities.push_back(from);
+  return identities;
 }
 
 UserId Profiles::resolve(UserId user) const {
@@ -222,10 +251,11 @@ void Profiles::clear() {
 }
 
 void Profiles::serialize(std::string& out) const {
-  put(out, static_cast<uint64_t>(merged_into_.size()));
-  for (const UserId from : sorted_keys(merged_into_)) {
+  const std::unordered_map<UserId, UserId> merged = roots();  // by which way a root is reached is not state
+  put(out, static_cast<uint64_t>(merged.size()));
+  for (const UserId from : sorted_keys(merged)) {
     put(out, from);
-    put(out, merged_into_.at(from));
+    put(out, merged.at(from));
   }
   put(out, static_cast<uint64_t>(profiles_.size()));
   for_each([&](UserId user, const Profile& profile) {

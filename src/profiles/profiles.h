@@ -29,6 +29,9 @@ class Profiles {
   /// The identity that `user` was merged into, at the end of the chain; itself when never merged.
   [[nodiscard]] UserId resolve(UserId user) const;
 
+  /// The user that `user` was merged into, and all that were merged into it.
+  [[nodiscard]] std::vector<UserId> identities_of(UserId user) const;
+
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
   void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
 
@@ -49,6 +52,8 @@ class Profiles {
   bool speaks_for(const Profile& profile, ItemId item, const Rejection& rejection);
   void reject(Profile& profile, ItemId item, const Rejection& rejection);
   void apply_event(const StoredRecord& record, const Event& event);
+  UserId find_root(UserId user);
+  [[nodiscard]] std::unordered_map<UserId, UserId> roots() const;
   void merge(UserId from, UserId into);
   void erase(UserId user);
 

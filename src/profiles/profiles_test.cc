@@ -242,6 +242,41 @@ TEST_F(StateTest, OfMoreRejectionsThanTokensKeptTheNewestStay) {
   EXPECT_TRUE(profile->rejected.contains(1) && !profile->rejected.contains(10));
 }
 
+TEST_F(StateTest, LongChainsOfMergesAreWalkedOnce) {
+  constexpr UserId kChain = 50'000;  // quadratic work would take minutes
+  State state(test_roles(), types_, kHistoryLimit);
+  Offset offset = 0;
+  const auto apply = [&](StoredRecord record) {
+    record.offset = ++offset;
+    state.apply(record);
+  };
+  for (UserId user = 0; user < kChain; ++user) apply({.user = user, .into = user + 1, .payload = IdentityMerge{}});
+  EXPECT_EQ(state.profiles().identities_of(7).size(), kChain + 1);
+  const std::string untouched = state.serialize();
+  for (UserId user = 0; user < kChain; ++user) apply({.user = 0, .item = 1, .type = 0, .payload = Event{}});
+  ASSERT_NE(state.profiles().find(kChain), nullptr);
+  const std::string bytes = state.serialize();
+  EXPECT_GT(bytes.size(), untouched.size());
+  State again(test_roles(), types_, kHistoryLimit);
+  const TemporaryFolder folder;
+  ASSERT_TRUE(State::save(folder.path(), bytes).ok());
+  ASSERT_TRUE(again.load(folder.path()).ok());
+  EXPECT_EQ(again.serialize(), bytes);
+  apply({.user = 3, .payload = Erasure{}});
+  EXPECT_EQ(state.profiles().find(kChain), nullptr);
+  EXPECT_EQ(state.profiles().identities_of(3), std::vector<UserId>{3});
+}
+
+TEST_F(StateTest, MoneyBeyondTheRangeStaysAtItsEnd) {
+  State state(test_roles(), types_, kHistoryLimit);
+  for (Offset i = 1; i <= 2; ++i) {
+    Event event;
+    event.amount = Money{INT64_MAX - 5, "EUR"};
+    state.apply({.offset = i, .user = 0, .type = 1, .payload = event});
+  }
+  EXPECT_EQ(state.profiles().find(0)->value_by_currency.at("EUR"), INT64_MAX);
+}
+
 TEST_F(StateTest, SnapshotAndReplayGivesTheSameBytesAsReplay) {
   for (uint64_t seed = 100; seed < 130; ++seed) {
     SCOPED_TRACE(seed);

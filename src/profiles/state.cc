@@ -24,6 +24,7 @@ void State::apply(const StoredRecord& record) {
   profiles_.apply(record);
   catalogue_.apply(record);
   applied_ = record.offset;
+  applied_message_ = record.message_id;
 }
 
 Status State::catch_up(LogReader& log, Offset up_to) {
@@ -41,6 +42,7 @@ std::string State::serialize() const {
   std::string out(kMagic);
   put_text(out, fingerprint_);
   put(out, applied_);
+  put(out, applied_message_);
   put_text(out, profiles);
   put_text(out, catalogue);
   out += as_text(sha256(out));
@@ -55,10 +57,28 @@ Status State::load(const fs::path& data_folder) {
   PERENNIAL_TRY_ASSIGN(const std::string bytes, read_file(snapshot_path(data_folder)));
   const Status status = parse(bytes);
   if (status.ok()) return status;
+  clear();
+  return status.with_context(snapshot_path(data_folder).string());
+}
+
+Status State::check_log(LogReader& log) {
+  if (applied_ == 0) return {};
+  bool same = false;
+  PERENNIAL_TRY(log.replay(applied_ - 1, applied_, [&](const StoredRecord& record) {
+    same = record.message_id == applied_message_;
+    return Status();
+  }));
+  if (same) return {};
+  const Offset applied = applied_;
+  clear();
+  return failed_precondition("the state snapshot is of another log: its last record, {}, is not in this one", applied);
+}
+
+void State::clear() {
   profiles_.clear();
   catalogue_ = Catalogue();
   applied_ = 0;
-  return status.with_context(snapshot_path(data_folder).string());
+  applied_message_ = {};
 }
 
 Status State::parse(std::string_view bytes) {
@@ -71,9 +91,11 @@ Status State::parse(std::string_view bytes) {
   if (in.get_text() != fingerprint_)
     return failed_precondition("the snapshot was made with other event roles or another history length");
   const auto applied = in.get<Offset>();
+  const auto applied_message = in.get<MessageId>();
   PERENNIAL_TRY(profiles_.parse(in.get_text()));
   PERENNIAL_TRY(catalogue_.parse(in.get_text()));
   applied_ = applied;
+  applied_message_ = applied_message;
   return {};
 }
 

@@ -31,13 +31,18 @@ class State {
   /// not whole; not_found when there is none. In each case the state is empty and a replay from 0 gives the same.
   Status load(const fs::path& data_folder);
 
+  /// failed_precondition when the last record applied is not in the log: the state is of another one, and is emptied.
+  Status check_log(LogReader& log);
+
  private:
   Status parse(std::string_view bytes);
+  void clear();
 
   std::string fingerprint_;
   Profiles profiles_;
   Catalogue catalogue_;
   Offset applied_ = 0;
+  MessageId applied_message_;
 };
 
 }  // namespace perennial

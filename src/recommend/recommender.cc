@@ -146,7 +146,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     scores.resize(allowed.size(), 0);
     for (const int32_t item : top_k(scores, allowed, wanted - result.items.size())) {
       result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], "popular"));
-      if (request.explain) result.items.back().reasons.push_back({"popular", "Popular in the last weeks", ""});
+      if (request.explain && scores[static_cast<size_t>(item)] > 0)
+        result.items.back().reasons.push_back({"popular", "Popular in the last weeks", ""});
     }
   }
   return result;

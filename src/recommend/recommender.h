@@ -64,8 +64,8 @@ class Recommender {
   /// newest one; one without a time weighs 1.
   void refresh_popularity(const State& state);
 
-  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is request.user_id's id, if it
-  /// has one. Items that the model ranks come first; when they do not fill the list, popular ones do.
+  /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
+  /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
                            TimeMs now) const;
 

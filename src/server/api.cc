@@ -145,9 +145,11 @@ std::optional<HttpResponse> Api::check_local(const HttpRequest& head) const {
                                "not '{}'",
                                head.host));
   }
-  if (head.origin.empty() || is_loopback_origin(head.origin) || origin_allowed(head.origin)) return std::nullopt;
+  if (head.origin.empty() ? !head.cross_site : is_loopback_origin(head.origin) || origin_allowed(head.origin))
+    return std::nullopt;
   return problem(403, "forbidden",
-                 fmt::format("without API keys no page of '{}' is answered; allow it under CORS origins", head.origin));
+                 fmt::format("without API keys no page of {} is answered; allow it under CORS origins",
+                             head.origin.empty() ? "another site" : "'" + head.origin + "'"));
 }
 
 HttpResponse Api::unmatched(const HttpRequest& head, const Router::Match& match) const {

@@ -78,6 +78,7 @@ class Api {
   void post_event(const std::string& type, const Call& call, Reply reply);
   void post_batch(const Call& call, Reply reply);
   void browser_settings(const Call& call, Reply reply);
+  Result<std::vector<Record>> records_of(const json::object& message, std::string_view type) const;
   std::optional<HttpResponse> check_body_key(const Call& call, const json::object& body);
   // api_recommend.cc
   void get_recommend(const Call& call, Reply reply);

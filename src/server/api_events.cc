@@ -19,18 +19,20 @@ constexpr EventRoute kEventRoutes[] = {
     {"/v1/batch", "batch"}, {"/v1/b", "batch"},           {"/v1/import", "batch"},
 };
 
-Result<std::vector<Record>> valid_records(const json::object& message, std::string_view type, TimeMs now) {
-  PERENNIAL_TRY_ASSIGN(std::vector<Record> records, records_of_segment_message(message, type, now));
-  for (const Record& record : records) PERENNIAL_TRY(validate(record, now));
-  return records;
+constexpr size_t kMostMessages = 10'000;
+
+/// What a batch says once for all its messages.
+json::object shared_fields(const json::object& batch) {
+  json::object shared;
+  for (const char* name : {"sentAt", "context"})
+    if (const json::value* value = find_field(batch, name)) shared[name] = *value;
+  return shared;
 }
 
-/// A batch says sentAt and context once for all its messages; a message's own stand.
-void inherit(json::object& message, const json::object& batch) {
-  for (const char* name : {"sentAt", "context"}) {
-    const json::value* value = find_field(batch, name);
-    if (value != nullptr && find_field(message, name) == nullptr) message[name] = *value;
-  }
+/// A message's own fields stand.
+void inherit(json::object& message, const json::object& shared) {
+  for (const auto& [name, value] : shared)
+    if (find_field(message, name) == nullptr) message[name] = value;
 }
 
 json::object append_counts(json::object reply, const AppendOutcome& outcome) {
@@ -70,6 +72,13 @@ std::optional<HttpResponse> Api::check_body_key(const Call& call, const json::ob
                  fmt::format("events need a key of role write or admin, this one is {}", key_role_name(*role)));
 }
 
+Result<std::vector<Record>> Api::records_of(const json::object& message, std::string_view type) const {
+  PERENNIAL_TRY_ASSIGN(std::vector<Record> records,
+                       records_of_segment_message(message, type, engine_.clock().now_ms()));
+  for (const Record& record : records) PERENNIAL_TRY(engine_.check_type(record));
+  return records;
+}
+
 void Api::post_event(const std::string& type, const Call& call, Reply reply) {
   Metrics& metrics = engine_.metrics();
   Result<json::object> message = parse_json_object(call.request.body);
@@ -78,7 +87,7 @@ void Api::post_event(const std::string& type, const Call& call, Reply reply) {
     return reply(problem(message.status()));
   }
   if (auto refusal = check_body_key(call, *message)) return reply(std::move(*refusal));
-  Result<std::vector<Record>> records = valid_records(*message, type, engine_.clock().now_ms());
+  Result<std::vector<Record>> records = records_of(*message, type);
   if (!records.ok()) {
     metrics.event_rejected("invalid");
     return reply(problem(records.status()));
@@ -106,24 +115,37 @@ void Api::post_batch(const Call& call, Reply reply) {
     return reply(problem(invalid_argument("'batch' must be a list with at least one message")));
   }
 
-  const TimeMs now = engine_.clock().now_ms();
+  json::array& messages = list->get_array();
+  const json::object shared = shared_fields(*body);
+  Status size;
+  if (messages.size() > kMostMessages)
+    size = resource_exhausted("a batch of {} messages is over the limit of {}", messages.size(), kMostMessages);
+  else if (json::serialize(shared).size() > options_.event_limit_bytes)
+    size =
+        resource_exhausted("the batch's 'context' is over the limit of {} bytes an event", options_.event_limit_bytes);
+  if (!size.ok()) {
+    metrics.event_rejected("too_large");
+    return reply(problem(413, "too_large", size.message()));
+  }
+
   std::vector<Record> records;
   PartsReport report;
-  json::array& messages = list->get_array();
   for (size_t i = 0; i < messages.size(); ++i) {
     json::object* message = messages[i].if_object();
     Result<std::vector<Record>> got = invalid_argument("a message must be a JSON object");
     if (message != nullptr && json::serialize(*message).size() > options_.event_limit_bytes) {
       got = resource_exhausted("the message is over the limit of {} bytes an event", options_.event_limit_bytes);
     } else if (message != nullptr) {
-      inherit(*message, *body);
-      got = valid_records(*message, {}, now);
+      inherit(*message, shared);
+      got = records_of(*message, {});
+      message->clear();  // thousands of copies of the context would be much
     }
     if (got.ok()) {
       std::move(got->begin(), got->end(), std::back_inserter(records));
     } else {
-      metrics.event_rejected(got.status().code() == Code::resource_exhausted ? "too_large" : "invalid");
-      report.reject(i, got.status());
+      const bool too_large = got.status().code() == Code::resource_exhausted;
+      metrics.event_rejected(too_large ? "too_large" : "invalid");
+      report.reject(i, got.status(), too_large ? "too_large" : code_name(got.status().code()));
     }
   }
 
@@ -151,7 +173,7 @@ void Api::browser_settings(const Call& call, Reply reply) {
   reply(json_response(json::object{
       {"integrations", json::object{{"Segment.io", json::object{{"apiKey", key},
                                                                 {"apiHost", call.request.host + "/v1"},
-                                                                {"protocol", "http"},
+                                                                {"protocol", call.request.by_tls ? "https" : "http"},
                                                                 {"addBundledMetadata", true},
                                                                 {"unbundledIntegrations", json::array()}}}}},
       {"plan", json::object{{"track", enabled}, {"identify", enabled}, {"group", enabled}}}}));

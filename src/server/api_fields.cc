@@ -34,8 +34,8 @@ Status check_id_field(std::string_view name, std::string_view id) {
 
 json::value time_value(TimeMs time) { return time == kNoTime ? json::value() : json::value(format_iso8601(time)); }
 
-void PartsReport::reject(size_t index, const Status& status) {
-  rejected_.push_back(json::object{{"index", index}, {"code", code_name(status.code())}, {"error", status.message()}});
+void PartsReport::reject(size_t index, const Status& status, std::string_view code) {
+  rejected_.push_back(json::object{{"index", index}, {"code", code}, {"error", status.message()}});
 }
 
 json::object PartsReport::take(size_t accepted) {

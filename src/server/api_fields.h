@@ -22,7 +22,7 @@ json::value time_value(TimeMs time);
 /// What became of a request with several parts: {"success":true,"accepted":n,"rejected":[...]}.
 class PartsReport {
  public:
-  void reject(size_t index, const Status& status);
+  void reject(size_t index, const Status& status, std::string_view code);
   [[nodiscard]] size_t rejected() const { return rejected_.size(); }
 
   /// The members of the reply; call once.

@@ -81,7 +81,7 @@ void Api::post_items(const Call& call, Reply reply) {
       records.push_back(std::move(record).value());
     } else {
       engine_.metrics().event_rejected("invalid_item");
-      report.reject(i, record.status());
+      report.reject(i, record.status(), code_name(record.status().code()));
     }
   }
   const size_t accepted = records.size();

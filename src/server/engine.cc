@@ -11,6 +11,7 @@ namespace perennial {
 namespace {
 
 constexpr const char* kPolicy = "default";
+constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr double kSnapshotRetrySeconds = 30;
@@ -18,11 +19,6 @@ constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth o
 constexpr double kPopularityMinSeconds = 1;
 
 constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
-
-/// Calls `visit` for each user id that the dictionary has given.
-void for_each_id(const Dictionary& names, const std::function<void(UserId)>& visit) {
-  for (UserId id = 0; id < names.size(); ++id) visit(id);
-}
 
 }  // namespace
 
@@ -55,22 +51,16 @@ Engine::~Engine() {
 
 Status Engine::load_state() {
   PERENNIAL_TRY_ASSIGN(const Offset end, log_->end());
-  const auto empty = [&] {
-    return std::make_unique<State>(options_.roles, log_->event_types(), options_.history_limit);
-  };
-  state_ = empty();
-  const Status loaded = state_->load(options_.data_folder);
+  state_ = std::make_unique<State>(options_.roles, log_->event_types(), options_.history_limit);
+  Status loaded = state_->load(options_.data_folder);
+  if (loaded.ok()) loaded = state_->check_log(*log_);
   if (!loaded.ok() && loaded.code() != Code::not_found) {
     spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
-  }
-  if (state_->applied() > end) {
-    spdlog::warn("snapshot not used: it stands at {}, the log ends at {}; replaying the whole log", state_->applied(),
-                 end);
-    state_ = empty();
   }
   snapshot_offset_ = state_->applied();
   PERENNIAL_TRY(state_->catch_up(*log_, end));
   applied_ = state_->applied();
+  snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
   refresh_popularity_when_due();
   return {};
@@ -91,9 +81,10 @@ void Engine::post(std::vector<Record> records, Done done) {
     const std::lock_guard lock(pending_mutex_);
     ++pending_;
   }
-  log_->append_async(std::move(records), [this, done = std::move(done)](const Result<AppendOutcome>& outcome) {
+  log_->append_async(std::move(records), [this, done = std::move(done)](const Result<AppendOutcome>& outcome) mutable {
     if (outcome.ok()) metrics_.records_repeated.Increment(static_cast<double>(outcome->repeated));
     done(outcome);
+    done = nullptr;  // what it holds on to must not outlive stop(), which waits for the next lines
     const std::lock_guard lock(pending_mutex_);
     --pending_;
     pending_changed_.notify_all();
@@ -104,6 +95,13 @@ Result<AppendOutcome> Engine::post_and_wait(std::vector<Record> records) {
   std::promise<Result<AppendOutcome>> promise;
   post(std::move(records), [&](const Result<AppendOutcome>& outcome) { promise.set_value(outcome); });
   return promise.get_future().get();
+}
+
+Status Engine::check_type(const Record& record) const {
+  const Dictionary& types = log_->event_types();
+  if (record.type.empty() || types.size() < kMostTypes || types.find(record.type)) return {};
+  return invalid_argument("'event' {:.60} would be type {}: put what varies into the properties", record.type,
+                          types.size() + 1);
 }
 
 void Engine::committed(std::span<const StoredRecord> records) {
@@ -159,32 +157,38 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   const TimeMs now = clock_.now_ms();
   ServedRecommendation served;
   served.policy = kPolicy;
+  std::vector<Record> due;
   {
     const auto lock = gate_.read();
     served.recommendation = recommender_->recommend(*state_, find_user(request, asker), request, now);
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
+    due = keep_slate(served.recommendation, request, asker, now);  // before an erasure of the user can be applied
   }
-  const Recommendation& chosen = served.recommendation;
-  if (!chosen.fallback.empty()) metrics_.fallback(chosen.fallback);
+  if (!served.recommendation.fallback.empty()) metrics_.fallback(served.recommendation.fallback);
   served.seconds = monotonic_seconds() - started;
   metrics_.recommend_duration.Observe(served.seconds);
-  if (chosen.items.empty()) return served;
+  send_slates(std::move(due));
+  return served;
+}
 
+/// Remembers the slate and queues it for the log; returns those that are to be sent now.
+std::vector<Record> Engine::keep_slate(const Recommendation& chosen, const RecommendRequest& request,
+                                       const Asker& asker, TimeMs now) {
+  if (chosen.items.empty()) return {};
   Slate slate{chosen.recommendation_id, request.surface, chosen.model, kPolicy, asker.context, {}};
   for (const RecommendedItem& item : chosen.items) {
     slate.items.push_back({item.item_id, item.score, item.propensity, item.source});
   }
   const std::string user = request.user_id.empty() ? asker.anonymous_id : request.user_id;
-  recent_slates_.add({user, now, slate, {}});
-  Record record{random_message_id(), now, user, {}, {}, std::move(slate)};
+  Record record{random_message_id(), now, user, {}, {}, slate};
   const Status valid = validate(record, now);
   if (!valid.ok()) {
     metrics_.slates_dropped.Increment();
     spdlog::debug("slate not logged: {}", valid.message());
-    return served;
+    return {};
   }
-  send_slates(slate_queue_.add(std::move(record), monotonic_seconds()));
-  return served;
+  recent_slates_.add({user, now, std::move(slate), {}});
+  return slate_queue_.add(std::move(record), monotonic_seconds());
 }
 
 void Engine::send_slates(std::vector<Record> slates) {
@@ -247,12 +251,7 @@ bool Engine::knows_item(const std::string& item_id) const {
 
 std::vector<UserId> Engine::identities_of(UserId user) const {
   const auto lock = gate_.long_read();
-  const UserId root = state_->profiles().resolve(user);
-  std::vector<UserId> identities;
-  for_each_id(log_->users(), [&](UserId id) {
-    if (state_->profiles().resolve(id) == root) identities.push_back(id);
-  });
-  return identities;
+  return state_->profiles().identities_of(user);
 }
 
 ServedSlate Engine::served_slate(const StoredRecord& record) {
@@ -315,14 +314,23 @@ void Engine::erase_user(const std::string& user_id, Done done) {
   if (!user) return done(not_found("no user '{}' is known", user_id));
   send_slates(slate_queue_.take_all());  // so that no slate of the user comes after the erasure
   std::vector<Record> erasures;
+  std::vector<std::string> names;
   for (const UserId identity : identities_of(*user)) {
     const std::string name = log_->users().name(identity);
     if (name.empty()) continue;
-    recent_slates_.forget_user(name);
+    names.push_back(name);
     erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});
   }
   if (erasures.empty()) return done(not_found("no user '{}' is known", user_id));
-  post(std::move(erasures), std::move(done));
+  // Once it is done, as well for slates that were chosen meanwhile.
+  post(std::move(erasures),
+       [this, names = std::move(names), done = std::move(done)](const Result<AppendOutcome>& outcome) {
+         for (const std::string& name : names) {
+           recent_slates_.forget_user(name);
+           slate_queue_.drop_user(name);
+         }
+         done(outcome);
+       });
 }
 
 EngineStatus Engine::status() const {

@@ -31,7 +31,7 @@ struct EngineOptions {
   SqliteLogOptions log;
   EventRoles roles;
   size_t history_limit = 512;     // tokens kept a user
-  size_t recent_slates = 20'000;  // kept in memory for crediting feedback, about 1 KB each
+  size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
   int64_t snapshot_every_records = 500'000;
   double watch_every_seconds = 1;  // looks for a new model
@@ -59,6 +59,10 @@ class Engine {
 
   /// The same, waiting.
   Result<AppendOutcome> post_and_wait(std::vector<Record> records);
+
+  /// invalid_argument for an event of a type that the log does not know and that is one too many: clients may make up
+  /// 10,000, so that the log's 65,535 are never used up.
+  [[nodiscard]] Status check_type(const Record& record) const;
 
   /// Chooses a slate and queues it for the log. Never fails: see Recommender::recommend.
   ServedRecommendation recommend(RecommendRequest request, const Asker& asker);
@@ -97,6 +101,8 @@ class Engine {
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
+  std::vector<Record> keep_slate(const Recommendation& chosen, const RecommendRequest& request, const Asker& asker,
+                                 TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
   json::object display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;

@@ -65,6 +65,18 @@ TEST_F(EngineTest, WhatComesFromManyThreadsIsAllThere) {
   for (int t = 0; t < 4; ++t) EXPECT_EQ(engine_->user("u" + std::to_string(t), 1000)->history_size, 50u);
 }
 
+TEST_F(EngineTest, ClientsCannotUseUpTheEventTypes) {
+  std::vector<Record> records;
+  for (int i = 0; i < 10'000; ++i) {
+    records.push_back(event("u", "a"));
+    records.back().type = fmt::format("type {}", i);
+    EXPECT_TRUE(engine_->check_type(records.back()).ok());
+  }
+  ASSERT_TRUE(engine_->post_and_wait(records).ok());
+  EXPECT_TRUE(engine_->check_type(records.front()).ok()) << "one that is known";
+  EXPECT_EQ(engine_->check_type(event("u", "a")).code(), Code::invalid_argument);
+}
+
 TEST_F(EngineTest, PopularItemComesFirst) {
   std::vector<Record> records;
   for (int i = 0; i < 10; ++i) records.push_back(event("u" + std::to_string(i), "hit"));

@@ -2,15 +2,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
+
+#include "events/roles.h"
 
 namespace perennial {
 namespace {
 
 constexpr size_t kMaxFeedbackUsers = 16;
+constexpr size_t kBytesOfASlate = 1024;
 
 struct NamedKind {
-  std::string_view type;  // lower case
+  std::string_view type;  // as comparable_type writes it
   FeedbackKind kind;
 };
 
@@ -20,7 +22,11 @@ constexpr std::array kKinds = {
     NamedKind{"product list viewed", FeedbackKind::impression},
     NamedKind{"promotion viewed", FeedbackKind::impression},
     NamedKind{"recommendation viewed", FeedbackKind::impression},
+    NamedKind{"impressions", FeedbackKind::impression},
+    NamedKind{"view item list", FeedbackKind::impression},
     NamedKind{"view", FeedbackKind::click},
+    NamedKind{"view item", FeedbackKind::click},
+    NamedKind{"select item", FeedbackKind::click},
     NamedKind{"click", FeedbackKind::click},
     NamedKind{"product clicked", FeedbackKind::click},
     NamedKind{"product viewed", FeedbackKind::click},
@@ -31,7 +37,16 @@ constexpr std::array kKinds = {
     NamedKind{"order", FeedbackKind::order},
     NamedKind{"order completed", FeedbackKind::order},
     NamedKind{"purchase", FeedbackKind::order},
+    NamedKind{"buy", FeedbackKind::order},
+    NamedKind{"transaction", FeedbackKind::order},
 };
+
+/// Of the parts that requests decide.
+size_t bytes_of(const ServedSlate& served) {
+  size_t bytes = sizeof(ServedSlate) + served.slate.context.size();
+  for (const SlateItem& item : served.slate.items) bytes += sizeof(SlateItem) + item.item.size();
+  return bytes;
+}
 
 }  // namespace
 
@@ -50,24 +65,31 @@ const char* feedback_kind_name(FeedbackKind kind) {
 }
 
 FeedbackKind feedback_kind(std::string_view event_type) {
-  std::string lower(event_type);
-  for (char& letter : lower) {
-    letter = letter == '_' ? ' ' : static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  }
+  const std::string name = comparable_type(event_type);
   const auto found =
-      std::find_if(kKinds.begin(), kKinds.end(), [&](const NamedKind& named) { return named.type == lower; });
+      std::find_if(kKinds.begin(), kKinds.end(), [&](const NamedKind& named) { return named.type == name; });
   return found == kKinds.end() ? FeedbackKind::other : found->kind;
 }
 
 void RecentSlates::add(ServedSlate slate) {
   const std::lock_guard lock(mutex_);
   const std::string id = slate.slate.recommendation_id;
-  if (!by_id_.insert_or_assign(id, std::move(slate)).second) return;
-  oldest_first_.push_back(id);
-  while (oldest_first_.size() > limit_) {
-    by_id_.erase(oldest_first_.front());
-    oldest_first_.pop_front();
+  const auto [place, is_new] = by_id_.try_emplace(id);
+  if (is_new)
+    oldest_first_.push_back(id);
+  else
+    bytes_ -= bytes_of(place->second);
+  bytes_ += bytes_of(slate);
+  place->second = std::move(slate);
+  while (oldest_first_.size() > limit_ || bytes_ > limit_ * kBytesOfASlate) drop_oldest();
+}
+
+void RecentSlates::drop_oldest() {
+  if (const auto oldest = by_id_.find(oldest_first_.front()); oldest != by_id_.end()) {
+    bytes_ -= bytes_of(oldest->second);
+    by_id_.erase(oldest);
   }
+  oldest_first_.pop_front();
 }
 
 std::optional<ServedSlate> RecentSlates::find(const std::string& recommendation_id) const {
@@ -94,7 +116,11 @@ std::optional<std::string> RecentSlates::credit(const std::string& recommendatio
 
 void RecentSlates::forget_user(std::string_view user) {
   const std::lock_guard lock(mutex_);
-  std::erase_if(by_id_, [&](const auto& entry) { return entry.second.user == user; });
+  std::erase_if(by_id_, [&](const auto& entry) {
+    if (entry.second.user != user) return false;
+    bytes_ -= bytes_of(entry.second);
+    return true;
+  });
 }
 
 size_t RecentSlates::size() const {

@@ -27,7 +27,8 @@ struct ServedSlate {
   std::vector<UserId> feedback_users;  // who sent events that name it; usually the user itself
 };
 
-/// The newest slates by recommendation id; the oldest is dropped for a new one above the limit.
+/// The newest slates by recommendation id; the oldest is dropped for a new one above `limit` slates, or above 1 KB a
+/// slate of the limit.
 /// Thread rule: any thread.
 class RecentSlates {
  public:
@@ -48,7 +49,10 @@ class RecentSlates {
   [[nodiscard]] size_t size() const;
 
  private:
+  void drop_oldest();
+
   size_t limit_;
+  size_t bytes_ = 0;  // of those in by_id_, about
   mutable std::mutex mutex_;
   std::unordered_map<std::string, ServedSlate> by_id_;
   std::deque<std::string> oldest_first_;  // may hold ids that were dropped by forget_user

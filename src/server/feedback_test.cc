@@ -14,6 +14,7 @@ TEST(Feedback, KindsAreThoseOfSegmentsCommerceEvents) {
   EXPECT_EQ(feedback_kind("Product Clicked"), FeedbackKind::click);
   EXPECT_EQ(feedback_kind("product_clicked"), FeedbackKind::click);
   EXPECT_EQ(feedback_kind("Order Completed"), FeedbackKind::order);
+  EXPECT_EQ(feedback_kind("buy"), FeedbackKind::order);
   EXPECT_EQ(feedback_kind("Signed Up"), FeedbackKind::other);
   EXPECT_EQ(feedback_kind(""), FeedbackKind::other);
 }
@@ -36,6 +37,19 @@ TEST(Feedback, OldestSlateGivesWay) {
   EXPECT_FALSE(slates.find("r1"));
   EXPECT_TRUE(slates.find("r2"));
   EXPECT_TRUE(slates.find("r3"));
+}
+
+TEST(Feedback, LargeSlatesGiveWaySooner) {
+  RecentSlates slates(4);
+  for (const char* id : {"r1", "r2", "r3"}) {
+    ServedSlate large = slate(id);
+    large.slate.context.assign(1500, 'x');
+    slates.add(std::move(large));
+  }
+  EXPECT_EQ(slates.size(), 2u) << "4 KB hold two of them";
+  slates.forget_user("u");
+  slates.add(slate("r4"));
+  EXPECT_EQ(slates.size(), 1u);
 }
 
 TEST(Feedback, SameIdAgainTakesNoSecondPlace) {

@@ -20,6 +20,8 @@ struct HttpRequest {
   std::string body;    // inflated
   std::string host;
   std::string origin;
+  bool by_tls = false;  // the browser spoke https with the proxy before us (X-Forwarded-Proto, or the page's origin)
+  bool cross_site = false;  // Sec-Fetch-Site: a page of another site asked, also where it sends no Origin (an <img>)
   std::string authorization;
   std::string content_encoding;
   std::string request_id;  // X-Request-Id as sent, or empty

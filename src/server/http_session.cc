@@ -36,6 +36,8 @@ HttpRequest request_of(const http::request<http::string_body>& message) {
   if (question != std::string::npos) request.query = target.substr(question + 1);
   request.host = text(message[http::field::host]);
   request.origin = text(message[http::field::origin]);
+  request.by_tls = message["X-Forwarded-Proto"] == "https" || request.origin.starts_with("https://");
+  request.cross_site = message["Sec-Fetch-Site"] == "cross-site";
   request.authorization = text(message[http::field::authorization]);
   request.content_encoding = text(message[http::field::content_encoding]);
   request.request_id = text(message["X-Request-Id"]);

@@ -167,6 +167,14 @@ TEST_F(HttpTest, BatchWithoutAGoodMessageIs400) {
   EXPECT_EQ(post("/v1/batch", R"({})").status, 400);
 }
 
+TEST_F(HttpTest, BatchThatWouldGrowByItsContextIsRefused) {
+  const std::string context = R"("context":{"page":")" + std::string(40'000, 'x') + R"("})";
+  EXPECT_EQ(post("/v1/batch", R"({"batch":[{},{}],)" + context + "}").status, 413);
+  std::string many = "{}";
+  for (int i = 0; i < 10'000; ++i) many += ",{}";
+  EXPECT_EQ(post("/v1/batch", R"({"batch":[)" + many + "]}").status, 413);
+}
+
 TEST_F(HttpTest, OversizedMessageOfABatchIsRejectedAlone) {
   const std::string large(40'000, 'x');
   const TestReply reply = post("/v1/batch", R"({"batch":[
@@ -175,7 +183,7 @@ TEST_F(HttpTest, OversizedMessageOfABatchIsRejectedAlone) {
                                                 large + R"("}}]})");
   EXPECT_EQ(reply.status, 200);
   ASSERT_EQ(reply.object().at("rejected").as_array().size(), 1u);
-  EXPECT_EQ(reply.object().at("rejected").as_array()[0].at("code"), "resource_exhausted");
+  EXPECT_EQ(reply.object().at("rejected").as_array()[0].at("code"), "too_large");
 }
 
 TEST_F(HttpTest, RepeatedMessageIdIsANoOp) {
@@ -361,8 +369,12 @@ TEST_F(HttpTest, ErasedUserIsGoneWithItsIdentitiesAlsoAfterARestart) {
   ASSERT_EQ(view("anonymous-1", "a").status, 200);
   ASSERT_EQ(view("una", "b").status, 200);
   ASSERT_EQ(post("/v1/alias", R"({"userId":"una","previousId":"anonymous-1"})").status, 200);
+  ASSERT_EQ(post("/v1/identify", R"({"userId":"una","traits":{"motto":"Secret"}})").status, 200);
   ASSERT_EQ(get("/v1/users/una").object().at("history_size"), 2);
   const std::string slate = get("/v1/recommend?user_id=una&exclude_seen=false").text("recommendation_id");
+  stop();
+  EXPECT_NE(read_file(folder_.path() / "state.snapshot")->find("Secret"), std::string::npos);
+  start();
   const TestReply erased = client_->send("DELETE", "/v1/users/una");
   EXPECT_EQ(erased.status, 200) << erased.body;
   EXPECT_EQ(erased.object().at("identities"), 2);
@@ -378,7 +390,7 @@ TEST_F(HttpTest, ErasedUserIsGoneWithItsIdentitiesAlsoAfterARestart) {
   stop();
   const Result<std::string> snapshot = read_file(folder_.path() / "state.snapshot");
   ASSERT_TRUE(snapshot.ok());
-  EXPECT_EQ(snapshot->find("anonymous-1"), std::string::npos);
+  EXPECT_EQ(snapshot->find("Secret"), std::string::npos);
 }
 
 TEST_F(HttpTest, UnknownPathsAndMethodsAreToldApart) {

@@ -81,7 +81,7 @@ const std::string_view kOpenapiSchemas = R"json({
     "additionalProperties": false,
     "properties": {
       "user_id": {"type": "string"},
-      "anonymous_id": {"type": "string", "description": "Used when user_id is absent or has no history."},
+      "anonymous_id": {"type": "string", "description": "Used when user_id is absent or nothing is known of it."},
       "session": {"type": "string", "description": "Another name of anonymous_id."},
       "surface": {"type": "string", "default": "default", "maxLength": 100},
       "count": {"type": "integer", "minimum": 1, "maximum": 500, "default": 10},

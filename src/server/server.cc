@@ -1,9 +1,12 @@
 #include "server/server.h"
 
+#include <sys/resource.h>
+
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <boost/asio/ip/address.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <thread>
 
@@ -45,6 +48,19 @@ std::string format_url(const std::string& address, uint16_t port) {
   return v6 ? fmt::format("http://[{}]:{}", address, port) : fmt::format("http://{}:{}", address, port);
 }
 
+/// Connections, the log's readers and the snapshot all need descriptors: as many as the system lets us have, and of
+/// those some for what is no connection.
+size_t connections_within_limits(size_t wanted) {
+  constexpr rlim_t kOthers = 128;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return wanted;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return wanted;
+  const rlim_t most = limit.rlim_cur > 2 * kOthers ? limit.rlim_cur - kOthers : kOthers;
+  return std::min(wanted, static_cast<size_t>(most));
+}
+
 /// To standard output, which may be closed: that is no reason to stop serving.
 void say(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
@@ -82,8 +98,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, cons
     PERENNIAL_TRY_ASSIGN(server->keys_, ApiKeys::open(options.engine.data_folder));
   }
   server->api_ = std::make_unique<Api>(*server->engine_, server->keys_.get(), options.api);
-  PERENNIAL_TRY_ASSIGN(
-      server->http_, HttpServer::start(*server->api_, options.address, options.port, options.threads, options.limits));
+  HttpLimits limits = options.limits;
+  limits.connections = connections_within_limits(limits.connections);
+  PERENNIAL_TRY_ASSIGN(server->http_,
+                       HttpServer::start(*server->api_, options.address, options.port, options.threads, limits));
   // Last, so that a start that fails does not use up the one time at which the first key is shown.
   if (server->keys_ && server->keys_->list().empty()) {
     PERENNIAL_TRY_ASSIGN(server->first_key_, server->keys_->create("first", KeyRole::admin, clock.now_ms()));

@@ -1,5 +1,5 @@
 // Served slates on their way to the log: gathered for a moment, so that a busy server does not ask for an fsync a
-// slate. What is here when the machine dies is lost: at most kMaxAgeSeconds of slates, and no event.
+// slate. What is here when the machine dies is lost: usually kMaxAgeSeconds of slates, and no event.
 #pragma once
 
 #include <mutex>
@@ -28,6 +28,12 @@ class SlateQueue {
   [[nodiscard]] std::vector<Record> take_due(double now_seconds) {
     const std::lock_guard lock(mutex_);
     return due(now_seconds) ? std::exchange(waiting_, {}) : std::vector<Record>();
+  }
+
+  /// Forgets the slates of an erased user.
+  void drop_user(const std::string& user) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(waiting_, [&](const Record& slate) { return slate.user == user; });
   }
 
   [[nodiscard]] std::vector<Record> take_all() {

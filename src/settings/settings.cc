@@ -77,7 +77,7 @@ const std::vector<Setting>& all_settings() {
             &S::history_limit, 16, 1'000'000),
       word("server.bind", "address to listen on; another than loopback needs server.expose", &S::bind),
       whole("server.port", "port to listen on; 0 takes a free one", &S::port, 0, 65'535),
-      whole("server.threads", "threads that answer requests", &S::threads, 1, 256),
+      whole("server.threads", "threads that answer requests", &S::threads, 1, 64),
       flag("server.expose", "allow an address that other machines reach", &S::expose),
       flag("server.require_key", "ask for an API key; false is allowed on loopback only", &S::require_key),
       word("server.cors_origins", "origins of browser pages that may post events, separated by commas",
