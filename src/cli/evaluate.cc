@@ -84,9 +84,10 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
   }
   const bool later = options.from_ms > 0;
   const Offset up_to = later ? std::numeric_limits<Offset>::max() : question.holdout.log_offset;
+  const int32_t most_items = later ? std::numeric_limits<int32_t>::max() : models.front().transformer->config().items;
   const TimeMs before =
       later ? (options.to_ms == std::numeric_limits<int64_t>::max() ? 0 : options.to_ms) : question.holdout.before_ms;
-  PERENNIAL_TRY_ASSIGN(question.dataset, load_dataset(log, settings.roles, up_to, before));
+  PERENNIAL_TRY_ASSIGN(question.dataset, load_dataset(log, settings.roles, up_to, before, most_items));
   if (!later && question.dataset.roles_digest != question.holdout.roles_digest)
     return failed_precondition(
         "the event roles have changed since the model was trained, so other events would be held out: run 'train' "

@@ -51,6 +51,7 @@ Status run(const CommandLine& line, const RecommendRequest& request) {
   PERENNIAL_TRY(state.catch_up(*log, end));
   Recommender recommender(log->items());
   Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log->items(), log->event_types());
+  if (model.ok()) PERENNIAL_TRY((*model)->check_history_limit(static_cast<size_t>(settings.history_limit)));
   if (model.ok())
     recommender.set_model(*model);
   else if (model.status().code() != Code::not_found)

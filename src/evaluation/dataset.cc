@@ -65,7 +65,8 @@ UserHistory history_of(UserId user, const Profile& profile, TypeTable& types) {
 
 }  // namespace
 
-Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms) {
+Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms,
+                             int32_t most_items) {
   PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
   Dataset dataset;
   dataset.before_ms = std::max<TimeMs>(0, before_ms);
@@ -75,7 +76,7 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
     if (before_ms <= 0 || record.time < before_ms) state.apply(record);  // kNoTime is before all
     return Status();
   }));
-  dataset.items = static_cast<int32_t>(log.items().size());
+  dataset.items = std::min(most_items, static_cast<int32_t>(log.items().size()));
   for (int32_t item = 0; item < dataset.items; ++item)
     dataset.item_names.push_back(log.items().name(static_cast<ItemId>(item)));
   dataset.roles_digest = to_hex(message_id_of(roles.fingerprint()));

@@ -39,7 +39,9 @@ struct Dataset {
 };
 
 /// Reads the log up to offset `up_to`; with `before_ms` > 0 only records before that time. failed_precondition, saying
-/// what to do, when that leaves no token. Memory: 56 bytes a token.
-Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms = 0);
+/// what to do, when that leaves no token. Of the items that the log names the first `most_items`: those that it named
+/// when `up_to` was its end. Memory: 56 bytes a token.
+Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms = 0,
+                             int32_t most_items = std::numeric_limits<int32_t>::max());
 
 }  // namespace perennial

@@ -29,17 +29,23 @@ Result<Holdout> parse_holdout_object(const json::object& config) {
   Holdout holdout;
   PERENNIAL_TRY_ASSIGN(const std::string kind, string_field(object, "kind"));
   PERENNIAL_TRY_ASSIGN(holdout.kind, parse_holdout(kind));
-  PERENNIAL_TRY_ASSIGN(holdout.log_offset, integer_field(object, "log_offset", 0, 0, kMax));
+  // A missing time would let answers pass that the model has seen.
+  const auto number = [&](const char* name) -> Result<int64_t> {
+    if (find_field(object, name) == nullptr) return data_loss("'holdout.{}' is missing", name);
+    return integer_field(object, name, 0, 0, kMax);
+  };
+  PERENNIAL_TRY_ASSIGN(holdout.log_offset, number("log_offset"));
   PERENNIAL_TRY_ASSIGN(holdout.roles_digest, string_field(object, "roles_digest"));
-  PERENNIAL_TRY_ASSIGN(holdout.before_ms, integer_field(object, "before_ms", 0, 0, kMax));
-  PERENNIAL_TRY_ASSIGN(holdout.newest_time_ms, integer_field(object, "newest_time_ms", 0, 0, kMax));
-  PERENNIAL_TRY_ASSIGN(holdout.validate_from_ms, integer_field(object, "validate_from_ms", 0, 0, kMax));
-  PERENNIAL_TRY_ASSIGN(holdout.test_from_ms, integer_field(object, "test_from_ms", 0, 0, kMax));
+  PERENNIAL_TRY_ASSIGN(holdout.before_ms, number("before_ms"));
+  PERENNIAL_TRY_ASSIGN(holdout.newest_time_ms, number("newest_time_ms"));
+  PERENNIAL_TRY_ASSIGN(holdout.validate_from_ms, number("validate_from_ms"));
+  PERENNIAL_TRY_ASSIGN(holdout.test_from_ms, number("test_from_ms"));
   return holdout;
 }
 
 Status read_shape(const json::object& object, ModelConfig& config) {
   const auto read = [&](const char* name, int32_t lowest, int32_t highest, int32_t& out) -> Status {
+    if (find_field(object, name) == nullptr) return data_loss("'{}' is missing", name);
     PERENNIAL_TRY_ASSIGN(const int64_t number, integer_field(object, name, -1, lowest, highest));
     out = static_cast<int32_t>(number);
     return {};
@@ -53,6 +59,19 @@ Status read_shape(const json::object& object, ModelConfig& config) {
   if (config.width % (2 * config.heads) != 0)
     return data_loss("width {} does not divide into {} heads of even width", config.width, config.heads);
   return {};
+}
+
+Result<ModelConfig> read_config(const json::object& object) {
+  ModelConfig config;
+  PERENNIAL_TRY(read_shape(object, config));
+  PERENNIAL_TRY_ASSIGN(config.id, string_field(object, "id"));
+  PERENNIAL_TRY_ASSIGN(config.items_digest, string_field(object, "items_digest"));
+  PERENNIAL_TRY_ASSIGN(config.event_types, string_list(object, "event_types"));
+  PERENNIAL_TRY_ASSIGN(config.features, string_list(object, "features"));
+  PERENNIAL_TRY_ASSIGN(config.holdout, parse_holdout_object(object));
+  if (const json::value* training = find_field(object, "training"); training != nullptr && training->is_object())
+    config.training = training->get_object();
+  return config;
 }
 
 }  // namespace
@@ -116,16 +135,8 @@ Result<ModelConfig> parse_model_config(std::string_view text) {
     return failed_precondition(
         "model format {} where this program reads {}: run 'train' again, or use the matching program", version,
         ModelConfig::kFormatVersion);
-  ModelConfig config;
-  const Status shape = read_shape(object, config);
-  if (!shape.ok()) return data_loss("model config: {}", shape.message());
-  PERENNIAL_TRY_ASSIGN(config.id, string_field(object, "id"));
-  PERENNIAL_TRY_ASSIGN(config.items_digest, string_field(object, "items_digest"));
-  PERENNIAL_TRY_ASSIGN(config.event_types, string_list(object, "event_types"));
-  PERENNIAL_TRY_ASSIGN(config.features, string_list(object, "features"));
-  PERENNIAL_TRY_ASSIGN(config.holdout, parse_holdout_object(object));
-  if (const json::value* training = find_field(object, "training"); training != nullptr && training->is_object())
-    config.training = training->get_object();
+  Result<ModelConfig> config = read_config(object);
+  if (!config.ok()) return data_loss("model config: {}", config.status().message());
   return config;
 }
 

@@ -213,6 +213,10 @@ void Transformer::score_items(std::span<const float> u, std::span<float> scores)
 }
 
 void Transformer::score(std::span<const Token> history, std::span<float> scores) const {
+  if (history.empty()) {
+    std::copy(item_bias_.begin(), item_bias_.end(), scores.begin());
+    return;
+  }
   Cache cache = new_cache();
   const size_t useful = std::min(history.size(), static_cast<size_t>(config_.history_tokens()));
   for (const Token& token : history.last(useful)) append(cache, token);

@@ -25,6 +25,13 @@ Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel sto
   return std::shared_ptr<const ServingModel>(std::move(model));
 }
 
+Status ServingModel::check_history_limit(size_t tokens) const {
+  const auto read = static_cast<size_t>(config().history_tokens());
+  if (tokens >= read) return {};
+  return failed_precondition("model {} reads {} events of a user, profiles.history_limit keeps {}: raise it to {}",
+                             id(), read, tokens, read);
+}
+
 std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
   std::vector<Token> tokens;
   tokens.reserve(profile.history.size());

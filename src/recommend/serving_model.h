@@ -24,6 +24,10 @@ class ServingModel {
   [[nodiscard]] const Transformer& transformer() const { return *model_.transformer; }
   [[nodiscard]] const ModelConfig& config() const { return model_.transformer->config(); }
 
+  /// failed_precondition when profiles of that length are shorter than what the model reads: users with more events
+  /// would get vectors that were neither trained nor measured.
+  [[nodiscard]] Status check_history_limit(size_t tokens) const;
+
   /// The history as the model reads it; items and types that it does not know are -1.
   [[nodiscard]] std::vector<Token> tokens_of(const Profile& profile) const;
 

@@ -374,6 +374,8 @@ void Engine::housekeeping() {
 void Engine::take_new_model() {
   auto model = model_watch_.poll(log_->items(), log_->event_types());
   if (!model) return;
+  if (model->ok() && **model != nullptr)
+    if (Status fits = (**model)->check_history_limit(options_.history_limit); !fits.ok()) model = std::move(fits);
   if (!model->ok()) {
     metrics_.model_loads_failed.Increment();
     spdlog::error("the model could not be loaded, going on without it: {}", model->status().message());

@@ -43,7 +43,7 @@ TEST(Feedback, LargeSlatesGiveWaySooner) {
   RecentSlates slates(4);
   for (const char* id : {"r1", "r2", "r3"}) {
     ServedSlate large = slate(id);
-    large.slate.context.assign(1500, 'x');
+    large.slate.context = std::string(1500, 'x');
     slates.add(std::move(large));
   }
   EXPECT_EQ(slates.size(), 2u) << "4 KB hold two of them";

@@ -316,6 +316,11 @@ TEST(Shop, RefusesOptionsOutOfRange) {
     EXPECT_EQ(status.code(), Code::invalid_argument);
 }
 
+TEST(Shop, SmallShopsNeverLookForWhatIsNotThereYet) {
+  for (uint64_t seed = 0; seed < 30; ++seed)
+    ASSERT_TRUE(simulate_shop({.users = 100, .items = 100, .months = 4, .seed = seed}).ok()) << seed;
+}
+
 TEST(Shop, SmallestAndLargestCatalogueWork) {
   EXPECT_EQ(simulate_shop({.users = 1, .items = kFewestItems, .months = 1}).value().assortment.items.size(),
             static_cast<size_t>(kFewestItems));

@@ -95,14 +95,17 @@ std::vector<double> Shopper::goal_weights(TimeMs now) const {
   return weights;
 }
 
+/// Whether the category has an item yet.
+bool Shopper::sells(size_t category, TimeMs now) const {
+  const auto exists = [&](int32_t item) { return assortment_.items[static_cast<size_t>(item)].created <= now; };
+  return std::any_of(assortment_.items_of[category].begin(), assortment_.items_of[category].end(), exists);
+}
+
 /// Of the next view: the session's category, or wherever the mind wanders.
 std::vector<double> Shopper::category_weights(TimeMs now) const {
   std::vector<double> weights = goal_weights(now);
   for (size_t i = 0; i < weights.size(); ++i) {
-    const bool any = std::any_of(assortment_.items_of[i].begin(), assortment_.items_of[i].end(), [&](int32_t item) {
-      return assortment_.items[static_cast<size_t>(item)].created <= now;
-    });
-    if (!any) weights[i] = 0;
+    if (!sells(i, now)) weights[i] = 0;
   }
   const double total = std::accumulate(weights.begin(), weights.end(), 0.0);
   for (double& weight : weights) weight *= (category_ < 0 ? 1 : kWander) / total;
@@ -179,13 +182,13 @@ int32_t Shopper::choose_view(TimeMs now, Random& random, std::vector<double>* pr
   return assortment_.items_of[static_cast<size_t>(category_)][choice];
 }
 
-bool Shopper::turn_to_complement(int32_t item, Random& random) {
+bool Shopper::turn_to_complement(int32_t item, TimeMs now, Random& random) {
   std::vector<double> strengths;
   double total = 0;
   for (const Complement& complement : category_of(item).complements) {
     const auto at = static_cast<size_t>(complement.category);
     const bool owned = assortment_.categories[at].upkeep == Upkeep::durable && category_owned_[at] != kNever;
-    strengths.push_back(owned || assortment_.items_of[at].empty() ? 0 : complement.strength);
+    strengths.push_back(owned || !sells(at, now) ? 0 : complement.strength);
     total += strengths.back();
   }
   if (total <= 0) return false;

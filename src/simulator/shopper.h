@@ -33,7 +33,7 @@ class Shopper {
   int32_t choose_view(TimeMs now, Random& random, std::vector<double>* probabilities);
 
   /// Turns to the category that goes with what was just put into the basket. False when nothing goes with it.
-  bool turn_to_complement(int32_t item, Random& random);
+  bool turn_to_complement(int32_t item, TimeMs now, Random& random);
 
   void saw(int32_t item);
   void put_in_basket(int32_t item) { basket_item_ = item, basket_event_ = ++item_events_; }
@@ -60,6 +60,7 @@ class Shopper {
   };
 
   [[nodiscard]] std::vector<double> goal_weights(TimeMs now) const;
+  [[nodiscard]] bool sells(size_t category, TimeMs now) const;
   [[nodiscard]] std::vector<double> category_weights(TimeMs now) const;
   [[nodiscard]] double utility(int32_t item, TimeMs now) const;
   [[nodiscard]] std::vector<double> item_weights(int32_t category, TimeMs now) const;

@@ -228,7 +228,7 @@ class Life {
     basket_.clear();
     add_to_basket(favourite(0));
     for (int extra = 0; extra < 3 && random_.chance(0.55); ++extra) {
-      if (!shopper_.turn_to_complement(basket_.back(), random_)) break;
+      if (!shopper_.turn_to_complement(basket_.back(), now_, random_)) break;
       const size_t from = seen_.size();
       look_around(1, 0.4);
       const int32_t chosen = favourite(from);

@@ -86,14 +86,17 @@ Result<TrainingReport> run(const Flags& flags) {
     PERENNIAL_TRY_ASSIGN(before, parse_timestamp(flags.before));
     if (before <= 0) return invalid_argument("--before must be after 1970-01-01");
   }
-  if (flags.fresh) PERENNIAL_TRY(TrainingState::remove(flags.data));
-  const Offset up_to = TrainingState::interrupted_log_offset(flags.data).value_or(std::numeric_limits<Offset>::max());
+  const std::optional<ModelConfig> interrupted = flags.fresh ? std::nullopt : TrainingState::interrupted(flags.data);
+  const Offset up_to = interrupted ? interrupted->holdout.log_offset : std::numeric_limits<Offset>::max();
+  const int32_t items = interrupted ? interrupted->items : std::numeric_limits<int32_t>::max();
   PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(flags.data));
-  PERENNIAL_TRY_ASSIGN(const Dataset dataset, load_dataset(*log, settings.roles, up_to, before));
+  PERENNIAL_TRY_ASSIGN(const Dataset dataset, load_dataset(*log, settings.roles, up_to, before, items));
   PERENNIAL_TRY_ASSIGN(const Holdout holdout, make_holdout(kind, dataset));
   fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
-  return train(flags.data, dataset, holdout, trainer_options(settings));
+  TrainerOptions options = trainer_options(settings);
+  options.fresh = flags.fresh;
+  return train(flags.data, dataset, holdout, std::move(options));
 }
 
 void print_report(const TrainingReport& report, bool as_json) {
@@ -130,7 +133,12 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitDone : kExitUsage;
   }
-  const Result<TrainingReport> report = run(flags);
+  Result<TrainingReport> report = internal_error("not run");
+  try {
+    report = run(flags);
+  } catch (const std::exception& error) {
+    report = internal_error("unexpected: {}", error.what());
+  }
   if (!report.ok()) {
     fmt::print(stderr, "perennial train: {}\n", report.status().message());
     return exit_code_of(report.status());

@@ -264,6 +264,7 @@ Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset
                              TrainerOptions options) {
   PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(data_folder / "training.lock",
                                                               "one training at a time over a data directory"));
+  if (options.fresh) PERENNIAL_TRY(TrainingState::remove(data_folder));
   fill_in(options, dataset, holdout);
   keep_freed_memory();
   torch::set_num_threads(options.threads);
@@ -271,10 +272,11 @@ Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset
   try {
     return Run(data_folder, dataset, holdout, std::move(options)).train();
   } catch (const c10::Error& error) {
-    return internal_error("libtorch: {}", error.what_without_backtrace());
+    const std::string_view what = error.what_without_backtrace();
+    if (what.find("DefaultCPUAllocator") == std::string_view::npos) return internal_error("libtorch: {}", what);
   } catch (const std::bad_alloc&) {
-    return resource_exhausted("not enough memory to train: use a smaller --batch-tokens or --width");
   }
+  return resource_exhausted("not enough memory to train: use a smaller --batch-tokens or --width");
 }
 
 }  // namespace perennial

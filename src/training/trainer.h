@@ -23,6 +23,7 @@ struct TrainerOptions {
   int threads = 0;  // 0: all cores
   Precision precision = best_precision();
   int64_t save_seconds = 120;    // how often a resumable state is written
+  bool fresh = false;            // drop the state of an interrupted run
   int64_t stop_after_steps = 0;  // > 0: save and end there, as Ctrl-C does; for tests
 };
 

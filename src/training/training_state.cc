@@ -1,6 +1,9 @@
 #include "training/training_state.h"
 
+#include <bit>
+#include <new>
 #include <sstream>
+#include <stdexcept>
 
 #include "base/json.h"
 
@@ -9,13 +12,14 @@ namespace {
 
 fs::path state_path(const fs::path& data_folder) { return data_folder / "training.state"; }
 
+/// Doubles as their bits: a decimal that is read again may differ in the last one.
 std::string to_text(const TrainingProgress& progress) {
   return json::serialize(json::object{{"step", progress.step},
                                       {"epoch", progress.epoch},
                                       {"step_in_epoch", progress.step_in_epoch},
                                       {"best_epoch", progress.best_epoch},
-                                      {"best_ndcg", progress.best_ndcg},
-                                      {"loss_sum", progress.loss_sum},
+                                      {"best_ndcg", std::bit_cast<int64_t>(progress.best_ndcg)},
+                                      {"loss_sum", std::bit_cast<int64_t>(progress.loss_sum)},
                                       {"predictions", progress.predictions},
                                       {"tokens", progress.tokens},
                                       {"curve", progress.curve}});
@@ -28,8 +32,8 @@ TrainingProgress parse_progress(const std::string& text) {
   progress.epoch = object.at("epoch").as_int64();
   progress.step_in_epoch = object.at("step_in_epoch").as_int64();
   progress.best_epoch = object.at("best_epoch").as_int64();
-  progress.best_ndcg = object.at("best_ndcg").to_number<double>();
-  progress.loss_sum = object.at("loss_sum").to_number<double>();
+  progress.best_ndcg = std::bit_cast<double>(object.at("best_ndcg").as_int64());
+  progress.loss_sum = std::bit_cast<double>(object.at("loss_sum").as_int64());
   progress.predictions = object.at("predictions").as_int64();
   progress.tokens = object.at("tokens").as_int64();
   progress.curve = std::string(object.at("curve").as_string());
@@ -51,7 +55,11 @@ TrainingState::TrainingState(const ModelConfig& config, Precision precision, dou
                              double weight_decay)
     : module(config, precision, dropout),
       optimizer(module->parameters(),
-                torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {}
+                torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {
+  // From the start, as they are after a step: the optimiser skips what has none, and a run that was taken up must not
+  // skip what one that was never interrupted moves.
+  for (torch::Tensor& parameter : module->parameters()) parameter.mutable_grad() = torch::zeros_like(parameter);
+}
 
 Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {
   torch::serialize::OutputArchive archive;
@@ -69,13 +77,17 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   return write_file_atomically(state_path(data_folder), stream.str());
 }
 
-bool TrainingState::load(const std::string& bytes, const std::string& fingerprint) {
+/// Throws when the bytes cannot be read, with nothing changed.
+Status TrainingState::load(const std::string& bytes, const std::string& fingerprint) {
   std::istringstream stream(bytes);
   torch::serialize::InputArchive archive;
   archive.load_from(stream);
   c10::IValue text;
   archive.read("fingerprint", text);
-  if (text.toStringRef() != fingerprint) return false;
+  if (text.toStringRef() != fingerprint)
+    return failed_precondition(
+        "is of an interrupted training run with other settings: repeat its command to go on with it, or use --fresh "
+        "to drop it");
   archive.read("progress", text);
   torch::Tensor best_bytes;
   archive.read("best", best_bytes, /*is_buffer=*/true);
@@ -84,12 +96,17 @@ bool TrainingState::load(const std::string& bytes, const std::string& fingerprin
   torch::serialize::InputArchive moments;
   archive.read("weights", weights);
   archive.read("moments", moments);
-  if (!best_weights.ok()) return false;
-  progress = parse_progress(text.toStringRef());
+  if (!best_weights.ok()) throw std::runtime_error(best_weights.status().message());
+  TrainingProgress read = parse_progress(text.toStringRef());
+  try {
+    module->load(weights);
+    optimizer.load(moments);
+  } catch (const c10::Error&) {
+    return failed_precondition("was written by another version of this program: use --fresh to drop it");
+  }
+  progress = std::move(read);
   best = std::move(best_weights).value();
-  module->load(weights);
-  optimizer.load(moments);
-  return true;
+  return {};
 }
 
 Status TrainingState::resume(const fs::path& data_folder, const std::string& fingerprint) {
@@ -97,13 +114,12 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
   const Result<std::string> bytes = read_file(path);
   if (!bytes.ok()) return bytes.status().code() == Code::not_found ? Status() : bytes.status();
   try {
-    if (!load(*bytes, fingerprint))
-      return failed_precondition(
-          "{} is of an interrupted training run with other settings: repeat its command to go on with it, or use "
-          "--fresh to drop it",
-          path.string());
+    const Status loaded = load(*bytes, fingerprint);
+    if (!loaded.ok()) return failed_precondition("{} {}", path.string(), loaded.message());
     fmt::print(stderr, "Going on with the training that was interrupted in epoch {}.\n", progress.epoch + 1);
     return {};
+  } catch (const std::bad_alloc&) {
+    throw;
   } catch (const std::exception&) {
     fs::path aside = path;
     aside += ".old";
@@ -115,7 +131,7 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
   }
 }
 
-std::optional<int64_t> TrainingState::interrupted_log_offset(const fs::path& data_folder) {
+std::optional<ModelConfig> TrainingState::interrupted(const fs::path& data_folder) {
   const Result<std::string> bytes = read_file(state_path(data_folder));
   if (!bytes.ok()) return std::nullopt;
   try {
@@ -125,8 +141,8 @@ std::optional<int64_t> TrainingState::interrupted_log_offset(const fs::path& dat
     c10::IValue text;
     archive.read("fingerprint", text);
     const json::value fingerprint = json::parse(text.toStringRef());
-    const Result<ModelConfig> config = parse_model_config(fingerprint.at("config").as_string());
-    return config.ok() ? std::optional(config->holdout.log_offset) : std::nullopt;
+    Result<ModelConfig> config = parse_model_config(fingerprint.at("config").as_string());
+    return config.ok() ? std::optional(std::move(config).value()) : std::nullopt;
   } catch (const std::exception&) {
     return std::nullopt;
   }

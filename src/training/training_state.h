@@ -31,11 +31,12 @@ class TrainingState {
 
   /// Takes up the state of the same run, if there is one. failed_precondition when it is of another run. A state that
   /// cannot be read is renamed to `training.state.old` with a notice on standard error, and this object is left as it
-  /// was.
+  /// was; failed_precondition when it can, but does not fit this program.
   Status resume(const fs::path& data_folder, const std::string& fingerprint);
 
-  /// The log offset that an interrupted run looked at, so that going on reads the same data though the log has grown.
-  static std::optional<int64_t> interrupted_log_offset(const fs::path& data_folder);
+  /// The model of an interrupted run, whose log offset and items tell what it looked at: going on reads the same data
+  /// though the log has grown.
+  static std::optional<ModelConfig> interrupted(const fs::path& data_folder);
 
   static Status remove(const fs::path& data_folder);
 
@@ -45,7 +46,7 @@ class TrainingState {
   SafetensorsFile best;  // weights of the best epoch; empty before the first
 
  private:
-  bool load(const std::string& bytes, const std::string& fingerprint);
+  Status load(const std::string& bytes, const std::string& fingerprint);
 };
 
 }  // namespace perennial

@@ -8,6 +8,7 @@
 #include "model/model_folder.h"
 #include "training/softmax_loss.h"
 #include "training/trainer.h"
+#include "training/training_state.h"
 
 namespace perennial {
 namespace {
@@ -45,7 +46,7 @@ std::vector<Token> random_history(Random& random, size_t length, int32_t items) 
   return history;
 }
 
-Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
+Dataset random_dataset(uint64_t seed, size_t users, int32_t items, size_t longest = 23) {
   Random random(seed);
   Dataset dataset;
   dataset.items = items;
@@ -57,7 +58,8 @@ Dataset random_dataset(uint64_t seed, size_t users, int32_t items) {
     history.user = static_cast<UserId>(user);
     // A chain with noise: there is something to learn.
     int32_t item = static_cast<int32_t>(random.below(static_cast<uint64_t>(items)));
-    for (size_t i = 0; i < 4 + random.below(20); ++i) {
+    const size_t length = 4 + random.below(longest - 3);
+    for (size_t i = 0; i < length; ++i) {
       history.tokens.push_back({.item = item,
                                 .type = static_cast<int32_t>(random.below(2)),
                                 .time_ms = static_cast<int64_t>(1'000'000 * (i + 1))});
@@ -107,15 +109,19 @@ TEST(SoftmaxLoss, SampledLossWithManyDrawsIsNearTheFullOne) {
   EXPECT_NEAR(sampled, full, 0.03);
 }
 
-TEST(TransformerModule, EqualsTheTorchFreeForwardPass) {
+class TransformerModuleWindow : public testing::TestWithParam<int32_t> {};
+
+// Windows below, at and above the blocks of 64 in which the module attends, over histories that cross several blocks.
+TEST_P(TransformerModuleWindow, EqualsTheTorchFreeForwardPass) {
   torch::manual_seed(3);
-  const ModelConfig config = small_config();
+  ModelConfig config = small_config();
+  config.window = GetParam();
   TransformerModule module(config, Precision::float32, 0.0);
   randomise(module);
   module->eval();
   const auto served = Transformer::create(config, module->export_weights());
   ASSERT_TRUE(served.ok()) << served.status().message();
-  const Dataset dataset = random_dataset(4, 6, config.items);
+  const Dataset dataset = random_dataset(4, 6, config.items, 300);
   const PackedBatch batch = batch_of(dataset, config, {0, 1, 2, 3, 4, 5});
   torch::NoGradGuard no_grad;
   const torch::Tensor h = module->history_vectors(batch);
@@ -130,7 +136,9 @@ TEST(TransformerModule, EqualsTheTorchFreeForwardPass) {
     }
   }
   EXPECT_EQ(row, h.size(0));
+  EXPECT_GT(row, 300);
 }
+INSTANTIATE_TEST_SUITE_P(Windows, TransformerModuleWindow, testing::Values(1, 5, 64, 65, 66, 128));
 
 TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
   torch::manual_seed(5);
@@ -270,6 +278,21 @@ TEST_F(TrainerTest, LearnsSameSeedSameModelAndAnInterruptedRunGoesOnToTheBit) {
   const auto other = run("other", other_seed);
   ASSERT_TRUE(other.ok());
   EXPECT_NE(weights("whole", whole->model_id), weights("other", other->model_id));
+}
+
+TEST_F(TrainerTest, AStateOfOtherSettingsIsRefusedUnlessItIsDropped) {
+  TrainerOptions stopping = options();
+  stopping.stop_after_steps = 3;
+  ASSERT_TRUE(run("data", stopping).ok());
+  TrainerOptions other = options();
+  other.seed = 43;
+  EXPECT_EQ(run("data", other).status().code(), Code::failed_precondition);
+  ASSERT_TRUE(TrainingState::interrupted(folder_ / "data").has_value());
+  EXPECT_EQ(TrainingState::interrupted(folder_ / "data")->items, dataset_.items);
+  other.fresh = true;
+  const auto report = run("data", other);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_FALSE(TrainingState::interrupted(folder_ / "data").has_value());
 }
 
 TEST_F(TrainerTest, AStateThatIsCutShortIsPutAsideAndTrainingStartsAnew) {
