@@ -43,6 +43,7 @@ class UserFacts {
 
 /// What silence adds to a stage. Nobody in acquisition has one.
 enum class Overlay : uint8_t { none, at_risk, churned, won_back };
+inline constexpr size_t kOverlays = 4;
 const char* overlay_name(Overlay overlay);
 
 struct Standing {

@@ -116,7 +116,7 @@ void Profiles::apply(const StoredRecord& record) {
   } else if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
     const Result<json::object> traits = parse_json_object(said->traits);
     if (!traits.ok()) return;  // validate() keeps such records out of the log
-    Profile& profile = profiles_[find_root(record.user)];
+    Profile& profile = profiles_[identities_.shorten(record.user)];
     widen_seen(profile, record.time);
     for (const auto& [key, value] : *traits)
       set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
@@ -128,7 +128,7 @@ void Profiles::apply(const StoredRecord& record) {
 }
 
 void Profiles::apply_event(const StoredRecord& record, const Event& event) {
-  Profile& profile = profiles_[find_root(record.user)];
+  Profile& profile = profiles_[identities_.shorten(record.user)];
   const EventRole role = role_of(record.type);
   widen_seen(profile, record.time);
   ++profile.event_counts[record.type];
@@ -168,14 +168,12 @@ void Profiles::reject(Profile& profile, ItemId item, const Rejection& rejection)
 }
 
 void Profiles::merge(UserId from, UserId into) {
-  from = find_root(from);
-  into = find_root(into);
-  if (from == into || into == kNoId) return;
-  merged_into_[from] = into;
-  auto node = profiles_.extract(from);
+  const auto joined = identities_.merge(from, into);
+  if (!joined) return;
+  auto node = profiles_.extract(joined->from);
   if (node.empty()) return;
   const Profile& other = node.mapped();
-  Profile& profile = profiles_[into];
+  Profile& profile = profiles_[joined->into];
   std::vector<HistoryToken> both(profile.history.size() + other.history.size());
   std::merge(profile.history.begin(), profile.history.end(), other.history.begin(), other.history.end(), both.begin(),
              [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
@@ -191,41 +189,8 @@ void Profiles::merge(UserId from, UserId into) {
 }
 
 void Profiles::erase(UserId user) {
-  const UserId root = find_root(user);
-  profiles_.erase(root);
-  for (const UserId identity : identities_of(root)) merged_into_.erase(identity);
-}
-
-/// resolve(), and every identity on the way points there from now on: chains stay short however many merges there are.
-UserId Profiles::find_root(UserId user) {
-  const UserId root = resolve(user);
-  for (auto found = merged_into_.find(user); found != merged_into_.end(); found = merged_into_.find(user))
-    user = std::exchange(found->second, root);
-  return root;
-}
-
-/// Of every merged identity the end of its chain; each chain is walked once.
-std::unordered_map<UserId, UserId> Profiles::roots() const {
-  std::unordered_map<UserId, UserId> roots = merged_into_;
-  for (const auto& [from, next] : merged_into_) {
-    UserId root = from;
-    for (auto found = roots.find(root); found != roots.end(); found = roots.find(root)) root = found->second;
-    for (UserId at = from; at != root;) at = std::exchange(roots[at], root);
-  }
-  return roots;
-}
-
-std::vector<UserId> Profiles::identities_of(UserId user) const {
-  std::vector<UserId> identities = {resolve(user)};
-  for (const auto& [from, root] : roots())
-    if (root == identities.front()) identities.push_back(from);
-  return identities;
-}
-
-UserId Profiles::resolve(UserId user) const {
-  for (auto found = merged_into_.find(user); found != merged_into_.end(); found = merged_into_.find(user))
-    user = found->second;
-  return user;
+  profiles_.erase(resolve(user));
+  identities_.forget(user);
 }
 
 const Profile* Profiles::find(UserId user) const {
@@ -246,17 +211,12 @@ EventRole Profiles::role_of(EventTypeId type) {
 }
 
 void Profiles::clear() {
-  merged_into_.clear();
+  identities_.clear();
   profiles_.clear();
 }
 
 void Profiles::serialize(std::string& out) const {
-  const std::unordered_map<UserId, UserId> merged = roots();  // by which way a root is reached is not state
-  put(out, static_cast<uint64_t>(merged.size()));
-  for (const UserId from : sorted_keys(merged)) {
-    put(out, from);
-    put(out, merged.at(from));
-  }
+  identities_.serialize(out);
   put(out, static_cast<uint64_t>(profiles_.size()));
   for_each([&](UserId user, const Profile& profile) {
     put(out, user);
@@ -267,10 +227,7 @@ void Profiles::serialize(std::string& out) const {
 Status Profiles::parse(std::string_view bytes) {
   ByteReader in(bytes);
   clear();
-  for (uint64_t i = in.get_count(8); i > 0 && in.ok(); --i) {
-    const auto from = in.get<UserId>();
-    merged_into_[from] = in.get<UserId>();
-  }
+  identities_.parse(in);
   for (uint64_t i = in.get_count(60); i > 0 && in.ok(); --i) {
     const auto user = in.get<UserId>();
     profiles_[user] = parse_profile(in);

@@ -8,6 +8,7 @@
 
 #include "events/roles.h"
 #include "log/dictionary.h"
+#include "profiles/identities.h"
 #include "profiles/profile.h"
 
 namespace perennial {
@@ -27,10 +28,10 @@ class Profiles {
   [[nodiscard]] const Profile* find(UserId user) const;
 
   /// The identity that `user` was merged into, at the end of the chain; itself when never merged.
-  [[nodiscard]] UserId resolve(UserId user) const;
+  [[nodiscard]] UserId resolve(UserId user) const { return identities_.resolve(user); }
 
   /// The user that `user` was merged into, and all that were merged into it.
-  [[nodiscard]] std::vector<UserId> identities_of(UserId user) const;
+  [[nodiscard]] std::vector<UserId> identities_of(UserId user) const { return identities_.all_of(user); }
 
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
   void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
@@ -52,8 +53,6 @@ class Profiles {
   bool speaks_for(const Profile& profile, ItemId item, const Rejection& rejection);
   void reject(Profile& profile, ItemId item, const Rejection& rejection);
   void apply_event(const StoredRecord& record, const Event& event);
-  UserId find_root(UserId user);
-  [[nodiscard]] std::unordered_map<UserId, UserId> roots() const;
   void merge(UserId from, UserId into);
   void erase(UserId user);
 
@@ -61,7 +60,7 @@ class Profiles {
   const Dictionary& event_types_;
   size_t history_limit_;
   std::unordered_map<UserId, Profile> profiles_;
-  std::unordered_map<UserId, UserId> merged_into_;
+  Identities identities_;
   std::vector<EventRole> role_by_type_;  // of the types applied so far
 };
 
