@@ -125,6 +125,20 @@ size_t distinct_users(const Question& question) {
   return std::set<size_t>(question.cases.user_index.begin(), question.cases.user_index.end()).size();
 }
 
+/// Of the first model with each other one, on the same questions.
+std::vector<std::string> comparisons(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
+  std::vector<std::string> lines;
+  const std::string metric = fmt::format("ndcg@{}", flags.k);
+  for (size_t i = 1; i < std::max<size_t>(1, flags.models.size()); ++i) {
+    const RankingReport& first = answer.reports.front();
+    const Estimate gain = paired_difference(answer.reports[i].per_case.at(metric), first.per_case.at(metric), 1000, 42,
+                                            question.cases.user_index);
+    lines.push_back(fmt::format("{} against {}: {} {:+.4f}, 95 % interval {:+.4f} to {:+.4f}, paired by user.",
+                                answer.reports[i].model, first.model, metric, gain.value, gain.low, gain.high));
+  }
+  return lines;
+}
+
 void print_json(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
   json::array rows;
   for (const RankingReport& report : answer.reports) {
@@ -165,6 +179,7 @@ void print_table(const Question& question, const Answer& answer, const EvaluateF
     fmt::print("   {:.4f} to {:.4f}\n", ndcg.low, ndcg.high);
   }
   for (const std::string& note : answer.notes) fmt::print("{}\n", note);
+  for (const std::string& line : comparisons(question, answer, flags)) fmt::print("{}\n", line);
   if (question.cases.dropped_repeats > 0)
     fmt::print(
         "{} events repeat an item that the user had seen; they are not asked for (--include-seen asks for them).\n",

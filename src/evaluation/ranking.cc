@@ -294,11 +294,13 @@ RankingReport evaluate_ranking(const Scorer& scorer, const std::vector<RankingCa
   return report;
 }
 
-Estimate paired_difference(const std::vector<float>& a, const std::vector<float>& b, int samples, uint64_t seed) {
+Estimate paired_difference(const std::vector<float>& a, const std::vector<float>& b, int samples, uint64_t seed,
+                           const std::vector<size_t>& user_of_case) {
   PERENNIAL_CHECK(a.size() == b.size(), "{} values are not pairs with {}", a.size(), b.size());
   std::vector<float> differences(a.size());
   for (size_t i = 0; i < a.size(); ++i) differences[i] = a[i] - b[i];
-  return bootstrap_means(differences, 1, {}, {.bootstrap_samples = samples, .seed = seed, .threads = 1}).front();
+  return bootstrap_means(differences, 1, user_of_case, {.bootstrap_samples = samples, .seed = seed, .threads = 1})
+      .front();
 }
 
 }  // namespace perennial

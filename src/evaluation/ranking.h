@@ -52,7 +52,8 @@ int64_t pessimistic_rank(std::span<const float> scores, int32_t item, const std:
 RankingReport evaluate_ranking(const Scorer& scorer, const std::vector<RankingCase>& cases, int64_t items,
                                const RankingOptions& options);
 
-/// 95 % bootstrap interval of the mean difference a - b of paired values.
-Estimate paired_difference(const std::vector<float>& a, const std::vector<float>& b, int samples, uint64_t seed);
+/// 95 % bootstrap interval of the mean difference a - b of paired values. `user_of_case` as in RankingOptions.
+Estimate paired_difference(const std::vector<float>& a, const std::vector<float>& b, int samples, uint64_t seed,
+                           const std::vector<size_t>& user_of_case = {});
 
 }  // namespace perennial

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/text.h"
+#include "events/money.h"
 
 namespace perennial {
 namespace {
@@ -236,6 +237,26 @@ const std::vector<PresetText>& presets() {
   return all;
 }
 
+std::optional<size_t> find_stage(std::string_view name) {
+  for (size_t stage = 0; stage < kStages; ++stage)
+    if (name == stage_name(static_cast<Stage>(stage))) return stage;
+  return std::nullopt;
+}
+
+/// `types`: event types separated by commas.
+void set_signal(Definition& definition, const std::string& name, std::string_view types) {
+  Signal signal{name, {}};
+  while (!types.empty()) {
+    const size_t end = std::min(types.find(','), types.size());
+    if (const std::string_view type = trim(types.substr(0, end)); !type.empty()) signal.event_types.emplace_back(type);
+    types.remove_prefix(std::min(end + 1, types.size()));
+  }
+  if (const std::optional<uint8_t> known = definition.find_signal(name))
+    definition.signals[*known] = std::move(signal);
+  else
+    definition.signals.push_back(std::move(signal));
+}
+
 }  // namespace
 
 const char* stage_name(Stage stage) {
@@ -305,6 +326,38 @@ Status check(const Definition& definition) {
   if (definition.won_back_for_ms > definition.churned_after_ms)
     return invalid_argument("won_back_for must not be longer than churned_after, or the two would overlap");
   return {};
+}
+
+Result<Definition> make_definition(const DefinitionText& text) {
+  Result<Definition> made = preset(text.preset);
+  if (!made.ok()) return made.status().with_context("lifecycle.preset");
+  Definition definition = std::move(made).value();
+  for (const auto& [name, types] : text.signals) set_signal(definition, name, types);
+  for (const auto& [name, rule] : text.stages) {
+    const std::optional<size_t> stage = find_stage(name);
+    if (!stage || *stage == 0)
+      return invalid_argument("lifecycle.stages.{}: want activation, retention, expansion or advocacy", name);
+    definition.rules[*stage].text = rule;
+  }
+  for (size_t stage = 1; stage < kStages; ++stage) {  // all: a signal may have another place now
+    Result<StageRule> rule = parse_rule(definition.rules[stage].text, definition.signals);
+    const std::string key = fmt::format("lifecycle.stages.{}", stage_name(static_cast<Stage>(stage)));
+    if (!rule.ok()) return rule.status().with_context(key);
+    definition.rules[stage] = std::move(rule).value();
+  }
+  const auto set_period = [](const char* key, const std::string& period, TimeMs& out) -> Status {
+    if (period.empty()) return {};
+    const Result<TimeMs> parsed = parse_period(period);
+    if (!parsed.ok()) return parsed.status().with_context(key);
+    out = *parsed;
+    return {};
+  };
+  PERENNIAL_TRY(set_period("lifecycle.at_risk_after", text.at_risk_after, definition.at_risk_after_ms));
+  PERENNIAL_TRY(set_period("lifecycle.churned_after", text.churned_after, definition.churned_after_ms));
+  PERENNIAL_TRY(set_period("lifecycle.won_back_for", text.won_back_for, definition.won_back_for_ms));
+  definition.minor_units = static_cast<int64_t>(std::llround(std::pow(10, minor_digits(text.currency))));
+  PERENNIAL_TRY(check(definition).with_context("lifecycle"));
+  return definition;
 }
 
 Result<Definition> preset(std::string_view name) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -66,6 +67,20 @@ Result<TimeMs> parse_period(std::string_view text);
 /// invalid_argument, with the way out, when names are taken twice, a signal has no event types, a stage has no rule, or
 /// the silences do not rise.
 Status check(const Definition& definition);
+
+/// A definition as the configuration says it: a preset and what differs from it.
+struct DefinitionText {
+  std::string preset = "e-commerce";
+  std::map<std::string, std::string> signals;  // event types, separated by commas, of a new or of the preset's signal
+  std::map<std::string, std::string> stages;   // rule by stage name
+  std::string at_risk_after;                   // a period, or empty: as the preset says
+  std::string churned_after;
+  std::string won_back_for;
+  std::string currency = "USD";  // of the sums in rules
+};
+
+/// Checked. invalid_argument names the key, the place in it and the way out.
+Result<Definition> make_definition(const DefinitionText& text);
 
 /// e-commerce, content, social, ads or saas: works on Segment's event names as they are. invalid_argument, listing
 /// them, for another name.

@@ -73,6 +73,38 @@ TEST(Preset, EachIsSound) {
   EXPECT_TRUE(refused(preset("shop").status(), "e-commerce, content, social, ads, saas"));
 }
 
+TEST(Definition, WhatTheConfigurationSaysStandsOverThePreset) {
+  DefinitionText text;
+  text.signals = {{"value", "Order Completed, subscription_renewed ,"}, {"quiz", "Quiz Solved"}};
+  text.stages = {{"advocacy", "quiz >= 3 within 30d"}};
+  text.at_risk_after = "10d";
+  text.currency = "JPY";
+  const Result<Definition> definition = make_definition(text);
+  ASSERT_TRUE(definition.ok()) << definition.status().message();
+  const auto value = definition->find_signal("value");
+  EXPECT_EQ(definition->signals[*value].event_types,
+            (std::vector<std::string>{"Order Completed", "subscription_renewed"}));
+  EXPECT_EQ(definition->rules[4].alternatives[0][0].signal, *definition->find_signal("quiz"));
+  EXPECT_EQ(definition->rules[1].text, preset("e-commerce")->rules[1].text);
+  EXPECT_EQ(definition->at_risk_after_ms, 10 * kDay);
+  EXPECT_EQ(definition->minor_units, 1);
+}
+
+TEST(Definition, ErrorsNameTheKey) {
+  const auto made = [](auto change) {
+    DefinitionText text;
+    change(text);
+    return make_definition(text).status();
+  };
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.preset = "shop"; }), "lifecycle.preset: 'shop'"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["loyalty"] = "value >= 1"; }), "lifecycle.stages.loyalty"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["retention"] = "orders >= 2"; }),
+                      "lifecycle.stages.retention: 'orders' at character 1"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.signals["value"] = " , "; }), "'value' has no event types"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "soon"; }), "lifecycle.churned_after: 'soon'"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "30d"; }), "lifecycle: churned_after must be"));
+}
+
 TEST(Definition, CheckSaysWhatIsWrong) {
   const Definition good = preset("e-commerce").value();
   const auto with = [&](auto change) {

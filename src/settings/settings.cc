@@ -17,6 +17,8 @@ namespace {
 
 constexpr std::string_view kEnvironmentPrefix = "PERENNIAL_";
 constexpr std::string_view kRolesSection = "events.roles.";
+constexpr std::string_view kSignalsSection = "lifecycle.signals.";
+constexpr std::string_view kStagesSection = "lifecycle.stages.";
 
 struct Setting {
   const char* name;
@@ -69,6 +71,11 @@ const std::vector<Setting>& all_settings() {
   using S = Settings;
   static const std::vector<Setting> settings = {
       word("events.currency", "currency of amounts that name none", &S::currency),
+      word("lifecycle.preset", "stages and signals to start from: e-commerce, content, social, ads or saas",
+           &S::lifecycle_preset),
+      word("lifecycle.at_risk_after", "silence, such as 60d; empty: as the preset says", &S::at_risk_after),
+      word("lifecycle.churned_after", "silence, such as 120d; empty: as the preset says", &S::churned_after),
+      word("lifecycle.won_back_for", "after the return of a churned user; empty: as the preset says", &S::won_back_for),
       whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
             1'000, 100'000'000),
       whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records,
@@ -131,7 +138,7 @@ std::string environment_name(std::string_view setting) {
   return name;
 }
 
-/// Leaves of a TOML table as "section.key" -> text; an array of strings is joined by spaces.
+/// Leaves of a TOML table as "section.key" -> text.
 Status flatten(const toml::value& value, const std::string& prefix, std::map<std::string, std::string>& out) {
   if (value.is_table()) {
     for (const auto& [key, child] : value.as_table())
@@ -163,8 +170,21 @@ Result<std::map<std::string, std::string>> parse_toml(std::string_view text) {
   return flat;
 }
 
-Status set_role(Settings& settings, const std::string& key, const std::string& text) {
-  return settings.roles.set(key.substr(kRolesSection.size()), text).with_context(key);
+/// Keys whose names are the user's own; their meaning, or an error.
+Result<std::string> set_named(Settings& settings, const std::string& key, const std::string& text) {
+  if (key.starts_with(kRolesSection)) {
+    PERENNIAL_TRY(settings.roles.set(key.substr(kRolesSection.size()), text).with_context(key));
+    return std::string("role of this event type");
+  }
+  if (key.starts_with(kSignalsSection)) {
+    settings.lifecycle_signals[key.substr(kSignalsSection.size())] = text;
+    return std::string("event types of this signal");
+  }
+  if (key.starts_with(kStagesSection)) {
+    settings.lifecycle_stages[key.substr(kStagesSection.size())] = text;
+    return std::string("rule of this stage");
+  }
+  return unknown_key(key);
 }
 
 Status check_together(const Settings& settings) {
@@ -208,9 +228,8 @@ Result<Settings> parse_settings(std::string_view toml, const std::map<std::strin
     if (origins != nullptr) origins->push_back({setting.name, setting.get(settings), source, setting.meaning});
   }
   for (const auto& [key, text] : from_file) {
-    if (!key.starts_with(kRolesSection)) return unknown_key(key);
-    PERENNIAL_TRY(set_role(settings, key, text));
-    if (origins != nullptr) origins->push_back({key, text, "file", "role of this event type"});
+    PERENNIAL_TRY_ASSIGN(std::string meaning, set_named(settings, key, text));
+    if (origins != nullptr) origins->push_back({key, text, "file", std::move(meaning)});
   }
   PERENNIAL_TRY(check_together(settings));
   return settings;

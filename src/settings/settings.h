@@ -17,6 +17,13 @@ struct Settings {
   // [events]
   EventRoles roles;
   std::string currency = "USD";
+  // [lifecycle]; how these texts are read: lifecycle/definition.h
+  std::string lifecycle_preset = "e-commerce";
+  std::string at_risk_after;  // empty, here and below: as the preset says
+  std::string churned_after;
+  std::string won_back_for;
+  std::map<std::string, std::string> lifecycle_signals;  // by name, instead of the preset's or beside them
+  std::map<std::string, std::string> lifecycle_stages;   // rule by stage, instead of the preset's
   // [log]
   int64_t repeat_window = 1'000'000;
   int64_t queue_limit_records = 200'000;

@@ -52,6 +52,14 @@ TEST(Settings, RolesOfEventTypesCanBeSet) {
             (EventRole{.token = true, .target = true, .value = true, .negative = false}));
   EXPECT_EQ(settings->roles.role_of("Product Viewed"), EventRole{});
   EXPECT_FALSE(parse_settings("[events.roles]\nview = \"tokne\"\n", {}).ok());
+  const auto lifecycle = parse_settings(
+      "[lifecycle]\npreset = \"saas\"\n[lifecycle.signals]\nvalue = \"Invoice Paid\"\n"
+      "[lifecycle.stages]\nretention = \"value >= 2\"\n",
+      {});
+  ASSERT_TRUE(lifecycle.ok()) << lifecycle.status().message();
+  EXPECT_EQ(lifecycle->lifecycle_preset, "saas");
+  EXPECT_EQ(lifecycle->lifecycle_signals.at("value"), "Invoice Paid");
+  EXPECT_EQ(lifecycle->lifecycle_stages.at("retention"), "value >= 2");
 }
 
 }  // namespace

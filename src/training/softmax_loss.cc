@@ -66,7 +66,7 @@ Tensor sampled_softmax_loss(const Tensor& u, const Tensor& items, const Tensor& 
   const auto type = precision == Precision::bfloat16 ? torch::kBFloat16 : torch::kFloat32;
   const Tensor right = (u * items.index_select(0, targets)).sum(1, true) + bias.index_select(0, targets).unsqueeze(1);
   const Tensor wrong = product(u.to(type), items.index_select(0, drawn).to(type).t()) + bias.index_select(0, drawn) +
-                       std::log(static_cast<double>(V - 1) / static_cast<double>(negatives));
+                       std::log(static_cast<double>(V) / static_cast<double>(negatives));
   const Tensor masked = wrong.masked_fill(drawn.unsqueeze(0) == targets.unsqueeze(1), -INFINITY);
   return (torch::logsumexp(torch::cat({right, masked}, 1), 1) - right.squeeze(1)).mean();
 }

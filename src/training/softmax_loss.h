@@ -1,5 +1,5 @@
 // Softmax cross-entropy over items, computed in tiles of rows with its gradient, so that all logits never exist at
-// once. Covered by training/softmax_loss_test.cc against the composed formula. Formulas: docs/kernels/softmax_loss.md.
+// once. Covered by training/training_test.cc against the composed formula. Formulas: docs/kernels/softmax_loss.md.
 #pragma once
 
 #include <torch/torch.h>
@@ -15,7 +15,7 @@ torch::Tensor full_softmax_loss(const torch::Tensor& u, const torch::Tensor& ite
                                 const torch::Tensor& targets, Precision precision);
 
 /// The same over the target and `negatives` items drawn uniformly, shared by all rows; each negative stands for
-/// (V-1)/negatives items, and one that is the row's target is left out. An estimate of the full loss; draws from
+/// V/negatives items, and one that is the row's target is left out. An estimate of the full loss; draws from
 /// libtorch's global generator.
 torch::Tensor sampled_softmax_loss(const torch::Tensor& u, const torch::Tensor& items, const torch::Tensor& bias,
                                    const torch::Tensor& targets, int64_t negatives, Precision precision);

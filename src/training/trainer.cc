@@ -89,7 +89,10 @@ class Run {
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
     TrainingReport report = make_report(monotonic_seconds() - started);
-    if (!finished) return report;
+    if (!finished) {
+      PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
+      return report;
+    }
     PERENNIAL_TRY(write_model(report));
     report.model_id = options_.model.id;
     return report;
@@ -174,6 +177,10 @@ class Run {
 
   Status finish_epoch() {
     TrainingProgress& progress = state_.progress;
+    if (progress.predictions == 0)  // else random weights would be served
+      return failed_precondition(
+          "there is nothing to learn from: of no user are there two events in a row, before those held out, of which "
+          "the second is of a target type and of another item; import more, or train with --holdout none");
     ++progress.epoch;
     const SafetensorsFile weights = state_.module->export_weights();
     double ndcg = 0;

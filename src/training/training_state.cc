@@ -86,8 +86,9 @@ Status TrainingState::load(const std::string& bytes, const std::string& fingerpr
   archive.read("fingerprint", text);
   if (text.toStringRef() != fingerprint)
     return failed_precondition(
-        "is of an interrupted training run with other settings: repeat its command to go on with it, or use --fresh "
-        "to drop it");
+        "is of an interrupted training run with other settings, or with users who were erased since: repeat its "
+        "command "
+        "to go on with it, or use --fresh to drop it");
   archive.read("progress", text);
   torch::Tensor best_bytes;
   archive.read("best", best_bytes, /*is_buffer=*/true);

@@ -1,5 +1,5 @@
 // The behaviour Transformer composed from libtorch operations: the reference that trains. The formulas stand in
-// model/transformer.h; parameter names here are the tensor names of the model file. Works on any device.
+// model/transformer.h; parameter names here are the tensor names of the model file.
 #pragma once
 
 #include <torch/torch.h>
