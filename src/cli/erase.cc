@@ -7,8 +7,9 @@ namespace perennial {
 namespace {
 
 Status run(const CommandLine& line, const std::string& user) {
+  PERENNIAL_TRY(open_log_for_reading(line.data).status());  // a mistyped folder is not made
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(const auto log, open_log(line.data));
+  PERENNIAL_TRY_ASSIGN(const auto log, open_log(line.data, {.repeat_window = settings.repeat_window}));
   if (!log->users().find(user)) return not_found("no user '{}' in {}", user, line.data);
   Record erasure;
   erasure.message_id = random_message_id();

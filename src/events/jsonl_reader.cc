@@ -77,7 +77,7 @@ class JsonlReader final : public LineFileReader {
       timed = true;
     }
     if (!received) message.erase("sentAt");
-    PERENNIAL_TRY_ASSIGN(row.records, records_of_segment_message(message, {}, file_.now));
+    PERENNIAL_TRY_ASSIGN(row.records, records_of_segment_message(message, {}, file_.now, file_.options.currency));
     if (!timed)
       for (Record& record : row.records) record.time = kNoTime;
     if (find_field(message, "messageId") != nullptr) return {};

@@ -207,7 +207,11 @@ size_t json_bytes(const Payload& payload) {
     size_t operator()(const Event& event) const { return event.properties.size(); }
     size_t operator()(const ItemUpsert& item) const { return item.fields.size(); }
     size_t operator()(const UserTraits& user) const { return user.traits.size(); }
-    size_t operator()(const Slate& slate) const { return slate.context.size(); }
+    size_t operator()(const Slate& slate) const {
+      size_t sum = slate.context.size();
+      for (const SlateItem& item : slate.items) sum += sizeof item + item.item.size();
+      return sum;
+    }
     size_t operator()(const Action& action) const { return action.details.size(); }
     size_t operator()(const Delivery& delivery) const { return delivery.details.size(); }
     size_t operator()(const ItemDelete&) const { return 0; }

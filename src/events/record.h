@@ -86,7 +86,7 @@ struct Erasure {};
 using Payload =
     std::variant<Event, ItemUpsert, ItemDelete, UserTraits, IdentityMerge, Slate, Action, Delivery, Erasure>;
 
-/// Bytes of the payload's JSON texts: what makes a record large.
+/// Bytes of the payload's JSON texts and lists: what makes a record large.
 size_t json_bytes(const Payload& payload);
 
 /// The number that stands for the kind on disk: the index in Payload plus one. Never renumbered.

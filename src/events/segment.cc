@@ -120,7 +120,8 @@ struct Envelope {
 
 class Translator {
  public:
-  Translator(const json::object& message, TimeMs now) : message_(message), now_(now) {}
+  Translator(const json::object& message, TimeMs now, std::string_view currency)
+      : message_(message), now_(now), currency_(currency) {}
 
   Result<std::vector<Record>> run(std::string_view call) {
     PERENNIAL_TRY(check_finite(message_).with_context("message"));
@@ -277,7 +278,7 @@ class Translator {
     const auto has_amount = [](const Record& record) { return std::get<Event>(record.payload).amount.has_value(); };
     if (std::none_of(first, records_.end(), has_amount)) {
       Event whole;
-      PERENNIAL_TRY(read_order_amount(order, currency.empty() ? "USD" : currency, first->type, whole));
+      PERENNIAL_TRY(read_order_amount(order, currency.empty() ? currency_ : currency, first->type, whole));
       if (whole.amount) share(*whole.amount, first, records_.end());
     }
     auto& event = std::get<Event>(first->payload);
@@ -305,7 +306,7 @@ class Translator {
 
   Status read_money(const json::object& properties, std::string_view type, Event& event, bool& whole_quantity) const {
     PERENNIAL_TRY_ASSIGN(std::string currency, string_field(properties, "currency"));
-    if (currency.empty()) currency = "USD";
+    if (currency.empty()) currency = currency_;
     PERENNIAL_TRY_ASSIGN(const auto given, optional_number(properties, "quantity"));
     const double quantity = given.value_or(1);
     if (!(std::fabs(quantity) <= kLargestQuantity)) return invalid_argument("'quantity' is too large: {}", quantity);
@@ -354,6 +355,7 @@ class Translator {
 
   const json::object& message_;
   TimeMs now_;
+  std::string currency_;  // of amounts that name none
   Envelope envelope_;
   std::vector<Record> records_;
 };
@@ -362,7 +364,8 @@ class Translator {
 
 bool is_segment_call(std::string_view type) { return std::find(kCalls.begin(), kCalls.end(), type) != kCalls.end(); }
 
-Result<std::vector<Record>> records_of_segment_message(const json::object& message, std::string_view type, TimeMs now) {
+Result<std::vector<Record>> records_of_segment_message(const json::object& message, std::string_view type, TimeMs now,
+                                                       std::string_view currency) {
   std::string own;
   if (type.empty()) {
     PERENNIAL_TRY_ASSIGN(own, string_field(message, "type"));
@@ -371,7 +374,7 @@ Result<std::vector<Record>> records_of_segment_message(const json::object& messa
   }
   if (!is_segment_call(type))
     return invalid_argument("'type' is '{:.40}': want track, identify, page, screen, group or alias", type);
-  return Translator(message, now).run(type);
+  return Translator(message, now, currency).run(type);
 }
 
 }  // namespace perennial

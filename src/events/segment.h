@@ -21,13 +21,14 @@ namespace perennial {
 /// `products` makes one event a product, each with an id derived from the message's. Product fields go with their
 /// product, as do order_id, checkout_id, cart_id, wishlist_id and list_id; the other properties stay with the first.
 /// Money: price x quantity of the product; of messages without priced products revenue, else total, shared evenly among
-/// the products; currency USD unless given. Negative, as are quantities, for refunds (is_refund_type).
+/// the products; `currency` unless given. Negative, as are quantities, for refunds (is_refund_type).
 /// Value: rating, else `value` when there is no price (Segment sends the price's worth as value).
 /// Taken out of the properties: product_id, quantity, rating, recommendation_id. context.device.type is the device; the
 /// rest of the context is not kept. Time: timestamp (else originalTimestamp) moved by now - sentAt, as Segment corrects
 /// a wrong clock; receivedAt, when there, tells that timestamp is corrected already. Without any time the event
 /// happened now. Message id: messageId's hash, or random when absent.
-Result<std::vector<Record>> records_of_segment_message(const json::object& message, std::string_view type, TimeMs now);
+Result<std::vector<Record>> records_of_segment_message(const json::object& message, std::string_view type, TimeMs now,
+                                                       std::string_view currency = "USD");
 
 /// True when `type` is one of the spec's calls.
 bool is_segment_call(std::string_view type);

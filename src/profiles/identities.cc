@@ -45,7 +45,11 @@ std::vector<UserId> Identities::all_of(UserId user) const {
 }
 
 void Identities::forget(UserId user) {
-  for (const UserId identity : all_of(user)) merged_into_.erase(identity);
+  const UserId root = shorten(user);
+  std::vector<UserId> gone;
+  for (const auto& [from, next] : merged_into_)
+    if (shorten(from) == root) gone.push_back(from);  // changes values only
+  for (const UserId from : gone) merged_into_.erase(from);
 }
 
 void Identities::serialize(std::string& out) const {

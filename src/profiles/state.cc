@@ -64,13 +64,14 @@ Status State::load(const fs::path& data_folder) {
 Status State::check_log(LogReader& log) {
   if (applied_ == 0) return {};
   bool same = false;
-  PERENNIAL_TRY(log.replay(applied_ - 1, applied_, [&](const StoredRecord& record) {
+  const Status read = log.replay(applied_ - 1, applied_, [&](const StoredRecord& record) {
     same = record.message_id == applied_message_;
     return Status();
-  }));
-  if (same) return {};
+  });
+  if (read.ok() && same) return {};
   const Offset applied = applied_;
   clear();
+  PERENNIAL_TRY(read);
   return failed_precondition("the state snapshot is of another log: its last record, {}, is not in this one", applied);
 }
 

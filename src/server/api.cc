@@ -117,7 +117,7 @@ Api::Admission Api::admit(const HttpRequest& head) {
 std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route& route, bool& authorised) const {
   authorised = true;
   if (!route.role) return std::nullopt;
-  if (keys_ == nullptr) return check_local(head);
+  if (keys_ == nullptr) return check_local(head, route);
   const std::string key = credential(head.authorization);
   if (key.empty() && route.from_browsers) {
     authorised = false;  // the body's writeKey decides
@@ -138,15 +138,15 @@ std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route&
                              key_role_name(*route.role), key_role_name(*role)));
 }
 
-std::optional<HttpResponse> Api::check_local(const HttpRequest& head) const {
+std::optional<HttpResponse> Api::check_local(const HttpRequest& head, const Route& route) const {
   if (!is_loopback_name(head.host)) {
     return problem(403, "forbidden",
                    fmt::format("without API keys only the hosts localhost, 127.0.0.1 and [::1] are answered, "
                                "not '{}'",
                                head.host));
   }
-  if (head.origin.empty() ? !head.cross_site : is_loopback_origin(head.origin) || origin_allowed(head.origin))
-    return std::nullopt;
+  const bool local = head.origin.empty() ? !head.cross_site : is_loopback_origin(head.origin);
+  if (local || (route.from_browsers && origin_allowed(head.origin))) return std::nullopt;  // those may post events only
   return problem(403, "forbidden",
                  fmt::format("without API keys no page of {} is answered; allow it under CORS origins",
                              head.origin.empty() ? "another site" : "'" + head.origin + "'"));
@@ -208,7 +208,7 @@ void Api::finish(const Admission& admission, const HttpRequest& request, HttpRes
   const std::string route = match.route == nullptr ? "unmatched" : match.route->method + " " + match.route->path;
   const double seconds = monotonic_seconds() - admission.started;
   engine_.metrics().request_finished(route, response.status, seconds);
-  response.headers.emplace_back("X-Request-Id", admission.request_id);
+  response.headers.emplace_back("X-Request-Id", admission.request_id.empty() ? new_request_id() : admission.request_id);
   if (match.from_browsers && origin_allowed(request.origin)) {
     response.headers.emplace_back("Access-Control-Allow-Origin", request.origin);
     response.headers.emplace_back("Vary", "Origin");

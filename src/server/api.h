@@ -26,6 +26,7 @@ struct ApiOptions {
   size_t event_limit_bytes = 32 << 10;
   size_t batch_limit_bytes = 500 << 10;
   size_t items_limit_bytes = 5 << 20;
+  std::string currency = "USD";           // of amounts that name none
   std::vector<std::string> cors_origins;  // of pages that may post events; "*" is any
   AccessLog access_log = AccessLog::errors;
 };
@@ -98,7 +99,7 @@ class Api {
   void get_openapi(const Call& call, Reply reply);
 
   std::optional<HttpResponse> check_key(const HttpRequest& head, const Route& route, bool& authorised) const;
-  std::optional<HttpResponse> check_local(const HttpRequest& head) const;
+  std::optional<HttpResponse> check_local(const HttpRequest& head, const Route& route) const;
   HttpResponse unmatched(const HttpRequest& head, const Router::Match& match) const;
   bool origin_allowed(const std::string& origin) const;
   std::string new_request_id();

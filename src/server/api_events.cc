@@ -20,6 +20,7 @@ constexpr EventRoute kEventRoutes[] = {
 };
 
 constexpr size_t kMostMessages = 10'000;
+constexpr size_t kMostRecords = 20'000;
 
 /// What a batch says once for all its messages.
 json::object shared_fields(const json::object& batch) {
@@ -74,7 +75,7 @@ std::optional<HttpResponse> Api::check_body_key(const Call& call, const json::ob
 
 Result<std::vector<Record>> Api::records_of(const json::object& message, std::string_view type) const {
   PERENNIAL_TRY_ASSIGN(std::vector<Record> records,
-                       records_of_segment_message(message, type, engine_.clock().now_ms()));
+                       records_of_segment_message(message, type, engine_.clock().now_ms(), options_.currency));
   for (const Record& record : records) PERENNIAL_TRY(engine_.check_type(record));
   return records;
 }
@@ -140,6 +141,8 @@ void Api::post_batch(const Call& call, Reply reply) {
       got = records_of(*message, {});
       message->clear();  // thousands of copies of the context would be much
     }
+    if (got.ok() && records.size() + got->size() > kMostRecords)
+      got = resource_exhausted("the batch has over {} products: send fewer at once", kMostRecords);
     if (got.ok()) {
       std::move(got->begin(), got->end(), std::back_inserter(records));
     } else {

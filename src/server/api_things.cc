@@ -7,6 +7,7 @@ namespace perennial {
 namespace {
 
 constexpr int kMaxHistory = 1000;
+constexpr size_t kMostItems = 50'000;
 constexpr int kDefaultHistory = 100;
 
 Result<Record> item_record(const json::value& value, TimeMs now) {
@@ -72,6 +73,9 @@ Result<int64_t> history_limit(std::string_view query) {
 void Api::post_items(const Call& call, Reply reply) {
   const Result<json::array> items = items_of_body(call.request.body);
   if (!items.ok()) return reply(problem(items.status()));
+  if (items->size() > kMostItems)
+    return reply(problem(413, "too_large",
+                         fmt::format("{} items are over the limit of {} a request", items->size(), kMostItems)));
   const TimeMs now = engine_.clock().now_ms();
   std::vector<Record> records;
   PartsReport report;

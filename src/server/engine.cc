@@ -311,7 +311,11 @@ Result<SlateView> Engine::slate(const std::string& recommendation_id, const std:
 
 void Engine::erase_user(const std::string& user_id, Done done) {
   const std::optional<UserId> user = log_->users().find(user_id);
-  if (!user) return done(not_found("no user '{}' is known", user_id));
+  if (!user) {
+    slate_queue_.drop_user(user_id);  // whom only a slate has named so far
+    recent_slates_.forget_user(user_id);
+    return done(not_found("no user '{}' is known", user_id));
+  }
   send_slates(slate_queue_.take_all());  // so that no slate of the user comes after the erasure
   std::vector<Record> erasures;
   std::vector<std::string> names;
