@@ -160,6 +160,34 @@ class ReadOnly:
             path.chmod(0o644)
 
 
+class Lifecycle(Journey):
+    EVENTS = ("user_id,item_id,event,timestamp,price\nann,i1,Product Viewed,2025-01-01,\nann,i1,Order Completed,2025-01-02,20\n"
+              "bob,i1,Product Viewed,2025-01-03,\nann,i2,Order Completed,2025-02-01,30\n")
+
+    def test_where_users_stand_and_how_they_came_there(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        early = json.loads(self.run_ok("lifecycle", "report", "--data", self.data, "--at", "2025-01-10", "--json"))
+        self.assertEqual({row["stage"]: row["users"] for row in early["stages"]},
+                         {"acquisition": 1, "activation": 1, "retention": 0, "expansion": 0, "advocacy": 0})
+        ann = json.loads(self.run_ok("lifecycle", "user", "ann", "--data", self.data, "--at", "2025-07-01", "--json"))
+        self.assertEqual((ann["stage"], ann["overlay"]), ("retention", "churned"))
+        self.assertEqual([(change["time"][:10], change["stage"], change["overlay"], change["cause"]) for change in ann["transitions"]],
+                         [("2025-01-02", "activation", "none", "Order Completed"), ("2025-02-01", "retention", "none", "Order Completed"),
+                          ("2025-04-02", "retention", "at_risk", "silence"), ("2025-06-01", "retention", "churned", "silence")])
+        self.assertIn("Without another event", self.run_ok("lifecycle", "user", "ann", "--data", self.data, "--at", "2025-03-01"))
+        self.assertEqual(run("lifecycle", "user", "nobody", "--data", self.data).returncode, PRECONDITION)
+
+    def test_a_definition_of_ones_own_and_what_is_wrong_with_one(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        own = self.write("own.toml", '[lifecycle.stages]\nactivation = "active >= 1"\n')
+        report = json.loads(self.run_ok("lifecycle", "report", "--data", self.data, "--config", own, "--at", "2025-01-10", "--json"))
+        self.assertEqual(report["stages"][1]["users"], 2)
+        bad = self.write("bad.toml", '[lifecycle.stages]\nretention = "orders >= 2"\n')
+        done = run("lifecycle", "report", "--data", self.data, "--config", bad)
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("lifecycle.stages.retention: 'orders' at character 1", done.stderr)
+
+
 class BadInput(Journey):
     def refuse(self, content, words, name="bad.csv", code=USAGE):
         done = run("import", "--data", self.data, self.write(name, content), cwd=self.path)
