@@ -17,7 +17,8 @@ struct LifecycleFlags {
 
 Result<Definition> definition_of(const Settings& settings) {
   return make_definition({settings.lifecycle_preset, settings.lifecycle_signals, settings.lifecycle_stages,
-                          settings.at_risk_after, settings.churned_after, settings.won_back_for, settings.currency});
+                          settings.at_risk_after, settings.churned_after, settings.won_back_for,
+                          settings.inviter_properties, settings.currency});
 }
 
 /// The instant asked for; now when none is.
@@ -30,8 +31,8 @@ Result<Lives> fold_lives(const CommandLine& line, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(Definition definition, definition_of(settings));
   PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
-  Lives lives(std::move(definition), log.event_types());
-  PERENNIAL_TRY(log.replay(0, end, [&](const StoredRecord& record) { return lives.apply(record), Status(); }));
+  Lives lives(std::move(definition), log.event_types(), log.users());
+  PERENNIAL_TRY(lives.catch_up(log, end));
   return lives;
 }
 

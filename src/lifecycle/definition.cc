@@ -165,6 +165,7 @@ struct PresetText {
 
 const std::vector<std::string> kUpgrades = {"Subscription Upgraded", "Trial Converted", "Subscription Started"};
 const std::vector<std::string> kReferrals = {"Invite Accepted", "Referral Completed"};
+const std::vector<std::string> kInviterProperties = {"invited_by", "referred_by", "inviter_id", "referrer_id"};
 
 const std::vector<PresetText>& presets() {
   static const std::vector<PresetText> all = {
@@ -243,14 +244,18 @@ std::optional<size_t> find_stage(std::string_view name) {
   return std::nullopt;
 }
 
-/// `types`: event types separated by commas.
-void set_signal(Definition& definition, const std::string& name, std::string_view types) {
-  Signal signal{name, {}};
-  while (!types.empty()) {
-    const size_t end = std::min(types.find(','), types.size());
-    if (const std::string_view type = trim(types.substr(0, end)); !type.empty()) signal.event_types.emplace_back(type);
-    types.remove_prefix(std::min(end + 1, types.size()));
+std::vector<std::string> split_at_commas(std::string_view text) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const size_t end = std::min(text.find(','), text.size());
+    if (const std::string_view part = trim(text.substr(0, end)); !part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
+  return parts;
+}
+
+void set_signal(Definition& definition, const std::string& name, std::string_view types) {
+  Signal signal{name, split_at_commas(types)};
   if (const std::optional<uint8_t> known = definition.find_signal(name))
     definition.signals[*known] = std::move(signal);
   else
@@ -355,6 +360,7 @@ Result<Definition> make_definition(const DefinitionText& text) {
   PERENNIAL_TRY(set_period("lifecycle.at_risk_after", text.at_risk_after, definition.at_risk_after_ms));
   PERENNIAL_TRY(set_period("lifecycle.churned_after", text.churned_after, definition.churned_after_ms));
   PERENNIAL_TRY(set_period("lifecycle.won_back_for", text.won_back_for, definition.won_back_for_ms));
+  if (!text.inviter_properties.empty()) definition.inviter_properties = split_at_commas(text.inviter_properties);
   definition.minor_units = static_cast<int64_t>(std::llround(std::pow(10, minor_digits(text.currency))));
   PERENNIAL_TRY(check(definition).with_context("lifecycle"));
   return definition;
@@ -367,6 +373,7 @@ Result<Definition> preset(std::string_view name) {
     if (name != text.name) continue;
     Definition definition;
     definition.signals = text.signals;
+    definition.inviter_properties = kInviterProperties;
     const char* const rules[] = {text.activation, text.retention, text.expansion, text.advocacy};
     for (size_t stage = 1; stage < kStages; ++stage) {
       PERENNIAL_TRY_ASSIGN(definition.rules[stage], parse_rule(rules[stage - 1], definition.signals));

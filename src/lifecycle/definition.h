@@ -46,12 +46,13 @@ struct StageRule {
 
 struct Definition {
   std::vector<Signal> signals;
-  std::array<StageRule, kStages> rules;  // that of acquisition is empty
-  uint8_t activity = 0;                  // the signal whose silence counts
-  TimeMs at_risk_after_ms = 0;           // of silence
-  TimeMs churned_after_ms = 0;           // of silence; more than at_risk_after_ms
-  TimeMs won_back_for_ms = 0;            // after the return of a churned user; at most churned_after_ms
-  int64_t minor_units = 100;             // of one major unit of the shop's currency
+  std::array<StageRule, kStages> rules;         // that of acquisition is empty
+  uint8_t activity = 0;                         // the signal whose silence counts
+  TimeMs at_risk_after_ms = 0;                  // of silence
+  TimeMs churned_after_ms = 0;                  // of silence; more than at_risk_after_ms
+  TimeMs won_back_for_ms = 0;                   // after the return of a churned user; at most churned_after_ms
+  int64_t minor_units = 100;                    // of one major unit of the shop's currency
+  std::vector<std::string> inviter_properties;  // of an invited user's event: who invited; credited as `referral`
 
   [[nodiscard]] std::optional<uint8_t> find_signal(std::string_view name) const;
 };
@@ -76,7 +77,8 @@ struct DefinitionText {
   std::string at_risk_after;                   // a period, or empty: as the preset says
   std::string churned_after;
   std::string won_back_for;
-  std::string currency = "USD";  // of the sums in rules
+  std::string inviter_properties;  // separated by commas, or empty: as the preset says
+  std::string currency = "USD";    // of the sums in rules
 };
 
 /// Checked. invalid_argument names the key, the place in it and the way out.

@@ -13,7 +13,8 @@ constexpr TimeMs kStart = 1'700'000'000'000;
 class LivesTest : public testing::Test {
  protected:
   LivesTest() {
-    for (const char* type : {"Product Viewed", "order_completed", "Sofa Tried Out"}) types_.add(type);
+    for (const char* type : {"Product Viewed", "order_completed", "Sofa Tried Out", "Signed Up"}) types_.add(type);
+    for (const char* name : {"zoe", "ann", "bob", "cid", "dan", "eve"}) users_.add(name);
   }
 
   StoredRecord record(UserId user, TimeMs time, Payload payload, EventTypeId type = kNoEventType) {
@@ -30,6 +31,15 @@ class LivesTest : public testing::Test {
     if (minor != 0) event.amount = Money{minor, "USD"};
     return record(user, time, event, type);
   }
+  StoredRecord invited(UserId user, TimeMs time, const std::string& inviter) {
+    Event event;
+    event.properties = fmt::format(R"({{"method":"referral","referred_by":"{}"}})", inviter);
+    return record(user, time, event, 3);
+  }
+  size_t referrals_of(UserId user) {
+    const Life* life = lives_.find(user);
+    return life == nullptr ? 0 : life->facts.of(*lives_.definition().find_signal("referral")).size();
+  }
   StoredRecord merge(UserId from, UserId into) {
     StoredRecord merge = record(from, kStart, IdentityMerge{});
     merge.into = into;
@@ -37,7 +47,8 @@ class LivesTest : public testing::Test {
   }
 
   Dictionary types_;
-  Lives lives_{preset("e-commerce").value(), types_};
+  Dictionary users_;
+  Lives lives_{preset("e-commerce").value(), types_, users_};
   Offset offset_ = 0;
 };
 
@@ -101,8 +112,8 @@ TEST_F(LivesTest, TheOrderInWhichRecordsArriveDoesNotMatter) {
                              static_cast<EventTypeId>(random.below(3)), static_cast<int64_t>(random.below(9000))));
     stream.push_back(merge(0, 1));
     stream.push_back(merge(2, 1));
-    Lives in_order(lives_.definition(), types_);
-    Lives shuffled(lives_.definition(), types_);
+    Lives in_order(lives_.definition(), types_, users_);
+    Lives shuffled(lives_.definition(), types_, users_);
     for (const StoredRecord& one : stream) in_order.apply(one);
     random.shuffle(std::span(stream));
     for (const StoredRecord& one : stream) shuffled.apply(one);
@@ -110,6 +121,103 @@ TEST_F(LivesTest, TheOrderInWhichRecordsArriveDoesNotMatter) {
       ASSERT_EQ(count_stages(in_order, kStart + day * kDay).users, count_stages(shuffled, kStart + day * kDay).users)
           << "seed " << seed << " day " << day;
   }
+}
+
+TEST_F(LivesTest, AnInviterIsCreditedOnceWhenTheInvitedUserComes) {
+  lives_.apply(event(1, kStart, 0));
+  EXPECT_EQ(referrals_of(1), 0U);
+  lives_.apply(invited(2, kStart + kDay, "ann"));
+  lives_.apply(invited(2, kStart + 2 * kDay, "ann"));
+  EXPECT_EQ(referrals_of(1), 1U);
+  EXPECT_EQ(lives_.touched().size(), 1U) << "the second time changes nothing of the inviter's";
+  EXPECT_EQ(count_stages(lives_, kStart + kDay - 1).in(Stage::advocacy), 0);
+  EXPECT_EQ(count_stages(lives_, kStart + kDay).in(Stage::advocacy), 1);
+}
+
+TEST_F(LivesTest, TheEarliestInvitationCountsHoweverLateItIsHeardOf) {
+  lives_.apply(event(1, kStart, 0));
+  lives_.apply(event(3, kStart, 0));
+  lives_.apply(invited(2, kStart + 5 * kDay, "ann"));
+  lives_.apply(invited(2, kStart + kDay, "cid"));
+  EXPECT_EQ(referrals_of(1), 0U);
+  EXPECT_EQ(referrals_of(3), 1U);
+}
+
+TEST_F(LivesTest, AnInviterThatIsHeardOfLaterIsCreditedThen) {
+  lives_.apply(invited(2, kStart + kDay, "ann"));
+  lives_.apply(event(1, kStart, 0));
+  EXPECT_EQ(referrals_of(1), 1U);
+}
+
+TEST_F(LivesTest, NobodyIsCreditedForInvitingHimself) {
+  lives_.apply(event(1, kStart, 0));
+  lives_.apply(invited(2, kStart + kDay, "ann"));
+  lives_.apply(merge(2, 1));
+  EXPECT_EQ(referrals_of(1), 0U);
+  lives_.apply(invited(1, kStart + 2 * kDay, "ann"));
+  EXPECT_EQ(referrals_of(1), 0U);
+}
+
+TEST_F(LivesTest, AMergedInviterKeepsItsReferrals) {
+  lives_.apply(event(1, kStart, 0));
+  lives_.apply(invited(2, kStart + kDay, "ann"));
+  lives_.apply(merge(1, 3));
+  EXPECT_EQ(referrals_of(3), 1U);
+  lives_.apply(record(2, kStart + 3 * kDay, Erasure{}));
+  EXPECT_EQ(referrals_of(3), 0U) << "what the erased guest said is gone";
+}
+
+TEST_F(LivesTest, ReplaySnapshotAndReplayAndWhatAnErasureLeavesAreTheSame) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    Random random(seed);
+    const auto anyone = [&] { return static_cast<UserId>(random.below(6)); };
+    Lives live(lives_.definition(), types_, users_);
+    Lives restored(lives_.definition(), types_, users_);
+    std::vector<StoredRecord> log;
+    Identities identities;
+    for (int i = 0; i < 60; ++i) {
+      const TimeMs time = kStart + static_cast<TimeMs>(random.below(50)) * kDay;
+      const double kind = random.uniform();
+      StoredRecord next = kind < 0.5    ? event(anyone(), time, static_cast<EventTypeId>(random.below(4)), 100)
+                          : kind < 0.8  ? invited(anyone(), time, users_.name(anyone()))
+                          : kind < 0.95 ? merge(anyone(), anyone())
+                                        : record(anyone(), time, Erasure{});
+      if (next.into != kNoId) identities.merge(next.user, next.into);
+      if (std::holds_alternative<Erasure>(next.payload)) {  // as the log does it: of all who are one by now
+        const std::vector<UserId> gone = identities.all_of(next.user);
+        std::erase_if(
+            log, [&](const StoredRecord& one) { return std::find(gone.begin(), gone.end(), one.user) != gone.end(); });
+        identities.forget(next.user);
+      }
+      log.push_back(next);
+      live.apply(next);
+      restored.apply(next);
+      if (random.chance(0.1)) {
+        Lives again(lives_.definition(), types_, users_);
+        ASSERT_TRUE(again.parse(restored.serialize()).ok());
+        ASSERT_EQ(again.serialize(), restored.serialize());
+        ASSERT_TRUE(restored.parse(live.serialize()).ok());
+      }
+    }
+    Lives replayed(lives_.definition(), types_, users_);
+    for (const StoredRecord& one : log) replayed.apply(one);
+    ASSERT_EQ(live.serialize(), restored.serialize()) << "seed " << seed;
+    ASSERT_EQ(live.serialize(), replayed.serialize()) << "seed " << seed;
+  }
+}
+
+TEST_F(LivesTest, ASnapshotOfOtherSignalsOrCutShortIsRefused) {
+  lives_.apply(event(1, kStart, 1, 100));
+  lives_.apply(invited(2, kStart, "ann"));
+  const std::string bytes = lives_.serialize();
+  Lives content(preset("content").value(), types_, users_);
+  EXPECT_EQ(content.parse(bytes).code(), Code::failed_precondition);
+  Lives read(lives_.definition(), types_, users_);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    ASSERT_FALSE(read.parse(bytes.substr(0, size)).ok()) << size;
+    ASSERT_EQ(read.size(), 0U);
+  }
+  EXPECT_TRUE(read.parse(bytes).ok());
 }
 
 }  // namespace

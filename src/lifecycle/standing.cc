@@ -3,29 +3,12 @@
 #include <algorithm>
 #include <chrono>
 
-#include "base/check.h"
-
 namespace perennial {
 namespace {
 
 constexpr int kBaselineWindows = 3;
 constexpr TimeMs kDayMs = 86'400'000;
 constexpr int64_t kThursdayToMonday = 3;  // 1970-01-01 was a Thursday
-
-bool before(const Fact& a, const Fact& b) { return a.time != b.time ? a.time < b.time : a.offset < b.offset; }
-
-/// Modulo 2^64, so that the sum of a window is right as long as it fits itself.
-int64_t sum(int64_t a, int64_t b) { return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
-int64_t difference(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-
-/// How many facts have time <= now.
-size_t count_until(std::span<const Fact> facts, TimeMs now) {
-  return static_cast<size_t>(std::upper_bound(facts.begin(), facts.end(), now,
-                                              [](TimeMs time, const Fact& fact) { return time < fact.time; }) -
-                             facts.begin());
-}
 
 int64_t floor_divide(int64_t a, int64_t b) { return a / b - (a % b < 0 ? 1 : 0); }
 
@@ -45,10 +28,8 @@ double measure_in(const Condition& condition, std::span<const Fact> facts, TimeM
   const size_t end = count_until(facts, until);
   if (end == begin) return 0;
   if (condition.measure == Measure::count) return static_cast<double>(end - begin);
-  if (condition.measure == Measure::sum) {
-    const int64_t earlier = begin == 0 ? 0 : facts[begin - 1].total_minor;
-    return static_cast<double>(difference(facts[end - 1].total_minor, earlier)) / static_cast<double>(minor_units);
-  }
+  if (condition.measure == Measure::sum)
+    return static_cast<double>(money_between(facts, begin, end)) / static_cast<double>(minor_units);
   double distinct = 0;
   int64_t last = 0;
   for (size_t i = end; i > begin && distinct < enough; --i) {
@@ -146,37 +127,6 @@ TimeMs next_change_of(const Condition& condition, const UserFacts& all, TimeMs n
 
 }  // namespace
 
-void UserFacts::add(uint8_t signal, TimeMs time, Offset offset, int64_t amount_minor) {
-  PERENNIAL_CHECK(time != kNoTime, "a fact needs a time, record {} has none", offset);
-  std::vector<Fact>& facts = facts_of(signal);
-  const Fact fact{time, offset, 0};
-  auto place = facts.insert(std::upper_bound(facts.begin(), facts.end(), fact, before), fact);
-  place->total_minor = place == facts.begin() ? 0 : std::prev(place)->total_minor;
-  for (; place != facts.end(); ++place) place->total_minor = sum(place->total_minor, amount_minor);
-}
-
-void UserFacts::merge(const UserFacts& other) {
-  for (const auto& [signal, facts] : other.signals_) {
-    int64_t total = 0;
-    for (const Fact& fact : facts) {
-      add(signal, fact.time, fact.offset, difference(fact.total_minor, total));
-      total = fact.total_minor;
-    }
-  }
-}
-
-std::span<const Fact> UserFacts::of(uint8_t signal) const {
-  for (const OfSignal& one : signals_)
-    if (one.signal == signal) return one.facts;
-  return {};
-}
-
-std::vector<Fact>& UserFacts::facts_of(uint8_t signal) {
-  for (OfSignal& one : signals_)
-    if (one.signal == signal) return one.facts;
-  return signals_.emplace_back(OfSignal{signal, {}}).facts;
-}
-
 const char* overlay_name(Overlay overlay) {
   constexpr const char* kNames[] = {"none", "at_risk", "churned", "won_back"};
   return kNames[static_cast<size_t>(overlay)];
@@ -195,6 +145,10 @@ Standing standing_at(const Definition& definition, const UserFacts& facts, TimeM
 
 TimeMs next_change(const Definition& definition, const UserFacts& facts, TimeMs now) {
   TimeMs next = next_change_of_overlay(definition, facts, now);
+  for (uint8_t signal = 0; signal < definition.signals.size(); ++signal) {
+    const std::span<const Fact> all = facts.of(signal);
+    if (!all.empty() && all.back().time > now) next = std::min(next, all[count_until(all, now)].time);
+  }
   for (const StageRule& rule : definition.rules)
     for (const std::vector<Condition>& all : rule.alternatives)
       for (const Condition& condition : all) next = std::min(next, next_change_of(condition, facts, now));
@@ -206,7 +160,8 @@ std::vector<Transition> transitions(const Definition& definition, const UserFact
   for (uint8_t signal = 0; signal < definition.signals.size(); ++signal)
     for (const Fact& fact : facts.of(signal))
       if (fact.time <= until) events.push_back(fact);
-  std::sort(events.begin(), events.end(), before);
+  std::sort(events.begin(), events.end(),
+            [](const Fact& a, const Fact& b) { return a.time != b.time ? a.time < b.time : a.offset < b.offset; });
 
   std::vector<Transition> changes;
   Standing standing;

@@ -4,42 +4,12 @@
 #pragma once
 
 #include <limits>
-#include <span>
 #include <vector>
 
-#include "events/record.h"
 #include "lifecycle/definition.h"
+#include "lifecycle/user_facts.h"
 
 namespace perennial {
-
-/// One event of one signal, 24 bytes. Order: (time, offset).
-struct Fact {
-  TimeMs time = 0;
-  Offset offset = 0;
-  int64_t total_minor = 0;  // money of this and all earlier facts of the signal, in minor units
-};
-
-/// A user's events as stages see them, by signal. Events without a time are in no window: they are no facts.
-class UserFacts {
- public:
-  /// Inserts in order, also a late one. `time` must not be kNoTime.
-  void add(uint8_t signal, TimeMs time, Offset offset, int64_t amount_minor);
-
-  /// Takes in the facts of a user that turned out to be this one.
-  void merge(const UserFacts& other);
-
-  [[nodiscard]] std::span<const Fact> of(uint8_t signal) const;
-  [[nodiscard]] bool empty() const { return signals_.empty(); }
-
- private:
-  struct OfSignal {
-    uint8_t signal;
-    std::vector<Fact> facts;
-  };
-  std::vector<Fact>& facts_of(uint8_t signal);
-
-  std::vector<OfSignal> signals_;
-};
 
 /// What silence adds to a stage. Nobody in acquisition has one.
 enum class Overlay : uint8_t { none, at_risk, churned, won_back };
@@ -66,7 +36,8 @@ inline constexpr TimeMs kNeverChanges = std::numeric_limits<TimeMs>::max();
 /// for distinct periods at most the facts of the window.
 Standing standing_at(const Definition& definition, const UserFacts& facts, TimeMs now);
 
-/// The next instant after `now` at which the standing may change without another event; kNeverChanges if there is none.
+/// The next instant after `now` at which the standing may change without another event: a silence grows long enough, a
+/// fact leaves a window, or one that is dated later comes to pass. kNeverChanges if there is none.
 TimeMs next_change(const Definition& definition, const UserFacts& facts, TimeMs now);
 
 /// All changes up to `until`, rising; the first leads away from acquisition. An event is in its windows from its own

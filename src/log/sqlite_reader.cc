@@ -1,6 +1,7 @@
 #include "log/sqlite_reader.h"
 
 #include <algorithm>
+#include <future>
 
 #include "log/log_schema.h"
 #include "log/record_codec.h"
@@ -130,13 +131,18 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset u
 Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
   PERENNIAL_TRY_ASSIGN(const Offset last, end());
   up_to = std::min(up_to, last);  // beside a writer it would never end
-  while (after < up_to) {
-    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> records, read_page(after, up_to));
-    if (records.empty()) return {};
-    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+  if (after >= up_to) return {};
+  Result<std::vector<StoredRecord>> page = read_page(after, up_to);
+  while (page.ok() && !page->empty()) {
+    const std::vector<StoredRecord> records = std::move(page).value();
     after = records.back().offset;
+    std::future<Result<std::vector<StoredRecord>>> next;  // read while these are visited
+    if (after < up_to) next = std::async(std::launch::async, [&] { return read_page(after, up_to); });
+    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+    if (!next.valid()) return {};
+    page = next.get();
   }
-  return {};
+  return page.status();
 }
 
 Result<Offset> SqliteReader::newest_of_user(UserId user) {

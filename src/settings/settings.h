@@ -22,6 +22,7 @@ struct Settings {
   std::string at_risk_after;  // empty, here and below: as the preset says
   std::string churned_after;
   std::string won_back_for;
+  std::string inviter_properties;
   std::map<std::string, std::string> lifecycle_signals;  // by name, instead of the preset's or beside them
   std::map<std::string, std::string> lifecycle_stages;   // rule by stage, instead of the preset's
   // [log]

@@ -1,0 +1,57 @@
+// Where every user stands now, kept up to date by events and by time alone, with counts for gauges. A wheel of days and
+// minutes holds a timer for each user: nobody is looked at before something can have changed. Covered by
+// lifecycle/stage_watch_test.cc. Thread rule: many readers or one writer; the owner locks.
+#pragma once
+
+#include <array>
+#include <map>
+#include <vector>
+
+#include "lifecycle/lives.h"
+
+namespace perennial {
+
+/// How often users went from one stage to another.
+using StageMoves = std::array<std::array<int64_t, kStages>, kStages>;
+
+class StageWatch {
+ public:
+  /// Looks at everybody, and counts no moves for that. `lives` is borrowed.
+  StageWatch(const Lives& lives, TimeMs now);
+
+  /// The users' facts have changed: looks at them again, as of `now`.
+  void touched(std::span<const UserId> users, TimeMs now);
+
+  /// Looks at those whom time may have moved. A change is seen within a minute after its instant.
+  void advance(TimeMs now);
+
+  /// Of the users known, whatever the time they were first seen.
+  [[nodiscard]] const StageCounts& counts() const { return counts_; }
+  [[nodiscard]] const StageMoves& moves() const { return moves_; }
+
+ private:
+  struct Watched {
+    uint32_t change_minute = kNever;  // when time alone may change its standing
+    uint32_t due_minute = kNever;     // its place in the wheel, not later than that; others there are stale
+    Standing standing;
+    bool known = false;
+  };
+  static constexpr uint32_t kDayMinutes = 24 * 60;
+  static constexpr uint32_t kNever = 0xFFFF'FFFF;
+
+  void look_at(UserId user, TimeMs now);
+  void schedule(UserId user, Watched& watched);
+  void put_on_wheel(UserId user, uint32_t minute);
+  void enter_minute(uint32_t minute);
+  void ring(UserId user, uint32_t minute, TimeMs now);
+
+  const Lives& lives_;
+  std::vector<Watched> watched_;                          // by user id
+  uint32_t minute_;                                       // since 1970: all before it is done
+  std::array<std::vector<UserId>, kDayMinutes> minutes_;  // of the day of minute_
+  std::map<uint32_t, std::vector<UserId>> days_;          // later ones, by day since 1970
+  StageCounts counts_;
+  StageMoves moves_{};
+};
+
+}  // namespace perennial
