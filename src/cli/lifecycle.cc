@@ -2,7 +2,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/command_line.h"
-#include "lifecycle/lives.h"
+#include "lifecycle/stage_counts.h"
 #include "log/sqlite_log.h"
 
 namespace perennial {
@@ -15,12 +15,6 @@ struct LifecycleFlags {
   std::string user;
 };
 
-Result<Definition> definition_of(const Settings& settings) {
-  return make_definition({settings.lifecycle_preset, settings.lifecycle_signals, settings.lifecycle_stages,
-                          settings.at_risk_after, settings.churned_after, settings.won_back_for,
-                          settings.inviter_properties, settings.currency});
-}
-
 /// The instant asked for; now when none is.
 Result<TimeMs> instant_of(const std::string& at) {
   if (at.empty()) return SystemClock().now_ms();
@@ -29,23 +23,11 @@ Result<TimeMs> instant_of(const std::string& at) {
 
 Result<Lives> fold_lives(const CommandLine& line, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(Definition definition, definition_of(settings));
+  PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
   PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
   Lives lives(std::move(definition), log.event_types(), log.users());
   PERENNIAL_TRY(lives.catch_up(log, end));
   return lives;
-}
-
-json::object to_json(const StageCounts& counts, TimeMs now) {
-  json::array stages;
-  for (size_t stage = 0; stage < kStages; ++stage) {
-    json::object row = {{"stage", stage_name(static_cast<Stage>(stage))},
-                        {"users", counts.in(static_cast<Stage>(stage))}};
-    for (size_t overlay = 1; overlay < kOverlays; ++overlay)
-      row[overlay_name(static_cast<Overlay>(overlay))] = counts.users[stage][overlay];
-    stages.push_back(std::move(row));
-  }
-  return {{"at", format_iso8601(now)}, {"users", counts.all()}, {"stages", std::move(stages)}};
 }
 
 void print_counts(const StageCounts& counts, TimeMs now, const Definition& definition) {

@@ -23,12 +23,13 @@ std::vector<std::string> split_by_comma(std::string_view text) {
   return parts;
 }
 
-ServerOptions server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
+Result<ServerOptions> server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
   ServerOptions options;
   options.engine.data_folder = line.data;
   options.engine.log.repeat_window = settings.repeat_window;
   options.engine.log.queue_limit_records = settings.queue_limit_records;
   options.engine.roles = settings.roles;
+  PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(settings));
   options.engine.history_limit = static_cast<size_t>(settings.history_limit);
   options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
   options.engine.load_model = default_model_loader();
@@ -46,7 +47,8 @@ ServerOptions server_options(const CommandLine& line, const Settings& settings, 
 
 Status run(const CommandLine& line, const ServeFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  return serve(server_options(line, settings, flags), SystemClock());
+  PERENNIAL_TRY_ASSIGN(ServerOptions options, server_options(line, settings, flags));
+  return serve(std::move(options), SystemClock());
 }
 
 }  // namespace

@@ -30,6 +30,12 @@ std::string list_of(const std::vector<Signal>& signals) {
   return list.empty() ? "none" : list;
 }
 
+std::optional<size_t> find_stage(std::string_view name) {
+  for (size_t stage = 0; stage < kStages; ++stage)
+    if (name == stage_name(static_cast<Stage>(stage))) return stage;
+  return std::nullopt;
+}
+
 /// Recursive descent over the text of a rule.
 class RuleParser {
  public:
@@ -82,6 +88,10 @@ class RuleParser {
     if (name.empty()) return unexpected("a signal");
     const auto found =
         std::find_if(signals_.begin(), signals_.end(), [&](const Signal& signal) { return signal.name == name; });
+    if (found == signals_.end() && find_stage(name))
+      return invalid_argument(
+          "'{}' at character {} is a stage: a rule counts signals, so that no stage waits for itself", name,
+          at_ - name.size() + 1);
     if (found == signals_.end())
       return invalid_argument("'{}' at character {} is no signal: there are {}", name, at_ - name.size() + 1,
                               list_of(signals_));
@@ -238,12 +248,6 @@ const std::vector<PresetText>& presets() {
   return all;
 }
 
-std::optional<size_t> find_stage(std::string_view name) {
-  for (size_t stage = 0; stage < kStages; ++stage)
-    if (name == stage_name(static_cast<Stage>(stage))) return stage;
-  return std::nullopt;
-}
-
 std::vector<std::string> split_at_commas(std::string_view text) {
   std::vector<std::string> parts;
   while (!text.empty()) {
@@ -260,6 +264,40 @@ void set_signal(Definition& definition, const std::string& name, std::string_vie
     definition.signals[*known] = std::move(signal);
   else
     definition.signals.push_back(std::move(signal));
+}
+
+/// Whether a user for whom `a` holds is one for whom `b` holds.
+bool implies(const Condition& a, const Condition& b) {
+  if (a.measure != b.measure || a.signal != b.signal || a.growth != b.growth || a.at_least < b.at_least) return false;
+  if (a.window_ms == b.window_ms) return true;
+  if (a.growth || a.measure == Measure::sum) return false;  // money may be given back
+  return b.window_ms == 0 || (a.window_ms != 0 && a.window_ms < b.window_ms);
+}
+
+bool implies(const std::vector<Condition>& a, const std::vector<Condition>& b) {
+  return std::all_of(b.begin(), b.end(), [&](const Condition& wanted) {
+    return std::any_of(a.begin(), a.end(), [&](const Condition& given) { return implies(given, wanted); });
+  });
+}
+
+bool implies(const StageRule& a, const StageRule& b) {
+  return std::all_of(a.alternatives.begin(), a.alternatives.end(), [&](const std::vector<Condition>& each) {
+    return std::any_of(b.alternatives.begin(), b.alternatives.end(),
+                       [&](const std::vector<Condition>& wanted) { return implies(each, wanted); });
+  });
+}
+
+/// A stage is empty when whoever fulfils its rule fulfils that of a higher one.
+Status check_no_stage_is_empty(const Definition& definition) {
+  for (size_t lower = 1; lower < kStages; ++lower)
+    for (size_t higher = lower + 1; higher < kStages; ++higher)
+      if (implies(definition.rules[lower], definition.rules[higher]))
+        return invalid_argument(
+            "lifecycle.stages.{}: nobody would ever be in it, because whoever fulfils '{}' fulfils that of {} as well: "
+            "'{}'",
+            stage_name(static_cast<Stage>(lower)), definition.rules[lower].text, stage_name(static_cast<Stage>(higher)),
+            definition.rules[higher].text);
+  return {};
 }
 
 }  // namespace
@@ -363,6 +401,7 @@ Result<Definition> make_definition(const DefinitionText& text) {
   if (!text.inviter_properties.empty()) definition.inviter_properties = split_at_commas(text.inviter_properties);
   definition.minor_units = static_cast<int64_t>(std::llround(std::pow(10, minor_digits(text.currency))));
   PERENNIAL_TRY(check(definition).with_context("lifecycle"));
+  PERENNIAL_TRY(check_no_stage_is_empty(definition));
   return definition;
 }
 

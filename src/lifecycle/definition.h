@@ -81,7 +81,8 @@ struct DefinitionText {
   std::string currency = "USD";    // of the sums in rules
 };
 
-/// Checked. invalid_argument names the key, the place in it and the way out.
+/// Checked: check() and that no stage is empty because a higher one takes all its users. invalid_argument starts with
+/// the key, then tells the place in it and the way out.
 Result<Definition> make_definition(const DefinitionText& text);
 
 /// e-commerce, content, social, ads or saas: works on Segment's event names as they are. invalid_argument, listing

@@ -122,5 +122,28 @@ TEST(Definition, CheckSaysWhatIsWrong) {
   EXPECT_TRUE(refused(with([](Definition& d) { d.at_risk_after_ms = 0; }), "above 0"));
 }
 
+TEST(Definition, AStageThatAHigherOneEmptiesIsRefused) {
+  const auto with = [](const char* retention, const char* expansion) {
+    DefinitionText text;
+    text.stages = {{"retention", retention}, {"expansion", expansion}};
+    return make_definition(text).status();
+  };
+  EXPECT_TRUE(with("value >= 2 within 1y", "value >= 3 within 1y").ok());
+  EXPECT_TRUE(with("value >= 3 within 1y", "value >= 3 within 30d").ok());
+  EXPECT_TRUE(with("sum(value) >= 3 within 30d", "sum(value) >= 3 within 1y").ok()) << "there are refunds";
+  for (const char* expansion :
+       {"value >= 3 within 1y", "value >= 2 within 1y", "value >= 3", "upgrade >= 1 or value >= 2"}) {
+    const Status refused = with("value >= 3 within 1y and share >= 1", expansion);
+    EXPECT_NE(refused.message().find("lifecycle.stages.retention: nobody would ever be in it"), std::string::npos)
+        << expansion << ": " << refused.message();
+  }
+}
+
+TEST(Definition, ARuleThatWaitsForAStageIsRefused) {
+  DefinitionText text;
+  text.stages["retention"] = "activation >= 1 within 30d";
+  EXPECT_NE(make_definition(text).status().message().find("'activation' at character 1 is a stage"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace perennial

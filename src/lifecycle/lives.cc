@@ -1,8 +1,8 @@
 #include "lifecycle/lives.h"
 
 #include <algorithm>
-#include <numeric>
 
+#include "base/digest.h"
 #include "base/json.h"
 #include "events/roles.h"
 
@@ -16,6 +16,8 @@ TimeMs earlier(TimeMs a, TimeMs b) {
   if (a == kNoTime || b == kNoTime) return a == kNoTime ? b : a;
   return std::min(a, b);
 }
+
+fs::path snapshot_path(const fs::path& data_folder) { return data_folder / "lives.snapshot"; }
 
 }  // namespace
 
@@ -40,6 +42,7 @@ Status Lives::catch_up(LogReader& log, Offset up_to) {
 void Lives::apply(const StoredRecord& record) {
   touched_.clear();
   applied_ = record.offset;
+  applied_message_ = record.message_id;
   if (record.user == kNoId) return;
   if (const auto* event = std::get_if<Event>(&record.payload)) {
     apply_event(record, *event);
@@ -218,9 +221,10 @@ std::string Lives::fingerprint() const {
 }
 
 std::string Lives::serialize() const {
-  std::string out(kMagic);
+  std::string out;
   put_text(out, fingerprint());
   put(out, applied_);
+  put(out, applied_message_);
   identities_.serialize(out);
   put(out, uint64_t{known_});
   for_each([&](UserId user, const Life& life) {
@@ -240,13 +244,27 @@ std::string Lives::serialize() const {
     put(out, referral.credited);
     put_text(out, referral.inviter);
   }
-  return out;
+  seal(out);
+  return out.insert(0, kMagic);
+}
+
+Status Lives::save(const fs::path& data_folder, std::string_view snapshot) {
+  return write_file_atomically(snapshot_path(data_folder), snapshot);
+}
+
+Status Lives::load(const fs::path& data_folder, LogReader& log) {
+  PERENNIAL_TRY_ASSIGN(const std::string bytes, read_file(snapshot_path(data_folder)));
+  PERENNIAL_TRY(parse(bytes).with_context(snapshot_path(data_folder).string()));
+  const Status known = check_is_in_log(log, applied_, applied_message_);
+  if (!known.ok()) clear();
+  return known;
 }
 
 Status Lives::parse(std::string_view bytes) {
   clear();
   if (!bytes.starts_with(kMagic)) return data_loss("not a snapshot of lives of this version");
-  ByteReader in(bytes.substr(kMagic.size()));
+  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes.substr(kMagic.size())));
+  ByteReader in(body);
   if (in.get_text() != fingerprint()) return failed_precondition("the snapshot was made with other lifecycle signals");
   const Status parsed = parse_lives(in);
   if (!parsed.ok()) clear();
@@ -255,6 +273,7 @@ Status Lives::parse(std::string_view bytes) {
 
 Status Lives::parse_lives(ByteReader& in) {
   applied_ = in.get<Offset>();
+  applied_message_ = in.get<MessageId>();
   identities_.parse(in);
   known_ = in.get_count(13);
   for (size_t i = 0; i < known_ && in.ok(); ++i) {
@@ -284,26 +303,7 @@ void Lives::clear() {
   referrals_.clear();
   waiting_.clear();
   applied_ = 0;
-}
-
-int64_t StageCounts::in(Stage stage) const {
-  const auto& of_stage = users[static_cast<size_t>(stage)];
-  return std::accumulate(of_stage.begin(), of_stage.end(), int64_t{0});
-}
-
-int64_t StageCounts::all() const {
-  int64_t sum = 0;
-  for (size_t stage = 0; stage < kStages; ++stage) sum += in(static_cast<Stage>(stage));
-  return sum;
-}
-
-StageCounts count_stages(const Lives& lives, TimeMs now) {
-  StageCounts counts;
-  lives.for_each([&](UserId, const Life& life) {
-    if (life.first_seen > now) return;
-    ++counts.of(standing_at(lives.definition(), life.facts, now));
-  });
-  return counts;
+  applied_message_ = {};
 }
 
 }  // namespace perennial

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unordered_map>
 
+#include "base/files.h"
 #include "lifecycle/standing.h"
 #include "log/event_log.h"
 #include "profiles/identities.h"
@@ -50,8 +51,15 @@ class Lives {
   /// The snapshot's bytes, a function of the records applied.
   [[nodiscard]] std::string serialize() const;
 
-  /// Replaces all. failed_precondition when the bytes were made with other signals, data_loss when they are not whole;
-  /// then this is empty.
+  /// Writes them atomically: `lives.snapshot` in the data directory.
+  static Status save(const fs::path& data_folder, std::string_view snapshot);
+
+  /// Loads it, and checks that it is of this log. failed_precondition when it was made with other signals or from
+  /// another log; data_loss when its bytes are not whole; not_found when there is none. In each case this is empty and
+  /// a replay from 0 gives the same.
+  Status load(const fs::path& data_folder, LogReader& log);
+
+  /// Replaces all; errors as load().
   Status parse(std::string_view bytes);
 
  private:
@@ -91,21 +99,8 @@ class Lives {
   std::unordered_map<UserId, Referral> referrals_;        // by who was invited
   std::unordered_multimap<std::string, UserId> waiting_;  // inviter's name to who was invited: not credited
   Offset applied_ = 0;
+  MessageId applied_message_;
   std::vector<UserId> touched_;
 };
-
-/// How many users stand where.
-struct StageCounts {
-  std::array<std::array<int64_t, kOverlays>, kStages> users{};
-
-  [[nodiscard]] int64_t& of(const Standing& standing) {
-    return users[static_cast<size_t>(standing.stage)][static_cast<size_t>(standing.overlay)];
-  }
-  [[nodiscard]] int64_t in(Stage stage) const;
-  [[nodiscard]] int64_t all() const;
-};
-
-/// Of the users first seen at or before `now`.
-StageCounts count_stages(const Lives& lives, TimeMs now);
 
 }  // namespace perennial

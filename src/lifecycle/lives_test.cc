@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "lifecycle/stage_counts.h"
 
 namespace perennial {
 namespace {

@@ -7,7 +7,7 @@
 #include <map>
 #include <vector>
 
-#include "lifecycle/lives.h"
+#include "lifecycle/stage_counts.h"
 
 namespace perennial {
 

@@ -87,4 +87,8 @@ class LogWriter : public LogReader {
   virtual Result<std::optional<ImportProgress>> import_progress(const std::string& file_digest) = 0;
 };
 
+/// failed_precondition when the log's record at `offset` is not that message: what was folded up to it is of another
+/// log. Offset 0 is in every log.
+Status check_is_in_log(LogReader& log, Offset offset, const MessageId& message);
+
 }  // namespace perennial

@@ -7,11 +7,8 @@ namespace perennial {
 namespace {
 
 constexpr std::string_view kMagic = "perennial state snapshot 2\n";
-constexpr size_t kDigestBytes = 32;
 
 fs::path snapshot_path(const fs::path& data_folder) { return data_folder / "state.snapshot"; }
-
-std::string_view as_text(const Sha256& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
 }  // namespace
 
@@ -45,7 +42,7 @@ std::string State::serialize() const {
   put(out, applied_message_);
   put_text(out, profiles);
   put_text(out, catalogue);
-  out += as_text(sha256(out));
+  seal(out);
   return out;
 }
 
@@ -62,17 +59,9 @@ Status State::load(const fs::path& data_folder) {
 }
 
 Status State::check_log(LogReader& log) {
-  if (applied_ == 0) return {};
-  bool same = false;
-  const Status read = log.replay(applied_ - 1, applied_, [&](const StoredRecord& record) {
-    same = record.message_id == applied_message_;
-    return Status();
-  });
-  if (read.ok() && same) return {};
-  const Offset applied = applied_;
-  clear();
-  PERENNIAL_TRY(read);
-  return failed_precondition("the state snapshot is of another log: its last record, {}, is not in this one", applied);
+  const Status known = check_is_in_log(log, applied_, applied_message_);
+  if (!known.ok()) clear();
+  return known;
 }
 
 void State::clear() {
@@ -83,11 +72,9 @@ void State::clear() {
 }
 
 Status State::parse(std::string_view bytes) {
-  if (bytes.size() < kMagic.size() + kDigestBytes || !bytes.starts_with(kMagic))
-    return data_loss("not a state snapshot of this version");
-  const std::string_view body = bytes.substr(0, bytes.size() - kDigestBytes);
-  if (as_text(sha256(body)) != bytes.substr(body.size()))
-    return data_loss("the snapshot's bytes are not those written");
+  if (!bytes.starts_with(kMagic)) return data_loss("not a state snapshot of this version");
+  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes));
+  if (body.size() < kMagic.size()) return data_loss("not a state snapshot of this version");
   ByteReader in(body.substr(kMagic.size()));
   if (in.get_text() != fingerprint_)
     return failed_precondition("the snapshot was made with other event roles or another history length");

@@ -154,6 +154,8 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   reply(json_response(json::object{{"recommendation_id", chosen.recommendation_id},
                                    {"model", chosen.model},
                                    {"variant", served.policy},
+                                   {"stage", stage_name(served.standing.stage)},
+                                   {"overlay", overlay_name(served.standing.overlay)},
                                    {"fallback", chosen.fallback.empty() ? json::value() : json::value(chosen.fallback)},
                                    {"items", items_value(served, explain)},
                                    {"took_ms", std::round(served.seconds * 1e6) / 1e3}}));

@@ -15,6 +15,7 @@ constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr double kSnapshotRetrySeconds = 30;
+constexpr double kStagesEverySeconds = 5;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
 
@@ -57,13 +58,26 @@ Status Engine::load_state() {
   if (!loaded.ok() && loaded.code() != Code::not_found) {
     spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
   }
-  snapshot_offset_ = state_->applied();
-  PERENNIAL_TRY(state_->catch_up(*log_, end));
+  lives_ = std::make_unique<Lives>(options_.stages, log_->event_types(), log_->users());
+  if (const Status lives = lives_->load(options_.data_folder, *log_); !lives.ok() && lives.code() != Code::not_found)
+    spdlog::warn("lifecycle snapshot not used, replaying the whole log instead: {}", lives.message());
+  snapshot_offset_ = std::min(state_->applied(), lives_->applied());
+  PERENNIAL_TRY(catch_up(end));
+  stages_ = std::make_unique<StageWatch>(*lives_, clock_.now_ms());
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
   refresh_popularity_when_due();
   return {};
+}
+
+/// One reading of the log for both, from where the one that is further behind stands.
+Status Engine::catch_up(Offset end) {
+  return log_->replay(std::min(state_->applied(), lives_->applied()), end, [this](const StoredRecord& record) {
+    if (record.offset > state_->applied()) state_->apply(record);
+    if (record.offset > lives_->applied()) lives_->apply(record);
+    return Status();
+  });
 }
 
 void Engine::remember_newest_slates() {
@@ -105,11 +119,15 @@ Status Engine::check_type(const Record& record) const {
 }
 
 void Engine::committed(std::span<const StoredRecord> records) {
+  const TimeMs now = clock_.now_ms();
   {
     const auto lock = gate_.write();
-    for (const StoredRecord& record : records) state_->apply(record);
+    for (const StoredRecord& record : records) {
+      state_->apply(record);
+      lives_->apply(record);
+      stages_->touched(lives_->touched(), now);
+    }
   }
-  const TimeMs now = clock_.now_ms();
   double events = 0;
   for (const StoredRecord& record : records) {
     applied_ = record.offset;
@@ -160,7 +178,10 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   std::vector<Record> due;
   {
     const auto lock = gate_.read();
-    served.recommendation = recommender_->recommend(*state_, find_user(request, asker), request, now);
+    const std::optional<UserId> user = find_user(request, asker);
+    served.recommendation = recommender_->recommend(*state_, user, request, now);
+    if (const Life* life = user ? lives_->find(*user) : nullptr)
+      served.standing = standing_at(lives_->definition(), life->facts, now);
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
     due = keep_slate(served.recommendation, request, asker, now);  // before an erasure of the user can be applied
   }
@@ -231,6 +252,24 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
   view.first_seen = profile->first_seen;
   view.last_seen = profile->last_seen;
   return view;
+}
+
+Result<LifeStory> Engine::life_story(const std::string& user_id, TimeMs at) {
+  LifeStory story;
+  {
+    const auto lock = gate_.read();
+    const std::optional<UserId> id = log_->users().find(user_id);
+    const Life* life = id ? lives_->find(*id) : nullptr;
+    if (life == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
+    story = story_of(lives_->definition(), *life, log_->users().name(lives_->root_of(*id)), at);
+  }
+  PERENNIAL_TRY(name_causes(story, *log_));
+  return story;
+}
+
+StageCounts Engine::count_stages_at(TimeMs at) const {
+  const auto lock = gate_.long_read();
+  return count_stages(*lives_, at);
 }
 
 Result<ItemView> Engine::item(const std::string& item_id) const {
@@ -355,8 +394,36 @@ std::string Engine::metrics_text() {
   metrics_.items.Set(static_cast<double>(now.items));
   metrics_.log_offset.Set(static_cast<double>(now.log_offset));
   const TimeMs published_at = model_watch_.published_at();
+  tell_stages();
   metrics_.model_age.Set(published_at == kNoTime ? 0 : static_cast<double>(clock_.now_ms() - published_at) / 1e3);
   return metrics_.text();
+}
+
+void Engine::tell_stages() {
+  StageCounts counts;
+  StageMoves moves;
+  {
+    const auto lock = gate_.read();
+    counts = stages_->counts();
+    moves = stages_->moves();
+  }
+  const std::lock_guard lock(metrics_mutex_);
+  for (size_t from = 0; from < kStages; ++from) {
+    metrics_.stage_users(stage_name(static_cast<Stage>(from)),
+                         static_cast<double>(counts.in(static_cast<Stage>(from))));
+    for (size_t to = 0; to < kStages; ++to) {
+      const int64_t more = moves[from][to] - moves_told_[from][to];
+      if (more > 0)
+        metrics_.stage_moved(stage_name(static_cast<Stage>(from)), stage_name(static_cast<Stage>(to)),
+                             static_cast<double>(more));
+      moves_told_[from][to] = std::max(moves[from][to], moves_told_[from][to]);
+    }
+  }
+  for (size_t overlay = 1; overlay < kOverlays; ++overlay) {
+    int64_t users = 0;
+    for (const auto& of_stage : counts.users) users += of_stage[overlay];
+    metrics_.overlay_users(overlay_name(static_cast<Overlay>(overlay)), static_cast<double>(users));
+  }
 }
 
 void Engine::housekeeping() {
@@ -370,6 +437,7 @@ void Engine::housekeeping() {
       take_new_model();
     }
     refresh_popularity_when_due();
+    advance_stages_when_due();
     save_snapshot_when_due();
     lock.lock();
   }
@@ -402,6 +470,13 @@ void Engine::refresh_popularity_when_due() {
   popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);
 }
 
+void Engine::advance_stages_when_due() {
+  if (monotonic_seconds() < stages_due_at_) return;
+  stages_due_at_ = monotonic_seconds() + kStagesEverySeconds;
+  const auto lock = gate_.write();
+  stages_->advance(clock_.now_ms());
+}
+
 void Engine::save_snapshot_when_due() {
   const double since = monotonic_seconds() - snapshot_tried_at_;
   if (snapshot_failed_ && since < kSnapshotRetrySeconds) return;
@@ -415,6 +490,7 @@ void Engine::save_snapshot_when_due() {
 Status Engine::save_snapshot() {
   snapshot_tried_at_ = monotonic_seconds();
   std::string snapshot;
+  std::string lives;
   bool erased_since = false;
   Offset offset = 0;
   {
@@ -422,8 +498,10 @@ Status Engine::save_snapshot() {
     erased_since = snapshot_due_.exchange(false);
     offset = state_->applied();
     snapshot = state_->serialize();
+    lives = lives_->serialize();
   }
-  const Status status = State::save(options_.data_folder, snapshot);
+  Status status = State::save(options_.data_folder, snapshot);
+  if (status.ok()) status = Lives::save(options_.data_folder, lives);
   snapshot_failed_ = !status.ok();
   (status.ok() ? metrics_.snapshots_saved : metrics_.snapshots_failed).Increment();
   if (status.ok()) {

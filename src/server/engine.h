@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "lifecycle/life_story.h"
+#include "lifecycle/stage_watch.h"
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 #include "recommend/recommender.h"
@@ -30,6 +32,7 @@ struct EngineOptions {
   fs::path data_folder;
   SqliteLogOptions log;
   EventRoles roles;
+  Definition stages;
   size_t history_limit = 512;     // tokens kept a user
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
@@ -70,6 +73,13 @@ class Engine {
   /// The user's profile with at most `history_limit` of its newest events; not_found for a user without one.
   Result<UserView> user(const std::string& user_id, size_t history_limit) const;
 
+  /// The user's stage at `at` and how it came there; not_found for a user of whom nothing is known. Reads the disk: not
+  /// for a server's own threads.
+  Result<LifeStory> life_story(const std::string& user_id, TimeMs at);
+
+  /// Everybody's stages at `at`. Takes a second for millions of users: not for a server's own threads.
+  StageCounts count_stages_at(TimeMs at) const;
+
   /// not_found when no upsert has described the item, or it was deleted.
   Result<ItemView> item(const std::string& item_id) const;
 
@@ -98,6 +108,7 @@ class Engine {
   Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWriter> log);
 
   Status load_state();
+  Status catch_up(Offset end);
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
@@ -112,6 +123,8 @@ class Engine {
   void housekeeping();
   void take_new_model();
   void refresh_popularity_when_due();
+  void advance_stages_when_due();
+  void tell_stages();
   void save_snapshot_when_due();
   Status save_snapshot();
 
@@ -119,7 +132,11 @@ class Engine {
   const Clock& clock_;
   Metrics metrics_;
   std::unique_ptr<State> state_;
-  mutable StateGate gate_;  // guards *state_
+  std::unique_ptr<Lives> lives_;
+  std::unique_ptr<StageWatch> stages_;
+  mutable StateGate gate_;   // guards what these three hold
+  StageMoves moves_told_{};  // to the metrics; guarded by metrics_mutex_
+  std::mutex metrics_mutex_;
   RecentSlates recent_slates_;
   SlateQueue slate_queue_;
   ModelWatch model_watch_;
@@ -128,11 +145,12 @@ class Engine {
   std::atomic<Offset> applied_{0};
   std::atomic<Offset> snapshot_offset_{0};
   std::atomic<bool> snapshot_due_{false};
-  double snapshot_tried_at_ = 0;  // this and the next four: housekeeping's thread
+  double snapshot_tried_at_ = 0;  // this and the next five: housekeeping's thread
   bool snapshot_failed_ = false;
   Offset popularity_offset_ = -1;
   double popularity_due_at_ = 0;
   double watch_due_at_ = 0;
+  double stages_due_at_ = 0;
 
   std::mutex pending_mutex_;
   std::condition_variable pending_changed_;

@@ -14,7 +14,10 @@ namespace {
 
 class EngineTest : public testing::Test {
  protected:
-  void SetUp() override { open(); }
+  void SetUp() override {
+    options_.stages = preset("e-commerce").value();
+    open();
+  }
 
   void open() {
     options_.data_folder = folder_.path();
@@ -137,6 +140,47 @@ TEST_F(EngineTest, ErasureRewritesTheSnapshotSoon) {
   engine_->erase_user("una", [&](const Result<AppendOutcome>& outcome) { erased = outcome.ok(); });
   EXPECT_TRUE(soon([&] { return erased.load(); }));
   EXPECT_TRUE(soon([&] { return snapshot().find("Secret") == std::string::npos; }));
+}
+
+TEST_F(EngineTest, StagesMoveByEventsAndByTimeAloneAndARestartKnowsThem) {
+  const auto order = [&](const char* user) {
+    return Record{random_message_id(), clock_.now_ms(), user, {}, "Order Completed", Event{}};
+  };
+  ASSERT_TRUE(engine_->post_and_wait({order("una"), event("oto", "a")}).ok());
+  EXPECT_EQ(engine_->recommend({.user_id = "una"}, {}).standing.stage, Stage::activation);
+  EXPECT_EQ(engine_->recommend({.user_id = "nobody"}, {}).standing, Standing());
+  EXPECT_TRUE(has(engine_->metrics_text(), "perennial_lifecycle_users{stage=\"activation\"} 1"));
+  EXPECT_TRUE(
+      has(engine_->metrics_text(), "perennial_lifecycle_transitions_total{from=\"acquisition\",to=\"activation\"} 1"));
+  const TimeMs then = clock_.now_ms();
+  clock_.advance(61 * 86'400'000LL);
+  EXPECT_EQ(engine_->recommend({.user_id = "una"}, {}).standing.overlay, Overlay::at_risk) << "at once, when asked";
+  EXPECT_TRUE(soon([&] {
+    return engine_->metrics_text().find("overlay_users{overlay=\"at_risk\"} 1") != std::string::npos;
+  })) << "oto never did anything of value";
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+  ASSERT_TRUE(fs::exists(folder_.path() / "lives.snapshot"));
+  open();
+  const LifeStory story = engine_->life_story("una", clock_.now_ms()).value();
+  ASSERT_EQ(story.changes.size(), 2U);
+  EXPECT_EQ(story.changes[0].cause, "Order Completed");
+  EXPECT_EQ(story.changes[0].transition.time, then);
+  EXPECT_EQ(story.changes[1].cause, "silence");
+  EXPECT_EQ(engine_->count_stages_at(then).in(Stage::activation), 1);
+  EXPECT_EQ(engine_->count_stages_at(then - 1).all(), 0);
+}
+
+TEST_F(EngineTest, ASnapshotOfOtherSignalsIsMadeAnew) {
+  ASSERT_TRUE(engine_->post_and_wait({event("una", "a"), event("una", "b"), event("una", "c")}).ok());
+  EXPECT_EQ(engine_->recommend({.user_id = "una"}, {}).standing.stage, Stage::acquisition);
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+  DefinitionText views;
+  views.signals["value"] = "Product Viewed";
+  options_.stages = make_definition(views).value();
+  open();
+  EXPECT_EQ(engine_->recommend({.user_id = "una"}, {}).standing.stage, Stage::retention);
 }
 
 TEST_F(EngineTest, NewModelIsLoadedWhenItIsPublishedAndABadOneIsNot) {

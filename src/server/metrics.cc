@@ -74,7 +74,19 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
       feedback_(prometheus::BuildCounter()
                     .Name("perennial_feedback_total")
                     .Help("Events credited to a served slate, by kind and by the source that put the item there")
-                    .Register(*registry)) {}
+                    .Register(*registry)),
+      stage_users_(prometheus::BuildGauge()
+                       .Name("perennial_lifecycle_users")
+                       .Help("Users by the stage of their life, at most a minute old")
+                       .Register(*registry)),
+      overlay_users_(prometheus::BuildGauge()
+                         .Name("perennial_lifecycle_overlay_users")
+                         .Help("Users at risk, churned and won back, in any stage")
+                         .Register(*registry)),
+      stage_moves_(prometheus::BuildCounter()
+                       .Name("perennial_lifecycle_transitions_total")
+                       .Help("Users that went from one stage to another, by an event or by time alone")
+                       .Register(*registry)) {}
 
 void Metrics::request_finished(const std::string& route, int status, double seconds) {
   request_duration_.Add({{"route", route}}, request_seconds()).Observe(seconds);
@@ -89,6 +101,16 @@ void Metrics::fallback(const std::string& reason) { fallback_.Add({{"reason", re
 
 void Metrics::feedback(const std::string& kind, const std::string& source) {
   feedback_.Add({{"kind", kind}, {"source", source}}).Increment();
+}
+
+void Metrics::stage_users(const std::string& stage, double count) { stage_users_.Add({{"stage", stage}}).Set(count); }
+
+void Metrics::overlay_users(const std::string& overlay, double count) {
+  overlay_users_.Add({{"overlay", overlay}}).Set(count);
+}
+
+void Metrics::stage_moved(const std::string& from, const std::string& to, double count) {
+  stage_moves_.Add({{"from", from}, {"to", to}}).Increment(count);
 }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }

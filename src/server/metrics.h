@@ -20,6 +20,9 @@ class Metrics {
   void event_rejected(const std::string& reason, double count = 1);
   void fallback(const std::string& reason);
   void feedback(const std::string& kind, const std::string& source);
+  void stage_users(const std::string& stage, double count);
+  void overlay_users(const std::string& overlay, double count);
+  void stage_moved(const std::string& from, const std::string& to, double count);
 
   /// The text of /metrics.
   [[nodiscard]] std::string text() const;
@@ -50,6 +53,9 @@ class Metrics {
   prometheus::Family<prometheus::Counter>& events_rejected_;
   prometheus::Family<prometheus::Counter>& fallback_;
   prometheus::Family<prometheus::Counter>& feedback_;
+  prometheus::Family<prometheus::Gauge>& stage_users_;
+  prometheus::Family<prometheus::Gauge>& overlay_users_;
+  prometheus::Family<prometheus::Counter>& stage_moves_;
 };
 
 }  // namespace perennial

@@ -37,6 +37,8 @@ constexpr const char* kUserHint =
     R"json([{"name": "user_id", "in": "query", "description": "Whom it was served to: finds old ones too.", "schema": {"type": "string"}}])json";
 constexpr const char* kLimit =
     R"json([{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}}])json";
+constexpr const char* kAt =
+    R"json([{"name": "at", "in": "query", "description": "A date or a time; now when left out.", "schema": {"type": "string"}}])json";
 
 constexpr Operation kOperations[] = {
     {"post", "/v1/track", "track", "Something a user did", "write", kEvent, "Accepted", kEventErrors},
@@ -68,6 +70,10 @@ constexpr Operation kOperations[] = {
     {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, nullptr,
      "404 429"},
     {"get", "/v1/users/{user_id}", "getUser", "A user's profile", "read", nullptr, "User", "400 404", kLimit},
+    {"get", "/v1/users/{user_id}/lifecycle", "userLifecycle",
+     "A user's stage at a time, and every change that led there", "read", nullptr, "UserLifecycle", "400 404 429", kAt},
+    {"get", "/v1/lifecycle/stages", "lifecycleStages", "Users by stage at a time", "read", nullptr, "Stages", "400 429",
+     kAt},
     {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin",
      nullptr, nullptr, "404 429"},
     {"get", "/healthz", "health", "The process answers", nullptr, nullptr, nullptr, ""},

@@ -123,11 +123,13 @@ const std::string_view kOpenapiSchemas = R"json({
   },
   "Recommendation": {
     "type": "object",
-    "required": ["recommendation_id", "model", "variant", "fallback", "items", "took_ms"],
+    "required": ["recommendation_id", "model", "variant", "stage", "overlay", "fallback", "items", "took_ms"],
     "properties": {
       "recommendation_id": {"type": "string", "description": "Send it back as properties.recommendation_id."},
       "model": {"type": "string"},
       "variant": {"type": "string"},
+      "stage": {"$ref": "#/components/schemas/Stage"},
+      "overlay": {"$ref": "#/components/schemas/Overlay"},
       "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, ..."},
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
       "took_ms": {"type": "number"}
@@ -186,6 +188,60 @@ const std::string_view kOpenapiSchemas = R"json({
         "properties": {"items": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Item"}}}
       }
     ]
+  },
+  "Stage": {"type": "string", "enum": ["acquisition", "activation", "retention", "expansion", "advocacy"]},
+  "Overlay": {"type": "string", "enum": ["none", "at_risk", "churned", "won_back"]},
+  "UserLifecycle": {
+    "type": "object",
+    "properties": {
+      "user_id": {"type": "string", "description": "The identity that the asked one was merged into."},
+      "at": {"type": "string", "format": "date-time"},
+      "stage": {"$ref": "#/components/schemas/Stage"},
+      "overlay": {"$ref": "#/components/schemas/Overlay"},
+      "since": {"type": ["string", "null"], "format": "date-time"},
+      "next_change": {
+        "description": "Without another event nothing changes before; null when nothing ever does.",
+        "type": ["string", "null"],
+        "format": "date-time"
+      },
+      "transitions": {
+        "description": "Oldest first.",
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "time": {"type": "string", "format": "date-time"},
+            "stage": {"$ref": "#/components/schemas/Stage"},
+            "overlay": {"$ref": "#/components/schemas/Overlay"},
+            "from_stage": {"$ref": "#/components/schemas/Stage"},
+            "from_overlay": {"$ref": "#/components/schemas/Overlay"},
+            "cause": {"type": "string", "description": "The event's type, or what time alone brought about."},
+            "offset": {"type": ["integer", "null"], "description": "Of that event in the log."},
+            "rule": {"type": ["string", "null"], "description": "Of the stage that was reached."}
+          }
+        }
+      }
+    }
+  },
+  "Stages": {
+    "type": "object",
+    "properties": {
+      "at": {"type": "string", "format": "date-time"},
+      "users": {"type": "integer"},
+      "stages": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "stage": {"$ref": "#/components/schemas/Stage"},
+            "users": {"type": "integer"},
+            "at_risk": {"type": "integer"},
+            "churned": {"type": "integer"},
+            "won_back": {"type": "integer"}
+          }
+        }
+      }
+    }
   },
   "User": {
     "type": "object",

@@ -146,6 +146,7 @@ class HttpTest : public testing::Test {
 
   static ServerOptions test_options() {
     ServerOptions options;
+    options.engine.stages = preset("e-commerce").value();
     options.port = 0;
     options.api.access_log = AccessLog::off;
     return options;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "lifecycle/standing.h"
 #include "log/event_log.h"
 #include "recommend/recommender.h"
 
@@ -16,6 +17,7 @@ struct ServedRecommendation {
   Recommendation recommendation;
   std::vector<json::object> display;  // one an item: title, price, image_url and their kin, as far as they are known
   std::string policy;
+  Standing standing;  // the user's; that of a stranger when nothing is known
   double seconds = 0;
 };
 

@@ -141,32 +141,40 @@ std::string environment_name(std::string_view setting) {
   return name;
 }
 
+struct FileValue {
+  std::string text;
+  std::string place;  // file:line
+};
+using FileValues = std::map<std::string, FileValue>;
+
 /// Leaves of a TOML table as "section.key" -> text.
-Status flatten(const toml::value& value, const std::string& prefix, std::map<std::string, std::string>& out) {
+Status flatten(const toml::value& value, const std::string& prefix, FileValues& out) {
   if (value.is_table()) {
     for (const auto& [key, child] : value.as_table())
       PERENNIAL_TRY(flatten(child, prefix.empty() ? key : prefix + "." + key, out));
     return {};
   }
+  FileValue& leaf = out[prefix];
+  leaf.place = fmt::format("{}:{}", value.location().file_name(), value.location().line());
   if (value.is_string())
-    out[prefix] = value.as_string().str;
+    leaf.text = value.as_string().str;
   else if (value.is_integer())
-    out[prefix] = std::to_string(value.as_integer());
+    leaf.text = std::to_string(value.as_integer());
   else if (value.is_floating())
-    out[prefix] = fmt::format("{}", value.as_floating());
+    leaf.text = fmt::format("{}", value.as_floating());
   else if (value.is_boolean())
-    out[prefix] = value.as_boolean() ? "true" : "false";
+    leaf.text = value.as_boolean() ? "true" : "false";
   else
-    return invalid_argument("{} must be a string, a number, or true or false", prefix);
+    return invalid_argument("{}: {} must be a string, a number, or true or false", leaf.place, prefix);
   return {};
 }
 
-Result<std::map<std::string, std::string>> parse_toml(std::string_view text) {
-  std::map<std::string, std::string> flat;
+Result<FileValues> parse_toml(std::string_view text, const std::string& file) {
+  FileValues flat;
   if (trim(text).empty()) return flat;
   try {
     std::istringstream stream{std::string(text)};
-    PERENNIAL_TRY(flatten(toml::parse(stream, "configuration"), "", flat));
+    PERENNIAL_TRY(flatten(toml::parse(stream, file), "", flat));
   } catch (const std::exception& error) {
     return invalid_argument("the configuration is not TOML: {}", error.what());
   }
@@ -215,13 +223,14 @@ std::map<std::string, std::string> process_environment() {
 }  // namespace
 
 Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,
-                                std::vector<SettingOrigin>* origins) {
-  PERENNIAL_TRY_ASSIGN(auto from_file, parse_toml(toml));
+                                std::vector<SettingOrigin>* origins, const std::string& file) {
+  PERENNIAL_TRY_ASSIGN(FileValues from_file, parse_toml(toml, file));
   Settings settings;
+  for (const auto& [key, value] : from_file) settings.places[key] = value.place;
   for (const Setting& setting : all_settings()) {
     std::string source = "default";
     if (const auto node = from_file.extract(setting.name); !node.empty()) {
-      PERENNIAL_TRY(setting.set(settings, node.mapped()));
+      PERENNIAL_TRY(setting.set(settings, node.mapped().text).with_context(node.mapped().place));
       source = "file";
     }
     if (const auto found = environment.find(environment_name(setting.name)); found != environment.end()) {
@@ -230,12 +239,22 @@ Result<Settings> parse_settings(std::string_view toml, const std::map<std::strin
     }
     if (origins != nullptr) origins->push_back({setting.name, setting.get(settings), source, setting.meaning});
   }
-  for (const auto& [key, text] : from_file) {
-    PERENNIAL_TRY_ASSIGN(std::string meaning, set_named(settings, key, text));
-    if (origins != nullptr) origins->push_back({key, text, "file", std::move(meaning)});
+  for (const auto& [key, value] : from_file) {
+    Result<std::string> meaning = set_named(settings, key, value.text);
+    if (!meaning.ok()) return meaning.status().with_context(value.place);
+    if (origins != nullptr) origins->push_back({key, value.text, "file", std::move(meaning).value()});
   }
-  PERENNIAL_TRY(check_together(settings));
+  PERENNIAL_TRY(with_place(check_together(settings), settings));
   return settings;
+}
+
+Status with_place(const Status& error, const Settings& settings) {
+  if (error.ok()) return error;
+  const std::string_view message = error.message();
+  const std::string_view key = message.substr(0, message.find_first_of(": "));
+  for (const auto& [name, place] : settings.places)
+    if (name == key || name.starts_with(std::string(key) + ".")) return error.with_context(place);
+  return error;
 }
 
 Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins) {
@@ -248,9 +267,7 @@ Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder
   if (!path.empty()) {
     PERENNIAL_TRY_ASSIGN(text, read_file(path, 1 << 20));
   }
-  Result<Settings> settings = parse_settings(text, process_environment(), origins);
-  if (!settings.ok() && !path.empty()) return settings.status().with_context(path.string());
-  return settings;
+  return parse_settings(text, process_environment(), origins, path.string());
 }
 
 }  // namespace perennial

@@ -54,6 +54,8 @@ struct Settings {
   int64_t batch_tokens = 0;
   int64_t train_threads = 0;
   int64_t seed = 42;
+
+  std::map<std::string, std::string> places;  // "perennial.toml:12" of each key that a file says
 };
 
 /// Where a value came from, for `config show`.
@@ -70,8 +72,13 @@ struct SettingOrigin {
 Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder,
                                std::vector<SettingOrigin>* origins = nullptr);
 
-/// The same from TOML text and a map in the place of the environment; for tests.
+/// The same from TOML text and a map in the place of the environment. `file` is what errors call the text.
 Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,
-                                std::vector<SettingOrigin>* origins = nullptr);
+                                std::vector<SettingOrigin>* origins = nullptr,
+                                const std::string& file = "configuration");
+
+/// An error whose message starts with a key of the file, or with the start of one, with the place of that key before
+/// it.
+Status with_place(const Status& error, const Settings& settings);
 
 }  // namespace perennial

@@ -62,5 +62,18 @@ TEST(Settings, RolesOfEventTypesCanBeSet) {
   EXPECT_EQ(lifecycle->lifecycle_stages.at("retention"), "value >= 2");
 }
 
+TEST(Settings, ErrorsPointAtTheLine) {
+  const auto told = [](const char* toml) { return parse_settings(toml, {}, nullptr, "shop.toml").status().message(); };
+  EXPECT_TRUE(told("[server]\n\nport = 99999\n").starts_with("shop.toml:3: ")) << told("[server]\n\nport = 99999\n");
+  EXPECT_TRUE(told("# two\n[server]\nprot = 1\n").starts_with("shop.toml:3: unknown key"));
+  EXPECT_TRUE(told("[train]\nheads = 3\nwidth = 64\n").starts_with("shop.toml:3: train.width 64"));
+  const auto settings = parse_settings("[lifecycle.stages]\nretention = \"x\"\n", {}, nullptr, "shop.toml");
+  ASSERT_TRUE(settings.ok());
+  EXPECT_EQ(with_place(invalid_argument("lifecycle.stages.retention: bad"), *settings).message(),
+            "shop.toml:2: lifecycle.stages.retention: bad");
+  EXPECT_EQ(with_place(invalid_argument("lifecycle: bad"), *settings).message(), "shop.toml:2: lifecycle: bad");
+  EXPECT_EQ(with_place(invalid_argument("other: bad"), *settings).message(), "other: bad");
+}
+
 }  // namespace
 }  // namespace perennial

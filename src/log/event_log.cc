@@ -1,0 +1,16 @@
+#include "log/event_log.h"
+
+namespace perennial {
+
+Status check_is_in_log(LogReader& log, Offset offset, const MessageId& message) {
+  if (offset == 0) return {};
+  bool same = false;
+  PERENNIAL_TRY(log.replay(offset - 1, offset, [&](const StoredRecord& record) {
+    same = record.message_id == message;
+    return Status();
+  }));
+  if (same) return {};
+  return failed_precondition("the snapshot is of another log: its last record, {}, is not in this one", offset);
+}
+
+}  // namespace perennial
