@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -36,5 +37,11 @@ Result<int64_t> parse_integer(std::string_view text);
 
 /// Without blanks (space, tab, CR) at both ends.
 std::string_view trim(std::string_view text);
+
+/// The trimmed parts between commas that are not empty.
+std::vector<std::string> split_at_commas(std::string_view text);
+
+/// The candidate that takes fewest changes of a character to become `name`; empty when there is none.
+std::string nearest_name(std::string_view name, const std::vector<std::string>& candidates);
 
 }  // namespace perennial

@@ -173,5 +173,16 @@ TEST(Trim, TakesBlanksOffBothEnds) {
   EXPECT_EQ(trim("x"), "x");
 }
 
+TEST(Text, PartsBetweenCommasAreTrimmedAndNotEmpty) {
+  EXPECT_EQ(split_at_commas(" a b, c,,d ,"), (std::vector<std::string>{"a b", "c", "d"}));
+  EXPECT_TRUE(split_at_commas(" , ").empty());
+}
+
+TEST(Text, TheNearestNameTakesFewestChanges) {
+  EXPECT_EQ(nearest_name("Order Complete", {"Order Cancelled", "Order Completed", "Product Viewed"}),
+            "Order Completed");
+  EXPECT_EQ(nearest_name("x", {}), "");
+}
+
 }  // namespace
 }  // namespace perennial

@@ -13,16 +13,6 @@ struct ServeFlags {
   bool no_key = false;
 };
 
-std::vector<std::string> split_by_comma(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t comma = text.find(',');
-    if (const std::string_view part = trim(text.substr(0, comma)); !part.empty()) parts.emplace_back(part);
-    text.remove_prefix(comma == std::string_view::npos ? text.size() : comma + 1);
-  }
-  return parts;
-}
-
 Result<ServerOptions> server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
   ServerOptions options;
   options.engine.data_folder = line.data;
@@ -39,7 +29,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.require_keys = settings.require_key && !flags.no_key;
   options.threads = static_cast<int>(settings.threads);
   options.api.currency = settings.currency;
-  options.api.cors_origins = split_by_comma(settings.cors_origins);
+  options.api.cors_origins = split_at_commas(settings.cors_origins);
   options.api.event_limit_bytes = static_cast<size_t>(settings.event_limit_bytes);
   options.api.batch_limit_bytes = static_cast<size_t>(settings.batch_limit_bytes);
   return options;

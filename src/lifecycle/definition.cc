@@ -248,16 +248,6 @@ const std::vector<PresetText>& presets() {
   return all;
 }
 
-std::vector<std::string> split_at_commas(std::string_view text) {
-  std::vector<std::string> parts;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find(','), text.size());
-    if (const std::string_view part = trim(text.substr(0, end)); !part.empty()) parts.emplace_back(part);
-    text.remove_prefix(std::min(end + 1, text.size()));
-  }
-  return parts;
-}
-
 void set_signal(Definition& definition, const std::string& name, std::string_view types) {
   Signal signal{name, split_at_commas(types)};
   if (const std::optional<uint8_t> known = definition.find_signal(name))

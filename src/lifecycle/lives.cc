@@ -221,7 +221,7 @@ std::string Lives::fingerprint() const {
 }
 
 std::string Lives::serialize() const {
-  std::string out;
+  std::string out(kMagic);
   put_text(out, fingerprint());
   put(out, applied_);
   put(out, applied_message_);
@@ -245,7 +245,7 @@ std::string Lives::serialize() const {
     put_text(out, referral.inviter);
   }
   seal(out);
-  return out.insert(0, kMagic);
+  return out;
 }
 
 Status Lives::save(const fs::path& data_folder, std::string_view snapshot) {
@@ -263,8 +263,9 @@ Status Lives::load(const fs::path& data_folder, LogReader& log) {
 Status Lives::parse(std::string_view bytes) {
   clear();
   if (!bytes.starts_with(kMagic)) return data_loss("not a snapshot of lives of this version");
-  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes.substr(kMagic.size())));
-  ByteReader in(body);
+  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes));
+  if (body.size() < kMagic.size()) return data_loss("not a snapshot of lives of this version");
+  ByteReader in(body.substr(kMagic.size()));
   if (in.get_text() != fingerprint()) return failed_precondition("the snapshot was made with other lifecycle signals");
   const Status parsed = parse_lives(in);
   if (!parsed.ok()) clear();

@@ -30,8 +30,8 @@ TEST_F(HttpLifecycleTest, AUsersStoryNamesRuleAndEventOfEachChange) {
   const TestReply reply = get("/v1/users/una/lifecycle?at=2025-03-01");
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.text("stage"), "retention");
-  EXPECT_EQ(reply.text("since"), "2025-02-01T10:00:00Z");
-  EXPECT_EQ(reply.text("next_change"), "2025-04-02T10:00:00Z") << "60 days of silence";
+  EXPECT_EQ(reply.text("since"), "2025-02-01T10:00:00.000Z");
+  EXPECT_EQ(reply.text("next_change"), "2025-04-01T10:00:00.000Z") << "90 days after the first order";
   const json::object story = reply.object();
   const json::array& changes = story.at("transitions").as_array();
   ASSERT_EQ(changes.size(), 2U) << reply.body;

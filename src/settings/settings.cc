@@ -113,25 +113,11 @@ const std::vector<Setting>& all_settings() {
   return settings;
 }
 
-size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<size_t> row(b.size() + 1);
-  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (size_t i = 1; i <= a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i);
-    for (size_t j = 1; j <= b.size(); ++j) {
-      const size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, substituted}));
-    }
-  }
-  return row.back();
-}
-
 Status unknown_key(const std::string& name) {
-  const auto nearest = std::min_element(
-      all_settings().begin(), all_settings().end(),
-      [&](const Setting& a, const Setting& b) { return edit_distance(name, a.name) < edit_distance(name, b.name); });
+  std::vector<std::string> names;
+  for (const Setting& setting : all_settings()) names.emplace_back(setting.name);
   return invalid_argument("unknown key '{}': did you mean '{}'? 'perennial config show' lists them all", name,
-                          nearest->name);
+                          nearest_name(name, names));
 }
 
 std::string environment_name(std::string_view setting) {
