@@ -43,7 +43,8 @@ std::string money_text(int64_t minor_units, const std::string& currency, bool wh
   const size_t end = exact.find(' ');
   const size_t point = std::min(exact.find('.'), end);
   const int64_t major = minor_units / static_cast<int64_t>(scale);
-  return (minor_units < 0 && major == 0 ? "-" : "") + with_commas(major) + exact.substr(point, end - point);
+  std::string text = with_commas(major) + exact.substr(point, end - point);
+  return minor_units < 0 && major == 0 ? fmt::format("-{}", text) : text;
 }
 
 std::string real_text(const Column& column, double value) {

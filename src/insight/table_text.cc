@@ -75,9 +75,9 @@ class TextTable {
   void add_rows() {
     std::string line;
     for (size_t i = 0; i < table_.columns.size(); ++i) {
-      const bool bar_column = table_.columns[i].look == Look::bar;
-      const size_t bar_places = bar_column ? std::min(kBarWidth + 1, shapes_[i].width - width_of(head_of(i))) : 0;
-      line += padded(head_of(i), shapes_[i].width - bar_places, shapes_[i].right) + std::string(bar_places, ' ') + "  ";
+      // Over the number, not over what is drawn beside it, where there is room for both.
+      const size_t beside = std::min(extra(i), shapes_[i].width - width_of(head_of(i)));
+      line += padded(head_of(i), shapes_[i].width - beside, shapes_[i].right) + std::string(beside, ' ') + "  ";
     }
     end_line(line);
     for (const std::vector<Cell>& row : table_.rows) {
