@@ -33,7 +33,7 @@ inline Definition small_definition() {
 
 class LivesFixture : public testing::Test {
  protected:
-  LivesFixture() {
+  explicit LivesFixture(Definition definition = small_definition()) : lives_(std::move(definition), types_) {
     for (const char* type : {"view", "order", "invite", "other"}) types_.add(type);
   }
 
@@ -76,7 +76,7 @@ class LivesFixture : public testing::Test {
   }
 
   Dictionary types_;
-  Lives lives_{small_definition(), types_};
+  Lives lives_;
   Offset offset_ = 0;
 };
 

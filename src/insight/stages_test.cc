@@ -8,6 +8,18 @@ namespace {
 
 class StagesTest : public LivesFixture {};
 
+Definition growing_definition() {
+  Definition definition = small_definition();
+  definition.rules[3] = parse_rule("growth(active) >= 1.5 over 15d", definition.signals).value();
+  definition.rules[2] = parse_rule("days(active) >= 4 within 30d", definition.signals).value();
+  return definition;
+}
+
+class GrowthTest : public LivesFixture {
+ protected:
+  GrowthTest() : LivesFixture(growing_definition()) {}
+};
+
 TEST_F(StagesTest, FlowsByHand) {
   event(1, "2025-01-01", "view");  // acquisition, then activation on January 20
   event(1, "2025-01-20", "order", 1000);
@@ -64,6 +76,20 @@ TEST_F(StagesTest, HistoryIsWhatEachDateCounts) {
     for (const auto& of_stage : history[i].users) overlays += of_stage[1] + of_stage[2] + of_stage[3];
   }
   EXPECT_GT(overlays, 0);
+}
+
+TEST_F(GrowthTest, HistoryIsWhatEachDateCounts) {
+  Random random(43);
+  random_lives(random, 300);
+  std::vector<TimeMs> instants;
+  for (TimeMs time = at("2025-01-01"); time < at("2025-12-01"); time += kDayMs) instants.push_back(time);
+  const std::vector<StageCounts> history = stage_history(lives_, instants);
+  int64_t grown = 0;
+  for (size_t i = 0; i < instants.size(); ++i) {
+    ASSERT_EQ(history[i].users, count_stages(lives_, instants[i]).users) << format_iso8601(instants[i]);
+    grown += history[i].in(Stage::expansion);
+  }
+  EXPECT_GT(grown, 0);
 }
 
 TEST_F(StagesTest, RowsAreTheFirstsOfMonthsAndNow) {
