@@ -19,8 +19,7 @@ Result<TimeMs> earliest_seen(const Lives& lives) {
   });
   if (lives.size() > 0 && earliest == std::numeric_limits<TimeMs>::max())
     return failed_precondition(
-        "none of the events of {} users has a time, so nothing can be said of their lives: import a file with a "
-        "timestamp column",
+        "no event has a time, so nothing can be said of the lives of users ({}): import a file with a timestamp column",
         lives.size());
   return earliest;
 }

@@ -130,8 +130,8 @@ Result<Table> stages_today(const Lives& lives, const IntervalOptions& options, T
   const StageCounts counts = history.empty() ? StageCounts() : history.back();
   Table table{.name = "summary", .at = now};
   table.title = fmt::format("{} users at {:.16} UTC", with_commas(counts.all()), format_iso8601(now));
-  table.explanation = fmt::format("The stage of life in which each user stands, and the last {} {}s of each stage.",
-                                  instants.size(), interval_name(options.interval));
+  table.explanation = fmt::format("The stage of life in which each user stands, and how many stood there {} by {}.",
+                                  interval_name(options.interval), interval_name(options.interval));
   table.columns = {{.name = "stage"},
                    {.name = "users", .type = ColumnType::count, .look = Look::bar},
                    {.name = "share", .type = ColumnType::share}};
