@@ -2,6 +2,7 @@
 """Journeys over the programs, as a person would run them: import, train, evaluate, recommend, serve, erase; and what bad
 input gets. Usage: journey_test.py PATH-OF-PERENNIAL. Standard library only; servers on loopback, every wait bounded."""
 
+import csv
 import gzip
 import json
 import os
@@ -176,6 +177,54 @@ class Lifecycle(Journey):
                           ("2025-04-02", "retention", "at_risk", "silence"), ("2025-06-01", "retention", "churned", "silence")])
         self.assertIn("Without another event", self.run_ok("lifecycle", "user", "ann", "--data", self.data, "--at", "2025-03-01"))
         self.assertEqual(run("lifecycle", "user", "nobody", "--data", self.data).returncode, PRECONDITION)
+
+    REPORTS = ("stages", "flows", "activity", "stickiness", "rfm", "activation", "behaviours", "revenue", "revenue-by-cohort")
+
+    def rows(self, *arguments, at="2025-03-01"):
+        report = json.loads(self.run_ok("lifecycle", *arguments, "--data", self.data, "--at", at, "--json"))
+        return {row.get("from", next(iter(row.values()))): row for row in report["rows"]}
+
+    def test_the_reports_say_what_happened(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        activity = self.rows("report", "activity")
+        self.assertEqual((activity["2025-01"]["new"], activity["2025-02"]["returning"], activity["2025-02"]["dormant"]), (2, 1, 1))
+        self.assertEqual(activity["2025-02"]["churn_rate"], 0.5)
+        self.assertEqual(self.rows("cohorts")["2025-01"]["month_1"], 0.5)
+        self.assertEqual(self.rows("cohorts", "--variant", "on-or-after", "--signal", "value")["2025-01"]["month_0"], 0.5)
+        flows = self.rows("report", "flows", "--since", "2025-01-10", at="2025-02-10")
+        self.assertEqual((flows["activation"]["retention"], flows["acquisition"]["acquisition"], flows["all"]["users"]), (1, 1, 2))
+        revenue = self.rows("report", "revenue")
+        self.assertEqual((revenue["2025-01"]["acquisition"], revenue["2025-02"]["activation"]), (20, 30))
+        self.assertEqual(self.rows("report", "revenue-by-cohort")["2025-01"]["per_user"], 25)
+        self.assertEqual(self.rows("report", "activation")["all"]["activated"], 1)
+        self.assertEqual(self.rows("report", "stages")["2025-02-01"]["retention"], 1)
+        self.assertEqual([(user["user_id"], user["money"]) for user in self.rows("users", "--stage", "retention").values()], [("ann", 50)])
+        self.assertNotIn("ann", self.rows("users", "--overlay", "at_risk"))
+
+    def test_every_report_as_text_json_and_csv(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        for words in [("report",), ("cohorts",), ("users",)] + [("report", name) for name in self.REPORTS]:
+            for at in ("2025-02-15", "2020-01-01"):
+                line = ("lifecycle", *words, "--data", self.data, "--at", at)
+                self.assertIn("\n\n", self.run_ok(*line), words)
+                json.loads(self.run_ok(*line, "--json"))
+                done = subprocess.run([PROGRAM, *line, "--csv"], capture_output=True, check=True)
+                rows = list(csv.reader(done.stdout.decode().split("\r\n")[:-1], strict=True))
+                self.assertEqual({len(row) for row in rows}, {len(rows[0])}, words)
+                self.assertTrue(at == "2025-02-15" or len(rows) == 1 or words[-1] == "flows", words)
+
+    def test_reports_that_cannot_be_made_say_why(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", "user_id,item_id,event\nann,i1,Product Viewed\n"))
+        for words in [("report",), ("cohorts",), ("users",)] + [("report", name) for name in self.REPORTS]:
+            done = run("lifecycle", *words, "--data", self.data)
+            self.assertEqual(done.returncode, PRECONDITION, words)
+            self.assertIn("timestamp column", done.stderr, words)
+        for words, complaint in ((("cohorts", "--signal", "orders"), "the definition has active"), (("cohorts", "--by", "year"), "--by"),
+                                 (("users", "--stage", "loyal"), "acquisition, activation"), (("report", "nonsense"), "nonsense"),
+                                 (("report", "rfm", "--json", "--csv"), "--csv")):
+            done = run("lifecycle", *words, "--data", self.data)
+            self.assertEqual(done.returncode, USAGE, words)
+            self.assertIn(complaint, done.stderr, words)
 
     def test_a_definition_of_ones_own_and_what_is_wrong_with_one(self):
         self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))

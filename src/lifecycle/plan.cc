@@ -42,8 +42,11 @@ Status check_event_types(const std::map<std::string, std::string>& signals, cons
       const auto same = [&](const std::string& each) { return comparable_type(each) == comparable; };
       if (std::any_of(known.begin(), known.end(), same)) continue;
       const std::string nearest = nearest_name(type, known);
-      return invalid_argument("lifecycle.signals.{}: the log has no event of type '{}'{}", signal, type,
-                              nearest.empty() ? "" : fmt::format(", did you mean '{}'?", nearest));
+      return invalid_argument(
+          "lifecycle.signals.{}: the log has no event of type '{}'{}: mend it, or say --allow-unknown-events if it is "
+          "yet "
+          "to come",
+          signal, type, nearest.empty() ? "" : fmt::format(" (the nearest is '{}')", nearest));
     }
   }
   return {};

@@ -61,8 +61,10 @@ TEST_F(PlanTest, AnEventTypeThatTheLogNeverSawIsToldWithTheNearest) {
   EXPECT_TRUE(check_event_types({{"value", "order_completed"}}, types_).ok());
   const Status refused = check_event_types({{"value", "Order Completed, Order Complete"}}, types_);
   EXPECT_EQ(refused.code(), Code::invalid_argument);
-  EXPECT_EQ(refused.message(),
-            "lifecycle.signals.value: the log has no event of type 'Order Complete', did you mean 'Order Completed'?");
+  EXPECT_EQ(
+      refused.message(),
+      "lifecycle.signals.value: the log has no event of type 'Order Complete' (the nearest is 'Order Completed'): "
+      "mend it, or say --allow-unknown-events if it is yet to come");
 }
 
 }  // namespace

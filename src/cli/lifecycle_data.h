@@ -1,0 +1,61 @@
+// What the lifecycle commands share: everybody's facts folded from the log, the instant asked about, and how a report
+// is printed.
+#pragma once
+
+#include <memory>
+
+#include "cli/command_line.h"
+#include "insight/table.h"
+#include "lifecycle/lives.h"
+#include "log/sqlite_log.h"
+
+namespace perennial {
+
+struct LifecycleFlags {
+  std::string at;
+  std::string user;
+  std::string since;
+  std::string interval = "month";
+  int64_t last = 12;
+  std::string variant = "on";
+  std::string cohort = "first-event";
+  std::string signal;
+  std::string window;
+  std::string stage;
+  std::string overlay;
+  int64_t limit = 20;
+  int64_t early_days = 7;
+  int64_t within_days = 30;
+  std::string planned;
+  bool allow_unknown_events = false;
+  bool csv = false;
+};
+
+struct LifecycleData {
+  std::unique_ptr<LogReader> log;
+  Offset end = 0;        // up to which `lives` is folded
+  std::string currency;  // of the amounts
+  Lives lives;
+  TimeMs now = 0;  // the instant asked about
+};
+
+/// Opens the log and folds it, from the snapshot of lives on when there is a good one.
+Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string& at);
+
+/// A date and time as it is typed; `fallback` when there is none.
+Result<TimeMs> instant_of(const std::string& text, TimeMs fallback);
+
+/// On stdout, as the flags say: text, JSON or CSV.
+Status print_table(const Table& table, const CommandLine& line, const LifecycleFlags& flags);
+
+/// Subcommands of `perennial lifecycle`; each adds itself.
+void add_lifecycle_report_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_cohorts_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_users_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_user_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_plan_command(CLI::App& app, CommandLine& line);
+
+/// --at, --json, and with `csv` --csv.
+void add_output_flags(CLI::App& command, CommandLine& line, LifecycleFlags& flags, bool csv);
+
+}  // namespace perennial

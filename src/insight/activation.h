@@ -1,0 +1,21 @@
+// How long users take to be activated: to leave acquisition for the first time. Who has not been yet is counted for as
+// long as it was watched (Kaplan-Meier), not dropped: dropping would make slow products look fast.
+// Covered by insight/activation_test.cc.
+#pragma once
+
+#include <optional>
+
+#include "insight/population.h"
+#include "insight/table.h"
+
+namespace perennial {
+
+/// When the user left acquisition for the first time, up to `until`; the time of transitions()[0], found without the
+/// rest of the life.
+std::optional<TimeMs> activation_time(const Definition& definition, const UserFacts& facts, TimeMs until);
+
+/// A row for all users, then one a cohort of first event: how many are activated, the estimated shares that are within
+/// some days, and after how many days a quarter, half and three quarters are. Blank where it was watched too short.
+Result<Table> time_to_activation(const Lives& lives, const IntervalOptions& options, TimeMs now);
+
+}  // namespace perennial

@@ -1,0 +1,70 @@
+#include "insight/activation.h"
+
+#include "insight/lives_fixture.h"
+
+namespace perennial {
+namespace {
+
+class ActivationTest : public LivesFixture {};
+
+TEST_F(ActivationTest, TheFirstActivationIsTheFirstTransition) {
+  Random random(51);
+  random_lives(random, 300);
+  Definition definition = small_definition();
+  // Growth can come about by time alone, and windows end.
+  definition.rules[1] = parse_rule("growth(active) >= 2 over 10d or value >= 3 within 12d", definition.signals).value();
+  int activated = 0;
+  for (const Definition& each : {small_definition(), definition}) {
+    lives_.for_each([&](UserId user, const Life& life) {
+      for (const TimeMs until : {at("2025-03-01"), at("2025-12-01")}) {
+        const std::vector<Transition> changes = transitions(each, life.facts, until);
+        const auto time = activation_time(each, life.facts, until);
+        ASSERT_EQ(time.has_value(), !changes.empty()) << user;
+        if (time) {
+          EXPECT_EQ(*time, changes.front().time) << user;
+        }
+        activated += time ? 1 : 0;
+      }
+    });
+  }
+  EXPECT_GT(activated, 200);
+}
+
+TEST_F(ActivationTest, UsersNotActivatedAreCountedForAsLongAsTheyWereWatched) {
+  // As of day 11: activated after 1 and 3 days; watched 2 and 5 days without; activated after 3 again.
+  event(1, "2025-01-01", "view");
+  event(1, "2025-01-02", "order", 100);
+  event(2, "2025-01-01", "view");
+  event(2, "2025-01-04", "order", 100);
+  event(3, "2025-01-02", "view");
+  event(3, "2025-01-05", "order", 100);
+  event(4, "2025-01-09", "view");
+  event(5, "2025-01-06", "view");
+  event(5, "2025-01-20", "order", 100);  // not known yet
+  const Table table = time_to_activation(lives_, {}, at("2025-01-11")).value();
+  const size_t all = row_of(table, "all");
+  EXPECT_EQ(whole(table, all, "users"), 5);
+  EXPECT_EQ(whole(table, all, "activated"), 3);
+  EXPECT_DOUBLE_EQ(real(table, all, "within_1_days"), 0.2);
+  EXPECT_TRUE(blank(table, all, "within_7_days")) << "nobody without was watched for so long";
+  EXPECT_DOUBLE_EQ(real(table, all, "lower_quartile_days"), 3);
+  EXPECT_DOUBLE_EQ(real(table, all, "median_days"), 3) << "1 - 4/5 * 1/3";
+  EXPECT_TRUE(blank(table, all, "upper_quartile_days"));
+}
+
+TEST_F(ActivationTest, CohortsAreByFirstEvent) {
+  event(1, "2025-01-31", "view");
+  event(1, "2025-02-02", "order", 100);
+  event(2, "2025-02-01", "order", 100);
+  const Table table = time_to_activation(lives_, {}, at("2025-03-01")).value();
+  EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-01"), "median_days"), 2);
+  EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-02"), "median_days"), 0) << "the first event was an order";
+  EXPECT_FALSE(cell_of(table, row_of(table, "2025-02"), "users").incomplete);
+}
+
+TEST_F(ActivationTest, NobodyIsNothing) {
+  EXPECT_TRUE(time_to_activation(lives_, {}, at("2025-03-01")).value().rows.empty());
+}
+
+}  // namespace
+}  // namespace perennial
