@@ -30,13 +30,14 @@ struct Logistic {
 /// when all labels are the same or a feature is not finite.
 Result<Logistic> fit_logistic(const Eigen::MatrixXd& features, const Eigen::VectorXd& labels, double ridge = 1);
 
-/// Logistic regression of labels on the logit of predictions, by plain maximum likelihood: slope 1 and intercept 0 are
-/// perfect calibration. failed_precondition when all labels or all predictions are the same, or when predictions
-/// separate the labels.
 struct CalibrationLine {
   Interval95 intercept;
   Interval95 slope;
 };
+
+/// Logistic regression of labels on the logit of predictions, by plain maximum likelihood: slope 1 and intercept 0 are
+/// perfect calibration. failed_precondition when all labels or all predictions are the same, or when predictions
+/// separate the labels.
 Result<CalibrationLine> fit_calibration_line(std::span<const double> predictions, std::span<const double> labels);
 
 /// A prediction's logit, moved along a line. Source: Platt, "Probabilistic outputs for support vector machines", 1999.
