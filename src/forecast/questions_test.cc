@@ -101,7 +101,8 @@ TEST(Questions, ActivationIsReachedEvenIfItIsLostAgain) {
 
 TEST(Questions, ActivationIsNotTheOneThatCameBefore) {
   Case one;
-  one.definition.rules[1] = parse_rule("value >= 2 within 3d", one.definition.signals).value();
+  for (size_t stage = 1; stage < kStages; ++stage)
+    one.definition.rules[stage] = parse_rule("value >= 2 within 3d", one.definition.signals).value();
   one.add("value", -20);
   one.add("value", -19);
   EXPECT_TRUE(one.asked("activate_30d"));
