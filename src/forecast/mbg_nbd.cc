@@ -260,6 +260,19 @@ double expected_purchases(const MbgNbd& model, const PurchaseHistory& customer, 
   return probability_alive(model, customer) * expected;
 }
 
+std::vector<double> purchase_probabilities(const MbgNbd& model, const PurchaseHistory& customer, double time) {
+  if (!(time > 0)) return {1};
+  const double alive = probability_alive(model, customer);
+  std::vector<double> probabilities;
+  double at_least = 1;
+  for_each_exceedance(alive_of(model, customer, time), [&](double j, double exceeds) {
+    probabilities.push_back(std::max(0.0, at_least - alive * exceeds));
+    at_least = alive * exceeds;
+    return at_least > 1e-9 && j < kMostTerms;
+  });
+  return probabilities;
+}
+
 double median_purchases(const MbgNbd& model, const PurchaseHistory& customer, double time) {
   if (!(time > 0)) return 0;
   const double alive = probability_alive(model, customer);

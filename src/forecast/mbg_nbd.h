@@ -7,6 +7,7 @@
 #pragma once
 
 #include <span>
+#include <vector>
 
 #include "base/status.h"
 #include "forecast/interval.h"
@@ -55,6 +56,9 @@ double probability_alive(const MbgNbd& model, const PurchaseHistory& customer);
 
 /// Mean number of purchases in (age, age + time]. Relative error below 1e-8; finite for all histories and times.
 double expected_purchases(const MbgNbd& model, const PurchaseHistory& customer, double time);
+
+/// P(0), P(1), ... purchases in (age, age + time], until less than 1e-9 remains or 20,000 are listed.
+std::vector<double> purchase_probabilities(const MbgNbd& model, const PurchaseHistory& customer, double time);
 
 /// The smallest number that purchases in (age, age + time] exceed with a probability of at most 1/2.
 double median_purchases(const MbgNbd& model, const PurchaseHistory& customer, double time);

@@ -160,6 +160,24 @@ TEST(MbgNbd, MedianSplitsTheSimulatedFuturesOfAHistory) {
   EXPECT_EQ(median_purchases(kModel, {0, 0, 400}, time), 0);
 }
 
+TEST(MbgNbd, ProbabilitiesOfNumbersAgreeWithMeanMedianAndChanceOfAny) {
+  for (const PurchaseHistory& c :
+       {PurchaseHistory{0, 0, 3}, PurchaseHistory{8, 19.5, 20}, PurchaseHistory{300, 99, 100}})
+    for (const double time : {1.0, 40.0}) {
+      const std::vector<double> probabilities = purchase_probabilities(kModel, c, time);
+      double sum = 0, mean = 0, median = -1;
+      for (size_t n = 0; n < probabilities.size(); ++n) {
+        sum += probabilities[n];
+        mean += static_cast<double>(n) * probabilities[n];
+        if (sum >= 0.5 && median < 0) median = static_cast<double>(n);
+      }
+      EXPECT_NEAR(sum, 1, 1e-8);
+      EXPECT_NEAR(mean / expected_purchases(kModel, c, time), 1, 1e-5);
+      EXPECT_EQ(median, median_purchases(kModel, c, time));
+      EXPECT_NEAR(probabilities[0], 1 - probability_of_purchase_within(kModel, c, time), 1e-12);
+    }
+}
+
 TEST(MbgNbd, FitMaximisesTheSumOverCustomers) {
   Random random(73);
   std::vector<PurchaseHistory> histories = simulate_histories(random, kModel, 400, 20, 30);
