@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/exit_code.h"
-#include "lifecycle/definition.h"
+#include "lifecycle/configured.h"
 #include "settings/settings.h"
 
 namespace perennial {
@@ -21,9 +21,6 @@ struct CommandLine {
 
   [[nodiscard]] Result<Settings> settings() const { return load_settings(config, data); }
 };
-
-/// The stages as the configuration says them. Errors point at its line.
-Result<Definition> stage_definition(const Settings& settings);
 
 /// Adds a subcommand with the common flags; `action` runs after parsing.
 CLI::App* add_command(CLI::App& app, CommandLine& line, const char* name, const char* summary, const char* example,

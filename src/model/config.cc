@@ -43,6 +43,33 @@ Result<Holdout> parse_holdout_object(const json::object& config) {
   return holdout;
 }
 
+json::object to_json(const ForecastHeadConfig& head) {
+  return {{"features", json::value_from(head.features)},
+          {"hazard_days", json::value_from(head.hazard_days)},
+          {"outcomes", json::value_from(head.outcomes)},
+          {"spend", head.spend},
+          {"definition_digest", head.definition_digest}};
+}
+
+Result<ForecastHeadConfig> read_head(const json::value& value) {
+  if (!value.is_object()) return data_loss("'forecasts' must be an object");
+  const json::object& object = value.get_object();
+  ForecastHeadConfig head;
+  PERENNIAL_TRY_ASSIGN(head.features, string_list(object, "features"));
+  PERENNIAL_TRY_ASSIGN(head.outcomes, string_list(object, "outcomes"));
+  PERENNIAL_TRY_ASSIGN(head.spend, string_field(object, "spend"));
+  PERENNIAL_TRY_ASSIGN(head.definition_digest, string_field(object, "definition_digest"));
+  const json::value* days = find_field(object, "hazard_days");
+  if (days == nullptr || !days->is_array()) return data_loss("'forecasts.hazard_days' must be a list of numbers");
+  for (const json::value& day : days->get_array()) {
+    const double before = head.hazard_days.empty() ? 0 : head.hazard_days.back();
+    if (!day.is_number() || !(day.to_number<double>() > before))
+      return data_loss("'forecasts.hazard_days' must be numbers above 0 that rise");
+    head.hazard_days.push_back(day.to_number<double>());
+  }
+  return head;
+}
+
 Status read_shape(const json::object& object, ModelConfig& config) {
   const auto read = [&](const char* name, int32_t lowest, int32_t highest, int32_t& out) -> Status {
     if (find_field(object, name) == nullptr) return data_loss("'{}' is missing", name);
@@ -69,6 +96,9 @@ Result<ModelConfig> read_config(const json::object& object) {
   PERENNIAL_TRY_ASSIGN(config.event_types, string_list(object, "event_types"));
   PERENNIAL_TRY_ASSIGN(config.features, string_list(object, "features"));
   PERENNIAL_TRY_ASSIGN(config.holdout, parse_holdout_object(object));
+  if (const json::value* forecasts = find_field(object, "forecasts")) {
+    PERENNIAL_TRY_ASSIGN(config.forecasts, read_head(*forecasts));
+  }
   if (const json::value* training = find_field(object, "training"); training != nullptr && training->is_object())
     config.training = training->get_object();
   return config;
@@ -122,6 +152,7 @@ std::string to_json(const ModelConfig& config) {
       {"roles_digest", config.holdout.roles_digest},     {"before_ms", config.holdout.before_ms},
       {"newest_time_ms", config.holdout.newest_time_ms}, {"validate_from_ms", config.holdout.validate_from_ms},
       {"test_from_ms", config.holdout.test_from_ms}};
+  if (config.forecasts) object["forecasts"] = to_json(*config.forecasts);
   object["training"] = config.training;
   return json::serialize(object);
 }

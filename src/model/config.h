@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "model/forecast_head.h"
 
 namespace perennial {
 
@@ -40,6 +41,8 @@ struct ModelConfig {
   std::vector<std::string> event_types;  // the token types, by the model's type id
   std::vector<std::string>
       features;  // read-time features by id: "trait:plan=pro", "device:mobile", "hour:13", "weekday:2"
+
+  std::optional<ForecastHeadConfig> forecasts;  // the head that forecasts a user's future, if there is one
 
   Holdout holdout;
   std::string id;            // names the model: the folder under models/

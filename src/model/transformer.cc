@@ -104,7 +104,11 @@ Status Transformer::load(const SafetensorsFile& file) {
   }
   PERENNIAL_TRY(read_norm("final_norm", final_norm_));
   PERENNIAL_TRY(read_linear("mix_in", D, D, mix_in_));
-  return read_linear("mix_out", D, D, mix_out_);
+  PERENNIAL_TRY(read_linear("mix_out", D, D, mix_out_));
+  if (!config_.forecasts) return {};
+  PERENNIAL_TRY_ASSIGN(forecast_head_,
+                       ForecastHead::create(*config_.forecasts, config_.width, std::max(1, config_.types()), file));
+  return {};
 }
 
 Transformer::Cache Transformer::new_cache() const {

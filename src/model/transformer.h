@@ -58,6 +58,9 @@ class Transformer final : public Scorer {
   /// u (D) from h (D); overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 
+  /// What it forecasts of users; null when it was trained without.
+  [[nodiscard]] const ForecastHead* forecast_head() const { return forecast_head_ ? &*forecast_head_ : nullptr; }
+
   /// scores (items) of a user vector; overwritten.
   void score_items(std::span<const float> u, std::span<float> scores) const;
 
@@ -98,6 +101,7 @@ class Transformer final : public Scorer {
   std::vector<Layer> layers_;
   Norm final_norm_;
   Linear mix_in_, mix_out_;
+  std::optional<ForecastHead> forecast_head_;
   std::vector<double> frequencies_;  // (D / H / 2) radians a token
 };
 

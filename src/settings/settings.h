@@ -51,6 +51,7 @@ struct Settings {
   double learning_rate = 1e-3;
   double weight_decay = 0.01;
   double dropout = 0.2;
+  double forecast_weight = 0.1;
   int64_t batch_tokens = 0;
   int64_t train_threads = 0;
   int64_t seed = 42;

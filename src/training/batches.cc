@@ -37,8 +37,12 @@ std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t leas
 }
 
 BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config,
-                       BatchOptions options)
-    : dataset_(dataset), lengths_(std::move(lengths)), options_(options), trait_ids_(dataset.users.size()) {
+                       BatchOptions options, const QueryMaker* queries)
+    : dataset_(dataset),
+      lengths_(std::move(lengths)),
+      options_(options),
+      queries_(queries),
+      trait_ids_(dataset.users.size()) {
   std::unordered_map<std::string, int64_t> ids;
   for (const std::string& feature : config.features) ids.emplace(feature, static_cast<int64_t>(ids.size()));
   const auto id_of = [&](const std::string& feature) {
@@ -56,7 +60,7 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
 std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {
   std::vector<size_t> order;
   for (size_t user = 0; user < lengths_.size(); ++user)
-    if (lengths_[user] >= 2) order.push_back(user);
+    if (tokens_of(user) >= 1) order.push_back(user);
   Random(seed).shuffle(std::span(order));
   std::vector<std::vector<size_t>> batches;
   int64_t tokens = options_.tokens;
@@ -85,24 +89,31 @@ void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Rand
 }
 
 PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) const {
-  std::vector<int64_t> items, types, values, gaps, segment, targets, elapsed, features, starts;
+  std::vector<int64_t> items, types, values, gaps, segment, targets, next_types, elapsed, features, starts, first_rows;
   PackedBatch batch;
   for (const size_t user : users) {
     const std::vector<Token>& tokens = dataset_.users[user].tokens;
     const bool with_traits = !random.chance(options_.feature_dropping);
-    for (size_t i = 0; i + 1 < lengths_[user]; ++i) {
-      const Token& next = tokens[i + 1];
-      const bool predicted = dataset_.is_target[static_cast<size_t>(next.type)] && next.item != tokens[i].item;
+    first_rows.push_back(static_cast<int64_t>(items.size()));
+    for (size_t i = 0; i < static_cast<size_t>(tokens_of(user)); ++i) {
+      const Token* next = i + 1 < lengths_[user] ? &tokens[i + 1] : nullptr;
+      const bool predicted =
+          next != nullptr && dataset_.is_target[static_cast<size_t>(next->type)] && next->item != tokens[i].item;
       items.push_back(tokens[i].item);
       types.push_back(tokens[i].type);
       values.push_back(value_bucket(tokens[i].value));
       gaps.push_back(i == 0 ? 0 : gap_bucket(tokens[i - 1].time_ms, tokens[i].time_ms));
       segment.push_back(static_cast<int64_t>(user));
-      targets.push_back(predicted ? next.item : -1);
-      elapsed.push_back(random.chance(options_.feature_dropping) ? 0 : gap_bucket(tokens[i].time_ms, next.time_ms));
+      targets.push_back(predicted ? next->item : -1);
+      next_types.push_back(next == nullptr ? -1 : next->type);
       starts.push_back(static_cast<int64_t>(features.size()));
-      add_features(user, i + 1, with_traits, random, features);
       batch.predictions += predicted ? 1 : 0;
+      if (next == nullptr) {
+        elapsed.push_back(0);
+        continue;
+      }
+      elapsed.push_back(random.chance(options_.feature_dropping) ? 0 : gap_bucket(tokens[i].time_ms, next->time_ms));
+      add_features(user, i + 1, with_traits, random, features);
     }
   }
   batch.items = to_tensor(items);
@@ -111,6 +122,8 @@ PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) c
   batch.gaps = to_tensor(gaps);
   batch.segment = to_tensor(segment);
   batch.targets = to_tensor(targets);
+  batch.next_types = to_tensor(next_types);
+  if (queries_ != nullptr) batch.queries = queries_->make(users, first_rows);
   batch.elapsed = to_tensor(elapsed);
   batch.feature_ids = to_tensor(features);
   batch.feature_starts = to_tensor(starts);

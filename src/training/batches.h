@@ -5,6 +5,7 @@
 #include "evaluation/dataset.h"
 #include "model/config.h"
 #include "profiles/profile.h"
+#include "training/query_maker.h"
 #include "training/transformer_module.h"
 
 namespace perennial {
@@ -19,16 +20,20 @@ struct BatchOptions {
       0.5;  // chance that a group (elapsed, traits, device, time of day) is absent, so that absence is no surprise
 };
 
-/// Thread rule: one thread. The dataset is borrowed.
+/// Thread rule: one thread. The dataset and the queries are borrowed.
 class BatchMaker {
  public:
   /// `lengths[i]`: how many tokens of user i may be read and predicted (evaluation/split.h).
-  BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options);
+  /// With `queries` batches ask them too, and also read each sequence's last token, after which most are asked.
+  BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options,
+             const QueryMaker* queries = nullptr);
 
   /// The users of each batch of an epoch, shuffled by the seed. Users with nothing to predict are left out.
   [[nodiscard]] std::vector<std::vector<size_t>> epoch(uint64_t seed) const;
 
-  [[nodiscard]] int64_t tokens_of(size_t user) const { return static_cast<int64_t>(lengths_[user]) - 1; }
+  [[nodiscard]] int64_t tokens_of(size_t user) const {
+    return static_cast<int64_t>(lengths_[user]) - (queries_ == nullptr ? 1 : 0);
+  }
 
   /// Every token but a sequence's last predicts the one after it, when that is of a target type and another item than
   /// the token's own (the same product viewed, then bought, is no recommendation). Dropping draws from `random`.
@@ -40,6 +45,7 @@ class BatchMaker {
   const Dataset& dataset_;
   std::vector<size_t> lengths_;
   BatchOptions options_;
+  const QueryMaker* queries_;
   std::vector<std::vector<std::pair<TimeMs, int64_t>>> trait_ids_;  // by user: when said, feature
   std::vector<int64_t> device_ids_;                                 // by device, -1 not a feature
   int64_t first_hour_ = -1;                                         // id of hour:00; the others follow, sorted

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
+#include "lifecycle/configured.h"
 #include "log/sqlite_log.h"
 #include "settings/settings.h"
 #include "training/trainer.h"
@@ -43,6 +44,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--learning-rate", "PERENNIAL_TRAIN_LEARNING_RATE", "of AdamW");
   setting("--weight-decay", "PERENNIAL_TRAIN_WEIGHT_DECAY", "of AdamW");
   setting("--dropout", "PERENNIAL_TRAIN_DROPOUT", "share of activations dropped");
+  setting("--forecast-weight", "PERENNIAL_TRAIN_FORECAST_WEIGHT",
+          "of the loss of users' futures beside that of the next item; 0: do not learn them");
   setting("--batch-tokens", "PERENNIAL_TRAIN_BATCH_TOKENS", "tokens a step; 0 chooses by the data's size");
   setting("--threads", "PERENNIAL_TRAIN_THREADS", "threads; 0 takes every core");
   setting("--seed", "PERENNIAL_TRAIN_SEED", "seed of every random number");
@@ -72,10 +75,21 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.learning_rate = settings.learning_rate;
   options.weight_decay = settings.weight_decay;
   options.dropout = settings.dropout;
+  options.forecast_weight = settings.forecast_weight;
   options.batch_tokens = settings.batch_tokens;
   options.threads = static_cast<int>(settings.train_threads);
   options.seed = static_cast<uint64_t>(settings.seed);
   return options;
+}
+
+/// Empty: the model learns to forecast.
+std::string why_no_forecasts(const Settings& settings, const Holdout& holdout, const Dataset& dataset) {
+  if (settings.forecast_weight <= 0) return "train.forecast_weight is 0";
+  if (dataset.newest_time_ms <= 0) return "the events have no times";
+  if (holdout.kind == Holdout::Kind::leave_one_out)
+    return "under leave-one-out each user's last events are hidden, and whether they came is the question; train with "
+           "--holdout time or none";
+  return {};
 }
 
 Result<TrainingReport> run(const Flags& flags) {
@@ -96,6 +110,16 @@ Result<TrainingReport> run(const Flags& flags) {
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
   TrainerOptions options = trainer_options(settings);
   options.fresh = flags.fresh;
+  std::optional<Lives> lives;
+  if (const std::string reason = why_no_forecasts(settings, holdout, dataset); reason.empty()) {
+    PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
+    lives.emplace(std::move(definition), log->event_types(), log->users());
+    PERENNIAL_TRY(lives->catch_up(*log, dataset.log_offset));
+    const TimeMs until = kind == Holdout::Kind::time ? holdout.validate_from_ms - 1 : dataset.newest_time_ms;
+    options.forecast = ForecastSource{&lives->definition(), &*lives, until};
+  } else {
+    fmt::print(stderr, "Without forecasts of users' futures: {}.\n", reason);
+  }
   return train(flags.data, dataset, holdout, std::move(options));
 }
 

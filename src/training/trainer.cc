@@ -47,6 +47,7 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"validation_users", options.validation_users},
                                {"seed", options.seed},
                                {"precision", static_cast<int>(options.precision)},
+                               {"forecast_weight", options.forecast ? options.forecast_weight : 0},
                                {"threads", options.threads},
                                {"users", dataset.users.size()},
                                {"events", dataset.events}};
@@ -69,9 +70,15 @@ class Run {
       : data_folder_(data_folder),
         options_(std::move(options)),
         dataset_(dataset),
-        batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens}),
+        queries_(queries_of(options_, dataset, lengths(holdout, dataset))),
+        batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens},
+                 queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
-        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay) {}
+        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay) {
+    if (!queries_) return;
+    const auto [mean, scale] = queries_->scaling();
+    state_.module->forecast()->set_scaling(mean, scale);
+  }
 
   Result<TrainingReport> train() {
     const double started = monotonic_seconds();
@@ -103,6 +110,12 @@ class Run {
     std::vector<size_t> lengths;
     for (const UserHistory& user : dataset.users) lengths.push_back(training_tokens(holdout, user));
     return lengths;
+  }
+
+  static std::optional<QueryMaker> queries_of(const TrainerOptions& options, const Dataset& dataset,
+                                              const std::vector<size_t>& lengths) {
+    if (!options.model.forecasts) return std::nullopt;
+    return QueryMaker(*options.forecast, dataset, lengths, *options.model.forecasts, options.seed);
   }
 
   bool is_finished() const {
@@ -160,12 +173,14 @@ class Run {
     torch::manual_seed(seed);
     Random random(seed);
     const PackedBatch batch = batches_.make(users, random);
-    if (batch.predictions > 0) {
+    if (batch.predictions > 0 || batch.queries.size() > 0) {
       state_.optimizer.zero_grad();
-      torch::Tensor loss = state_.module->loss(batch, negatives());
-      loss.backward();
+      const TransformerModuleImpl::Loss loss = state_.module->loss(batch, negatives());
+      torch::Tensor total = loss.next_item;
+      if (loss.forecast.defined()) total = total + options_.forecast_weight * loss.forecast;
+      total.backward();
       state_.optimizer.step();
-      progress.loss_sum += loss.item<double>() * static_cast<double>(batch.predictions);
+      progress.loss_sum += loss.next_item.item<double>() * static_cast<double>(batch.predictions);
       progress.predictions += batch.predictions;
     }
     progress.tokens += batch.items.size(0);
@@ -234,6 +249,8 @@ class Run {
                                {"dropout", options_.dropout},
                                {"batch_tokens", options_.batch_tokens},
                                {"shared_negatives", negatives()},
+                               {"forecast_queries", queries_ ? queries_->size() : 0},
+                               {"forecast_weight", queries_ ? options_.forecast_weight : 0},
                                {"tokens", report.tokens},
                                {"users", dataset_.users.size()},
                                {"events", dataset_.events},
@@ -246,6 +263,7 @@ class Run {
   fs::path data_folder_;
   TrainerOptions options_;
   const Dataset& dataset_;
+  std::optional<QueryMaker> queries_;
   BatchMaker batches_;
   std::vector<RankingCase> validation_;
   TrainingState state_;
@@ -261,6 +279,7 @@ void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& hol
   options.model.event_types = dataset.event_types;
   options.model.features = feature_vocabulary(dataset, kLeastUsersOfTrait);
   options.model.holdout = holdout;
+  if (options.forecast) options.model.forecasts = head_config(*options.forecast->definition);
   if (options.threads <= 0) options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   if (options.batch_tokens <= 0) options.batch_tokens = std::clamp<int64_t>(dataset.events / 100, 1024, 8192);
 }

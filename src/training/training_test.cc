@@ -201,7 +201,7 @@ TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
   const Dataset dataset = random_dataset(9, 3, config.items);
   const PackedBatch batch = batch_of(dataset, config, {0, 1, 2});
   module->zero_grad();
-  module->loss(batch, 0).backward();
+  module->loss(batch, 0).next_item.backward();
   torch::NoGradGuard no_grad;
   Random random(10);
   for (auto& pair : module->named_parameters()) {
@@ -213,9 +213,9 @@ TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
       const float kept = values[at].item<float>();
       constexpr float kStep = 1e-2F;
       values[at] = kept + kStep;
-      const double above = module->loss(batch, 0).item<double>();
+      const double above = module->loss(batch, 0).next_item.item<double>();
       values[at] = kept - kStep;
-      const double below = module->loss(batch, 0).item<double>();
+      const double below = module->loss(batch, 0).next_item.item<double>();
       values[at] = kept;
       EXPECT_NEAR(gradient[at].item<double>(), (above - below) / (2 * kStep),
                   2e-3 + 0.05 * std::fabs(gradient[at].item<double>()))

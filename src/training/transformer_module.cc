@@ -49,18 +49,6 @@ Tensor rotary(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
 
 }  // namespace
 
-Precision best_precision() { return __builtin_cpu_supports("avx512bf16") ? Precision::bfloat16 : Precision::float32; }
-
-LinearImpl::LinearImpl(int64_t in, int64_t out, Precision precision_in, double scale) : precision(precision_in) {
-  weight = register_parameter("weight", torch::randn({out, in}) * (scale / std::sqrt(static_cast<double>(in))));
-  bias = register_parameter("bias", torch::zeros({out}));
-}
-
-Tensor LinearImpl::forward(const Tensor& x) {
-  if (precision == Precision::float32) return torch::linear(x, weight, bias);
-  return torch::linear(x.to(torch::kBFloat16), weight.to(torch::kBFloat16)).to(torch::kFloat32) + bias;
-}
-
 TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout)
     : config_(config), precision_(precision), dropout_(dropout) {
   const int64_t D = config.width;
@@ -96,6 +84,8 @@ TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precisio
   final_norm_ = register_module("final_norm", torch::nn::LayerNorm(torch::nn::LayerNormOptions({D})));
   mix_in_ = register_module("mix_in", Linear(D, D, precision));
   mix_out_ = register_module("mix_out", Linear(D, D, precision, 0));
+  if (config.forecasts)
+    forecast_ = register_module("forecast", ForecastModule(*config.forecasts, D, std::max(1, config.types())));
 }
 
 Tensor TransformerModuleImpl::drop(const Tensor& x) {
@@ -148,11 +138,19 @@ Tensor TransformerModuleImpl::user_vectors(const Tensor& h, const PackedBatch& b
   return u + mix_out_(torch::silu(mix_in_(u)));
 }
 
-Tensor TransformerModuleImpl::loss(const PackedBatch& batch, int64_t shared_negatives) {
+TransformerModuleImpl::Loss TransformerModuleImpl::loss(const PackedBatch& batch, int64_t shared_negatives) {
+  const Tensor h = history_vectors(batch);
+  Loss loss{next_item_loss(h, batch, shared_negatives), {}};
+  if (forecast_.is_empty()) return loss;
+  loss.forecast = forecast_->next_type_loss(h, batch.next_types);
+  if (batch.queries.size() > 0) loss.forecast = loss.forecast + forecast_->loss(h, batch.queries);
+  return loss;
+}
+
+Tensor TransformerModuleImpl::next_item_loss(const Tensor& h, const PackedBatch& batch, int64_t shared_negatives) {
   const Tensor rows = torch::nonzero(batch.targets >= 0).squeeze(1);
   const Tensor targets = batch.targets.index_select(0, rows);
-  const Tensor h = history_vectors(batch).index_select(0, rows);
-  const Tensor u = user_vectors(h, batch, rows);
+  const Tensor u = user_vectors(h.index_select(0, rows), batch, rows);
   if (shared_negatives > 0 && shared_negatives < config_.items)
     return sampled_softmax_loss(u, items_->weight, item_bias_, targets, shared_negatives, precision_);
   return full_softmax_loss(u, items_->weight, item_bias_, targets, precision_);
@@ -160,12 +158,14 @@ Tensor TransformerModuleImpl::loss(const PackedBatch& batch, int64_t shared_nega
 
 SafetensorsFile TransformerModuleImpl::export_weights() const {
   SafetensorsFile file;
-  for (const auto& parameter : named_parameters()) {
-    const Tensor values = parameter.value().detach().to(torch::kCPU, torch::kFloat32).contiguous();
-    FloatTensor& tensor = file.tensors[parameter.key()];
+  const auto add = [&file](const std::string& name, const Tensor& source) {
+    const Tensor values = source.detach().to(torch::kCPU, torch::kFloat32).contiguous();
+    FloatTensor& tensor = file.tensors[name];
     tensor.shape = values.sizes().vec();
     tensor.values.assign(values.data_ptr<float>(), values.data_ptr<float>() + values.numel());
-  }
+  };
+  for (const auto& parameter : named_parameters()) add(parameter.key(), parameter.value());
+  for (const auto& buffer : named_buffers()) add(buffer.key(), buffer.value());
   return file;
 }
 

@@ -6,6 +6,8 @@
 
 #include "base/safetensors.h"
 #include "model/config.h"
+#include "training/forecast_module.h"
+#include "training/linear.h"
 
 namespace perennial {
 
@@ -18,20 +20,9 @@ struct PackedBatch {
   torch::Tensor feature_ids;                 // (M) int64: read-time features of all tokens in order
   torch::Tensor feature_starts;              // (N) int64: where those of each token start
   int64_t predictions = 0;                   // targets that are not -1
+  torch::Tensor next_types;                  // (N) int64: the next token's type, or -1; read by the forecast head only
+  ForecastQueries queries;                   // of the batch's users; none without a forecast head
 };
-
-enum class Precision { float32, bfloat16 };  // of matrix products; sums, norms and parameters are float32
-
-/// bfloat16 when the processor has instructions for it, float32 otherwise.
-Precision best_precision();
-
-struct LinearImpl : torch::nn::Module {
-  LinearImpl(int64_t in, int64_t out, Precision precision, double scale = 1);
-  torch::Tensor forward(const torch::Tensor& x);  // (N, in) -> (N, out)
-  torch::Tensor weight, bias;
-  Precision precision;
-};
-TORCH_MODULE(Linear);
 
 class TransformerModuleImpl : public torch::nn::Module {
  public:
@@ -43,8 +34,14 @@ class TransformerModuleImpl : public torch::nn::Module {
   /// u (n, D) from h (n, D) and the batch's read-time inputs at the given token indices (n).
   torch::Tensor user_vectors(const torch::Tensor& h, const PackedBatch& batch, const torch::Tensor& rows);
 
-  /// The mean loss over the batch's predictions, natural log.
-  torch::Tensor loss(const PackedBatch& batch, int64_t shared_negatives);
+  struct Loss {
+    torch::Tensor next_item;  // the mean over the batch's predictions, natural log; 0 without any
+    torch::Tensor forecast;   // of the forecast head and the next type; undefined without a head
+  };
+  Loss loss(const PackedBatch& batch, int64_t shared_negatives);
+
+  /// Null without a forecast head.
+  [[nodiscard]] ForecastModule forecast() const { return forecast_; }
 
   [[nodiscard]] SafetensorsFile export_weights() const;
 
@@ -54,6 +51,7 @@ class TransformerModuleImpl : public torch::nn::Module {
     Linear query{nullptr}, key{nullptr}, value{nullptr}, out{nullptr}, up{nullptr}, down{nullptr};
   };
 
+  torch::Tensor next_item_loss(const torch::Tensor& h, const PackedBatch& batch, int64_t shared_negatives);
   torch::Tensor attention(Layer& layer, const torch::Tensor& normed, const torch::Tensor& mask,
                           const torch::Tensor& cosine, const torch::Tensor& sine);
   torch::Tensor drop(const torch::Tensor& x);
@@ -66,6 +64,7 @@ class TransformerModuleImpl : public torch::nn::Module {
   std::vector<Layer> layers_;
   torch::nn::LayerNorm final_norm_{nullptr};
   Linear mix_in_{nullptr}, mix_out_{nullptr};
+  ForecastModule forecast_{nullptr};
 };
 TORCH_MODULE(TransformerModule);
 

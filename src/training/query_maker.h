@@ -1,0 +1,49 @@
+// At random moments of users' lives, what the forecast head is asked and what came of it. Made once, before training.
+// Covered by training/forecast_module_test.cc.
+#pragma once
+
+#include "base/random.h"
+#include "evaluation/dataset.h"
+#include "forecast/transformer_forecast.h"
+#include "training/forecast_module.h"
+
+namespace perennial {
+
+/// Where labels come from. Borrowed.
+struct ForecastSource {
+  const Definition* definition = nullptr;
+  const Lives* lives = nullptr;
+  TimeMs until = 0;  // what came later is not looked at
+};
+
+/// Thread rule: immutable.
+class QueryMaker {
+ public:
+  /// Of each user but the judges of forecast/chooser.h, whose answers calibrate later: moments drawn evenly from first
+  /// seen to `until`, left out where tokens before them are hidden. `lengths[i]`: visible tokens of user i.
+  QueryMaker(const ForecastSource& source, const Dataset& dataset, const std::vector<size_t>& lengths,
+             ForecastHeadConfig config, uint64_t seed);
+
+  [[nodiscard]] int64_t size() const { return static_cast<int64_t>(queries_.size()); }
+
+  /// Of the features over all queries, (F) each; a feature that never varies has scale 1.
+  [[nodiscard]] std::pair<std::vector<float>, std::vector<float>> scaling() const;
+
+  /// Of the users; the tokens of users[i] begin at row first_rows[i].
+  [[nodiscard]] ForecastQueries make(const std::vector<size_t>& users, const std::vector<int64_t>& first_rows) const;
+
+ private:
+  struct Query {
+    int64_t tokens_before;
+    std::vector<float> features;
+    HeadLabels labels;
+  };
+  void ask(const ForecastSource& source, const HeadFeatures& features, const UserHistory& history, size_t visible,
+           int64_t count, Random& random);
+
+  ForecastHeadConfig config_;
+  std::vector<Query> queries_;
+  std::vector<size_t> starts_;  // of each user's queries, and the end
+};
+
+}  // namespace perennial
