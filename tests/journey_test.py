@@ -201,6 +201,14 @@ class Lifecycle(Journey):
         self.assertEqual([(user["user_id"], user["money"]) for user in self.rows("users", "--stage", "retention").values()], [("ann", 50)])
         self.assertNotIn("ann", self.rows("users", "--overlay", "at_risk"))
 
+    def test_money_is_named_as_it_came(self):
+        rows = "user_id,item_id,event,timestamp,price,currency\nann,i1,Order Completed,2025-01-02,20,EUR\n"
+        self.run_ok("import", "--data", self.data, self.write("euros.csv", rows))
+        line = ("lifecycle", "report", "revenue", "--data", self.data, "--at", "2025-03-01")
+        self.assertIn("all EUR", self.run_ok(*line))
+        self.run_ok("import", "--data", self.data, self.write("yen.csv", rows.replace("EUR", "JPY").replace("ann", "bob")))
+        self.assertIn("Amounts are in EUR, JPY", self.run_ok(*line))
+
     def test_every_report_as_text_json_and_csv(self):
         self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
         for words in [("report",), ("cohorts",), ("users",)] + [("report", name) for name in self.REPORTS]:

@@ -23,8 +23,14 @@ Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string&
   PERENNIAL_TRY_ASSIGN(std::unique_ptr<LogReader> log, open_log_for_reading(line.data));
   PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
   Lives lives(std::move(definition), log->event_types());
-  PERENNIAL_TRY(log->replay(0, end, [&](const StoredRecord& record) { return lives.apply(record), Status(); }));
-  return LifecycleData{std::move(log), end, settings.currency, std::move(lives), now};
+  std::set<std::string> currencies;
+  PERENNIAL_TRY(log->replay(0, end, [&](const StoredRecord& record) {
+    const auto* event = std::get_if<Event>(&record.payload);
+    if (event != nullptr && event->amount) currencies.insert(event->amount->currency);
+    return lives.apply(record), Status();
+  }));
+  const std::string currency = currencies.size() == 1 ? *currencies.begin() : settings.currency;
+  return LifecycleData{std::move(log), end, std::move(currencies), currency, std::move(lives), now};
 }
 
 Status print_table(const Table& table, const CommandLine& line, const LifecycleFlags& flags) {

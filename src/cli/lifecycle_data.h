@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "cli/command_line.h"
 #include "insight/table.h"
@@ -31,8 +32,9 @@ struct LifecycleFlags {
 
 struct LifecycleData {
   std::unique_ptr<LogReader> log;
-  Offset end = 0;        // up to which `lives` is folded
-  std::string currency;  // of the amounts
+  Offset end = 0;                    // up to which `lives` is folded
+  std::set<std::string> currencies;  // of all amounts
+  std::string currency;              // that of the amounts; of several, or none, that of the settings
   Lives lives;
   TimeMs now = 0;  // the instant asked about
 };
