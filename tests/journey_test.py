@@ -200,6 +200,8 @@ class Lifecycle(Journey):
         self.assertEqual(self.rows("report", "stages")["2025-02-01"]["retention"], 1)
         self.assertEqual([(user["user_id"], user["money"]) for user in self.rows("users", "--stage", "retention").values()], [("ann", 50)])
         self.assertNotIn("ann", self.rows("users", "--overlay", "at_risk"))
+        self.assertIn("newest event is of 2025-02-01; for that time ask with --at 2025-02-02",
+                      run("lifecycle", "report", "--data", self.data).stderr)
 
     def test_money_is_named_as_it_came(self):
         rows = "user_id,item_id,event,timestamp,price,currency\nann,i1,Order Completed,2025-01-02,20,EUR\n"

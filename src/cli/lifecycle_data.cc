@@ -2,11 +2,24 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.h"
 
 namespace perennial {
+namespace {
+
+constexpr TimeMs kDay = 86'400'000;
+constexpr TimeMs kOld = 30 * kDay;
+
+void warn_of_old_events(TimeMs newest, TimeMs now) {
+  if (newest == kNoTime || newest >= now - kOld) return;
+  fmt::print(stderr, "note: the newest event is of {:.10}; for that time ask with --at {:.10}\n",
+             format_iso8601(newest), format_iso8601(newest + kDay));
+}
+
+}  // namespace
 
 Result<TimeMs> instant_of(const std::string& text, TimeMs fallback) {
   if (text.empty()) return fallback;
@@ -24,12 +37,15 @@ Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string&
   PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
   Lives lives(std::move(definition), log->event_types());
   std::set<std::string> currencies;
+  TimeMs newest = kNoTime;
   PERENNIAL_TRY(log->replay(0, end, [&](const StoredRecord& record) {
     const auto* event = std::get_if<Event>(&record.payload);
+    if (event != nullptr) newest = std::max(newest, record.time);
     if (event != nullptr && event->amount) currencies.insert(event->amount->currency);
     return lives.apply(record), Status();
   }));
   const std::string currency = currencies.size() == 1 ? *currencies.begin() : settings.currency;
+  if (at.empty()) warn_of_old_events(newest, now);
   return LifecycleData{std::move(log), end, std::move(currencies), currency, std::move(lives), now};
 }
 

@@ -39,7 +39,8 @@ struct LifecycleData {
   TimeMs now = 0;  // the instant asked about
 };
 
-/// Opens and folds the log.
+/// Opens and folds the log. Says on stderr when nobody asked for an instant and the events end long before now: then
+/// everybody looks lost.
 Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string& at);
 
 /// A date and time as it is typed; `fallback` when there is none.
