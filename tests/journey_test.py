@@ -200,6 +200,16 @@ class Lifecycle(Journey):
         self.assertEqual(self.rows("report", "stages")["2025-02-01"]["retention"], 1)
         self.assertEqual([(user["user_id"], user["money"]) for user in self.rows("users", "--stage", "retention").values()], [("ann", 50)])
         self.assertNotIn("ann", self.rows("users", "--overlay", "at_risk"))
+        self.assertIn("newest event is of 2025-02-01; for that time ask with --at 2025-02-02",
+                      run("lifecycle", "report", "--data", self.data).stderr)
+
+    def test_money_is_named_as_it_came(self):
+        rows = "user_id,item_id,event,timestamp,price,currency\nann,i1,Order Completed,2025-01-02,20,EUR\n"
+        self.run_ok("import", "--data", self.data, self.write("euros.csv", rows))
+        line = ("lifecycle", "report", "revenue", "--data", self.data, "--at", "2025-03-01")
+        self.assertIn("all EUR", self.run_ok(*line))
+        self.run_ok("import", "--data", self.data, self.write("yen.csv", rows.replace("EUR", "JPY").replace("ann", "bob")))
+        self.assertIn("Amounts are in EUR, JPY", self.run_ok(*line))
 
     def test_every_report_as_text_json_and_csv(self):
         self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))

@@ -2,11 +2,24 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/text.h"
 
 namespace perennial {
+namespace {
+
+constexpr TimeMs kDay = 86'400'000;
+constexpr TimeMs kOld = 30 * kDay;
+
+void warn_of_old_events(TimeMs newest, TimeMs now) {
+  if (newest == kNoTime || newest >= now - kOld) return;
+  fmt::print(stderr, "note: the newest event is of {:.10}; for that time ask with --at {:.10}\n",
+             format_iso8601(newest), format_iso8601(newest + kDay));
+}
+
+}  // namespace
 
 Result<TimeMs> instant_of(const std::string& text, TimeMs fallback) {
   if (text.empty()) return fallback;
@@ -22,7 +35,17 @@ Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string&
   Lives lives(std::move(definition), log->event_types(), log->users());
   (void)lives.load(line.data, *log);  // a replay from 0 gives the same
   PERENNIAL_TRY(lives.catch_up(*log, end));
-  return LifecycleData{std::move(log), end, settings.currency, std::move(lives), now};
+  std::set<std::string> currencies;
+  TimeMs newest = kNoTime;
+  PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> recent, log->newest(RecordKind::event, kRecentEvents));
+  for (const StoredRecord& record : recent) {
+    const auto& amount = std::get<Event>(record.payload).amount;
+    newest = std::max(newest, record.time);
+    if (amount) currencies.insert(amount->currency);
+  }
+  const std::string currency = currencies.size() == 1 ? *currencies.begin() : settings.currency;
+  if (at.empty()) warn_of_old_events(newest, now);
+  return LifecycleData{std::move(log), end, std::move(currencies), currency, std::move(lives), now};
 }
 
 Status print_table(const Table& table, const CommandLine& line, const LifecycleFlags& flags) {

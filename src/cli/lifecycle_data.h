@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 
 #include "cli/command_line.h"
 #include "insight/table.h"
@@ -33,13 +34,15 @@ struct LifecycleFlags {
 
 struct LifecycleData {
   std::unique_ptr<LogReader> log;
-  Offset end = 0;        // up to which `lives` is folded
-  std::string currency;  // of the amounts
+  Offset end = 0;                    // up to which `lives` is folded
+  std::set<std::string> currencies;  // of all amounts
+  std::string currency;              // that of the amounts; of several, or none, that of the settings
   Lives lives;
   TimeMs now = 0;  // the instant asked about
 };
 
-/// Opens the log and folds it, from the snapshot of lives on when there is a good one.
+/// Opens the log and folds it, from the snapshot of lives on when there is a good one. Says on stderr when nobody asked
+/// for an instant and the events end long before now: then everybody looks lost.
 Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string& at);
 
 /// A date and time as it is typed; `fallback` when there is none.

@@ -101,7 +101,10 @@ using MakeReport = Result<Table> (*)(const Data& data, const Flags& flags);
 
 Status print_report(const CommandLine& line, const Flags& flags, MakeReport make) {
   PERENNIAL_TRY_ASSIGN(const Data data, read_lifecycle(line, flags.at));
-  PERENNIAL_TRY_ASSIGN(const Table table, make(data, flags));
+  PERENNIAL_TRY_ASSIGN(Table table, make(data, flags));
+  if (!table.currency.empty() && data.currencies.size() > 1)
+    table.notes.push_back(fmt::format("Amounts are in {} and were added as if all were in {}.",
+                                      fmt::join(data.currencies, ", "), data.currency));
   return print_table(table, line, flags);
 }
 

@@ -268,6 +268,7 @@ class Translator {
     if (!currency.empty() && find_field(fields, "currency") == nullptr) fields["currency"] = currency;
     PERENNIAL_TRY(add_event(name, fields, shared));
     records_.back().message_id = derive_message_id(envelope_.id, index);
+    std::get<Event>(records_.back().payload).line = static_cast<int32_t>(index);
     auto& event = std::get<Event>(records_.back().payload);
     if (event.recommendation_id.empty()) event.recommendation_id = slate;
     return validate(records_.back(), now_);  // now, before thousands more are made of the same

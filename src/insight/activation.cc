@@ -16,8 +16,8 @@ bool is_activated(const Definition& definition, const UserFacts& facts, TimeMs t
 /// The distinct instants of the user's facts up to `until`, rising.
 std::vector<TimeMs> fact_times(const Definition& definition, const UserFacts& facts, TimeMs until) {
   std::vector<TimeMs> times;
-  for (uint8_t signal = 0; signal < definition.signals.size(); ++signal)
-    for (const Fact& fact : facts_until(facts.of(signal), until)) times.push_back(fact.time);
+  for (size_t signal = 0; signal < definition.signals.size(); ++signal)
+    for (const Fact& fact : facts_until(facts.of(static_cast<uint8_t>(signal)), until)) times.push_back(fact.time);
   std::sort(times.begin(), times.end());
   times.erase(std::unique(times.begin(), times.end()), times.end());
   return times;

@@ -12,6 +12,7 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kFewestUsers = 10;
+constexpr int64_t kMostDays = 3650;
 constexpr double kConfidence = 0.95;
 
 struct Compared {
@@ -119,9 +120,9 @@ std::vector<Column> columns() {
 
 Result<Table> early_behaviours(const Lives& lives, LogReader& log, Offset end, const BehaviourOptions& options,
                                TimeMs now) {
-  if (options.early_days < 1 || options.within_days <= options.early_days)
-    return invalid_argument("{} early days of {}: want at least 1, and fewer early ones than in all",
-                            options.early_days, options.within_days);
+  if (options.early_days < 1 || options.within_days <= options.early_days || options.within_days > kMostDays)
+    return invalid_argument("{} early days of {}: want at least 1, fewer early ones than in all, and at most {} in all",
+                            options.early_days, options.within_days, kMostDays);
   PERENNIAL_TRY(earliest_seen(lives).status());
   const Compared compared = compared_users(lives, options, now);
   EarlyDeeds deeds(lives, options.early_days * kDayMs);

@@ -18,7 +18,7 @@ struct BehaviourOptions {
 /// A row an event type that at least ten of the compared users did, and ten did not, in their early days: users, share
 /// activated from the end of the early days to within_days, the same of those who did not, the ratio of the two (lift),
 /// and its 95 % interval, which holds for all rows together. Reads the log up to `end`, the offset up to which `lives`
-/// is folded. invalid_argument unless 0 < early_days < within_days.
+/// is folded. invalid_argument unless 0 < early_days < within_days <= 3650.
 Result<Table> early_behaviours(const Lives& lives, LogReader& log, Offset end, const BehaviourOptions& options,
                                TimeMs now);
 

@@ -107,7 +107,8 @@ TEST_F(BehavioursTest, FewUsersProveNothing) {
 
 TEST_F(BehavioursTest, AskedWhatCannotBe) {
   sixty_users();
-  EXPECT_EQ(report({7, 7}).status().code(), Code::invalid_argument);
+  for (const BehaviourOptions& options : {BehaviourOptions{7, 7}, {0, 30}, {7, int64_t{1} << 60}})
+    EXPECT_EQ(report(options).status().code(), Code::invalid_argument);
 }
 
 TEST_F(BehavioursTest, NobodyYetIsNothing) {

@@ -28,7 +28,7 @@ int64_t interval_of(Interval interval, TimeMs time) {
   if (interval == Interval::day) return day;
   if (interval == Interval::week) return floor_divide(day + kThursdayToMonday, 7);
   const std::chrono::year_month_day date{std::chrono::sys_days(std::chrono::days(day))};
-  return static_cast<int>(date.year()) * 12 + static_cast<int64_t>(static_cast<unsigned>(date.month())) - 1;
+  return int64_t{static_cast<int>(date.year())} * 12 + static_cast<int64_t>(static_cast<unsigned>(date.month())) - 1;
 }
 
 TimeMs interval_start(Interval interval, int64_t number) {

@@ -32,8 +32,8 @@ void add_stage_columns(Table& table) {
 /// When another fact comes or time alone may change something, whichever is first.
 TimeMs stands_until(const Definition& definition, const UserFacts& facts, TimeMs now) {
   TimeMs until = next_change(definition, facts, now);
-  for (uint8_t signal = 0; signal < definition.signals.size(); ++signal) {
-    const std::span<const Fact> all = facts.of(signal);
+  for (size_t signal = 0; signal < definition.signals.size(); ++signal) {
+    const std::span<const Fact> all = facts.of(static_cast<uint8_t>(signal));
     const size_t known = facts_until(all, now).size();
     if (known < all.size()) until = std::min(until, all[known].time);
   }

@@ -118,13 +118,15 @@ std::string to_csv(const Table& table) {
     if (i > 0) out += ',';
     append_field(out, table.columns[i].name);
   }
-  out += table.dated ? std::string(",") + kIncomplete + "\r\n" : "\r\n";
+  if (table.dated) out.append(",").append(kIncomplete);
+  out += "\r\n";
   for (const std::vector<Cell>& row : table.rows) {
     for (size_t i = 0; i < row.size(); ++i) {
       if (i > 0) out += ',';
       append_field(out, csv_text(table, table.columns[i], row[i]));
     }
-    out += table.dated ? "," + incomplete_columns(table, row) + "\r\n" : "\r\n";
+    if (table.dated) out.append(",").append(incomplete_columns(table, row));
+    out += "\r\n";
   }
   return out;
 }

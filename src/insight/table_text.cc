@@ -1,5 +1,6 @@
 // Tables as people read them in a terminal.
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "insight/cell_text.h"
@@ -12,7 +13,7 @@ constexpr size_t kBarWidth = 16;
 constexpr size_t kWrapAt = 100;
 
 std::string bar(double part) {
-  const auto filled = static_cast<size_t>(std::clamp(part, 0.0, 1.0) * kBarWidth + 0.5);
+  const auto filled = static_cast<size_t>(std::lround(std::clamp(part, 0.0, 1.0) * kBarWidth));
   std::string out;
   for (size_t i = 0; i < kBarWidth; ++i) out += i < filled ? "━" : " ";
   return out;
@@ -98,7 +99,7 @@ class TextTable {
     const std::string number = padded(cell_text(table_, table_.columns[i], cell), shape.width - extra(i), shape.right);
     const std::string mark = cell.incomplete ? dim("*") : " ";
     if (table_.columns[i].look == Look::heat) return heat(row, i, number);
-    const std::string with_mark = number + (shape.marked ? mark : "");
+    std::string with_mark = number + (shape.marked ? mark : "");
     if (table_.columns[i].look != Look::bar) return with_mark;
     const double part = shape.most > 0 && !cell.incomplete ? number_of(cell) / shape.most : 0;
     return with_mark + " " + bar(part);

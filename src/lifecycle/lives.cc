@@ -63,7 +63,10 @@ void Lives::apply_event(const StoredRecord& record, const Event& event) {
   for (uint32_t signals = signals_of(record.type); signals != 0; signals &= signals - 1) {
     const auto signal = static_cast<uint8_t>(std::countr_zero(signals));
     if (inviter && signal == referral_) continue;  // it is the inviter's
-    life.facts.add(signal, record.time, record.offset, minor_units);
+    if (event.line == 0)
+      life.facts.add(signal, record.time, record.offset, minor_units);
+    else
+      life.facts.add_line(signal, record.time, record.offset, minor_units);
   }
   if (inviter) refer(identities_.resolve(record.user), {*inviter, record.time, record.offset});
 }

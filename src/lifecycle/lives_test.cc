@@ -124,6 +124,21 @@ TEST_F(LivesTest, TheOrderInWhichRecordsArriveDoesNotMatter) {
   }
 }
 
+TEST_F(LivesTest, AnOrderOfSeveralLinesIsOneEvent) {
+  for (const int32_t line : {0, 1, 2}) {
+    Event event;
+    event.amount = Money{100 * (line + 1), "USD"};
+    event.line = line;
+    lives_.apply(record(1, kStart, event, 1));
+  }
+  const auto value = lives_.find(1)->facts.of(*lives_.definition().find_signal("value"));
+  ASSERT_EQ(value.size(), 1U);
+  EXPECT_EQ(value[0].total_minor, 600);
+  EXPECT_EQ(value[0].offset, 1);
+  lives_.apply(event(1, kStart, 1, 5));
+  EXPECT_EQ(lives_.find(1)->facts.of(*lives_.definition().find_signal("value")).size(), 2U) << "an order of its own";
+}
+
 TEST_F(LivesTest, AnInviterIsCreditedOnceWhenTheInvitedUserComes) {
   lives_.apply(event(1, kStart, 0));
   EXPECT_EQ(referrals_of(1), 0U);

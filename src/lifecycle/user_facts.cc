@@ -78,7 +78,21 @@ void UserFacts::add(uint8_t signal, TimeMs time, Offset offset, int64_t amount_m
   *place = fact;
   place->total_minor = place == first ? 0 : (place - 1)->total_minor;
   ++range->size;
-  for (; place != end + 1; ++place) place->total_minor = plus(place->total_minor, amount_minor);
+  add_money(place, end + 1, amount_minor);
+}
+
+void UserFacts::add_line(uint8_t signal, TimeMs time, Offset offset, int64_t amount_minor) {
+  const auto [range, first] = view(signal);
+  if (range != nullptr) {
+    Fact* const end = first + range->size;
+    Fact* const after = std::lower_bound(first, end, Fact{time, offset, 0}, before);
+    if (after != first && (after - 1)->time == time) return add_money(after - 1, end, amount_minor);
+  }
+  add(signal, time, offset, amount_minor);
+}
+
+void UserFacts::add_money(Fact* from, Fact* end, int64_t amount_minor) {
+  for (; from != end; ++from) from->total_minor = plus(from->total_minor, amount_minor);
 }
 
 void UserFacts::remove(uint8_t signal, TimeMs time, Offset offset) {

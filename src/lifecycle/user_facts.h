@@ -39,6 +39,10 @@ class UserFacts {
   /// signal.
   void add(uint8_t signal, TimeMs time, Offset offset, int64_t amount_minor);
 
+  /// Adds money to the last fact of that instant before `offset`: a further line of the same event. A fact of its own
+  /// when there is none.
+  void add_line(uint8_t signal, TimeMs time, Offset offset, int64_t amount_minor);
+
   /// Takes the fact out again, if it is there.
   void remove(uint8_t signal, TimeMs time, Offset offset);
 
@@ -77,6 +81,7 @@ class UserFacts {
   [[nodiscard]] Fact* facts() const;
   [[nodiscard]] View view(uint8_t signal) const;  // null when the signal has none
   void grow(uint8_t signal);
+  static void add_money(Fact* from, Fact* end, int64_t amount_minor);
 
   std::unique_ptr<std::byte[]> block_;
 };

@@ -1,5 +1,6 @@
 #include "log/record_codec.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -28,6 +29,7 @@ enum Column {
 };
 
 void encode(ObjectWriter& out, const Event& event) {
+  if (event.line != 0) out.add_raw("line", std::to_string(event.line));
   out.add_text("recommendation_id", event.recommendation_id);
   out.add_text("device", event.device);
   out.add_raw("properties", event.properties);
@@ -77,6 +79,10 @@ void encode(ObjectWriter& out, const Delivery& delivery) {
 Status decode(std::string_view key, std::string_view raw, Event& event) {
   if (key == "recommendation_id") return read_raw(raw, event.recommendation_id);
   if (key == "device") return read_raw(raw, event.device);
+  if (key == "line") {
+    PERENNIAL_TRY_ASSIGN(const int64_t line, parse_integer(raw));
+    event.line = static_cast<int32_t>(std::clamp<int64_t>(line, 0, std::numeric_limits<int32_t>::max()));
+  }
   if (key == "properties") event.properties = raw;
   return {};
 }
