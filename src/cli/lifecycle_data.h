@@ -29,6 +29,7 @@ struct LifecycleFlags {
   int64_t within_days = 30;
   std::string planned;
   bool allow_unknown_events = false;
+  bool fit = false;
   bool csv = false;
 };
 
@@ -57,6 +58,7 @@ void add_lifecycle_cohorts_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_users_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_user_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_plan_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_forecast_command(CLI::App& app, CommandLine& line);
 
 /// --at, --json, and with `csv` --csv.
 void add_output_flags(CLI::App& command, CommandLine& line, LifecycleFlags& flags, bool csv);
