@@ -21,7 +21,9 @@
 #include <tuple>
 #include <vector>
 
+#include "base/random.h"
 #include "base/text.h"
+#include "forecast/bootstrap.h"
 #include "forecast/customer_value.h"
 #include "forecast/quality.h"
 #include "forecast/two_part.h"
@@ -124,6 +126,9 @@ Period sum_of(const Days& days, int from, int until) {
 
 // ------------------------------------------------------------------------------------------------------- forecasts
 
+constexpr int kYear = 365;  // 2010-12-01, where the learning ends
+constexpr int kHalfYear = 182;
+
 /// Days known before `now`.
 CustomerPast past_of(const Days& days, int now) {
   const Period known = sum_of(days, 0, now);
@@ -149,7 +154,17 @@ std::vector<double> row_of(const Eigen::MatrixXd& features, Eigen::Index i) {
   return {row.begin(), row.end()};
 }
 
-/// Ordinary least squares, by the two-part model's own road of standardised features, kept at 0 or above.
+/// The same, and what MBG/NBD says of a purchase within half a year.
+Eigen::MatrixXd features_with_mbg(const std::vector<CustomerPast>& pasts, const MbgNbd& model) {
+  Eigen::MatrixXd features(pasts.size(), 5);
+  features.leftCols(4) = features_of(pasts);
+  for (size_t i = 0; i < pasts.size(); ++i)
+    features(static_cast<Eigen::Index>(i), 4) =
+        logit(probability_of_purchase_within(model, pasts[i].history, kHalfYear));
+  return features;
+}
+
+/// Ordinary least squares, kept at 0 or above.
 std::vector<double> least_squares(const Eigen::MatrixXd& learned, const Eigen::VectorXd& outcomes,
                                   const Eigen::MatrixXd& asked) {
   Eigen::MatrixXd design(learned.rows(), learned.cols() + 1);
@@ -166,21 +181,17 @@ struct Forecast {
   std::vector<double> values;
 };
 
-void print(const char* what, const std::vector<Forecast>& forecasts, const std::vector<double>& outcomes,
-           size_t reference) {
-  fmt::print("\n{:<46}{:>9}{:>22}{:>10}{:>8}{:>24}\n", what, "MAE", "95 %", "bias", "Gini", "MAE above reference");
+void print(const char* what, const std::vector<Forecast>& forecasts, const std::vector<double>& outcomes) {
+  fmt::print("\n{:<46}{:>9}{:>22}{:>10}{:>8}{:>24}\n", what, "MAE", "95 %", "bias", "Gini", "MAE above the first");
   for (const Forecast& forecast : forecasts) {
     const AmountQuality quality = measure_amounts(forecast.values, outcomes).value();
     const Interval95& error = quality.mean_absolute_error;
-    const Interval95 above = loss_difference(forecast.values, forecasts[reference].values, outcomes, Loss::absolute);
+    const Interval95 above = loss_difference(forecast.values, forecasts[0].values, outcomes, Loss::absolute);
     fmt::print("{:<46}{:>9.3f}{:>22}{:>10.3f}{:>8.3f}{:>24}\n", forecast.name, error.value,
                fmt::format("{:.3f} to {:.3f}", error.low, error.high), quality.mean_bias, quality.gini.value_or(0),
                fmt::format("{:.3f} to {:.3f}", above.low, above.high));
   }
 }
-
-constexpr int kYear = 365;  // 2010-12-01, where the learning ends
-constexpr int kHalfYear = 182;
 
 /// Customers and what is known of them.
 struct Customers {
@@ -207,7 +218,9 @@ ValueModel fit_value_model(const Customers& customers) {
     histories.push_back(past.history);
     spends.push_back(past.spend);
   }
-  return {fit_mbg_nbd(histories).value().model, fit_gamma_gamma(spends).value().model};
+  MbgNbdOptions options;
+  options.prior_deviation = 3;  // half a year alone does not determine b
+  return {fit_mbg_nbd(histories, options).value().model, fit_gamma_gamma(spends).value().model};
 }
 
 /// What came of customers in a period.
@@ -246,6 +259,7 @@ struct Study {
   Eigen::MatrixXd earlier_features;
   Came earlier_came;
   ValueModel model;
+  ValueModel earlier_model;
 };
 
 std::vector<Forecast> forecast(const Study& study, int days, bool money) {
@@ -277,22 +291,58 @@ std::vector<Forecast> forecast(const Study& study, int days, bool money) {
       })};
 }
 
-void print_any(const Study& study, int days, const std::vector<double>& any) {
-  const Logistic logistic = fit_logistic(study.earlier_features, as_vector(study.earlier_came.any)).value();
-  const size_t count = any.size();
-  const std::vector<Forecast> forecasts = {
-      each("as often as in the last period", count,
-           [&](size_t i) { return std::min(1.0, sum_of(*study.asked.days[i], kYear - days, kYear).purchases / 100); }),
-      each("RFM logistic", count,
-           [&](size_t i) { return logistic.probability(row_of(study.features, static_cast<Eigen::Index>(i))); }),
-      each("MBG/NBD", count, [&](size_t i) {
-        return probability_of_purchase_within(study.model.purchases, study.asked.pasts[i].history, days);
-      })};
-  fmt::print("\n{:<46}{:>9}{:>10}{:>28}\n", "buys at all", "AUC", "Brier", "calibration slope");
+/// 95 % interval of AUC(a) - AUC(b), users drawn 1,000 times.
+Interval95 auc_difference(const Forecast& a, const Forecast& b, const std::vector<double>& any) {
+  const auto difference = [](const auto& of_a, const auto& of_b, const auto& outcomes) {
+    return area_under_curve(of_a, outcomes).value() - area_under_curve(of_b, outcomes).value();
+  };
+  Random random(kQualitySeed);
+  std::vector<double> drawn;
+  std::vector<double> of_a(any.size()), of_b(any.size()), outcomes(any.size());
+  for (int sample = 0; sample < kBootstrapSamples; ++sample) {
+    for (size_t i = 0; i < any.size(); ++i) {
+      const size_t user = random.below(any.size());
+      of_a[i] = a.values[user];
+      of_b[i] = b.values[user];
+      outcomes[i] = any[user];
+    }
+    drawn.push_back(difference(of_a, of_b, outcomes));
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return {difference(a.values, b.values, any), quantile(drawn, 0.025), quantile(drawn, 0.975)};
+}
+
+/// The regressions answer for half a year whatever is asked: of a longer time only their order means something.
+std::vector<Forecast> forecast_any(const Study& study, int days) {
+  const size_t count = study.asked.pasts.size();
+  const Eigen::VectorXd learned = as_vector(study.earlier_came.any);
+  const Logistic rfm = fit_logistic(study.earlier_features, learned).value();
+  const Eigen::MatrixXd with_mbg = features_with_mbg(study.asked.pasts, study.model.purchases);
+  const Logistic both =
+      fit_logistic(features_with_mbg(study.earlier.pasts, study.earlier_model.purchases), learned).value();
+  return {each("RFM logistic", count,
+               [&](size_t i) { return rfm.probability(row_of(study.features, static_cast<Eigen::Index>(i))); }),
+          each("as often as in the last period (order only)", count,
+               [&](size_t i) {
+                 return sum_of(*study.asked.days[i], kYear - days, kYear).purchases / static_cast<double>(kYear);
+               }),
+          each("MBG/NBD", count,
+               [&](size_t i) {
+                 return probability_of_purchase_within(study.model.purchases, study.asked.pasts[i].history, days);
+               }),
+          each("RFM logistic with MBG/NBD as a feature", count,
+               [&](size_t i) { return both.probability(row_of(with_mbg, static_cast<Eigen::Index>(i))); })};
+}
+
+void print_any(const std::vector<Forecast>& forecasts, const std::vector<double>& any) {
+  fmt::print("\n{:<46}{:>9}{:>26}{:>10}{:>24}\n", "buys at all", "AUC", "AUC above RFM logistic", "Brier",
+             "calibration slope");
   for (const Forecast& forecast : forecasts) {
     const ProbabilityQuality quality = measure_probabilities(forecast.values, any).value();
     const Interval95 slope = quality.calibration_slope.value_or(Interval95());
-    fmt::print("{:<46}{:>9.4f}{:>10.4f}{:>28}\n", forecast.name, quality.auc, quality.brier,
+    const Interval95 above = auc_difference(forecast, forecasts[0], any);
+    fmt::print("{:<46}{:>9.4f}{:>26}{:>10.4f}{:>24}\n", forecast.name, quality.auc,
+               fmt::format("{:.4f} to {:.4f}", above.low, above.high), quality.brier,
                fmt::format("{:.2f} ({:.2f} to {:.2f})", slope.value, slope.low, slope.high));
   }
 }
@@ -312,6 +362,7 @@ int run(const std::string& folder) {
   study.earlier_features = features_of(study.earlier.pasts);
   study.earlier_came = came_of(study.earlier, study.year, kYear - kHalfYear, kYear);
   study.model = fit_value_model(study.asked);
+  study.earlier_model = fit_value_model(study.earlier);
   const auto& [purchases, spends] = study.model;
   fmt::print(
       "{} customers; MBG/NBD r {:.3f} alpha {:.1f} days a {:.3f} b {:.3f}; Gamma-Gamma p {:.2f} q {:.2f} v {:.1f}\n",
@@ -319,9 +370,9 @@ int run(const std::string& folder) {
   for (const int days : {kHalfYear, kYear}) {
     const Came came = came_of(study.asked, by_customer(sales(*later, kYear, kYear + days)), kYear, kYear + days);
     fmt::print("\n==== the {} days after 2010-12-01\n", days);
-    print("purchases (distinct days)", forecast(study, days, false), came.purchases, 0);
-    print("spend (pounds)", forecast(study, days, true), came.money, 0);
-    print_any(study, days, came.any);
+    print("purchases (distinct days)", forecast(study, days, false), came.purchases);
+    print("spend (pounds)", forecast(study, days, true), came.money);
+    print_any(forecast_any(study, days), came.any);
   }
   return 0;
 }
