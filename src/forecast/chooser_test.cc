@@ -135,6 +135,14 @@ TEST(Chooser, ARivalOfBrokenNumbersDoesNotCompeteAndHarmsNobody) {
   EXPECT_TRUE(candidates.front().reason.empty());
 }
 
+TEST(Chooser, ModelsOweNothingToTheAnswersOfJudges) {
+  Exam exam = exam_of("return_30d").value();
+  const json::object before = find(candidates_of(exam), "rfm_logistic").model->to_json();
+  for (size_t i = 0; i < exam.second.answers.size(); ++i)
+    if (is_judge(exam.second.subjects[i].user)) exam.second.answers[i] = 1 - exam.second.answers[i];
+  EXPECT_EQ(find(candidates_of(exam), "rfm_logistic").model->to_json(), before);
+}
+
 TEST(Chooser, JudgesAreAThird) {
   int judges = 0;
   for (UserId user = 0; user < 30'000; ++user) judges += is_judge(user);
