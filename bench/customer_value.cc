@@ -1,10 +1,8 @@
 // Does MBG/NBD (x Gamma-Gamma) forecast customers better than "as before" and than regression on RFM?
-// ./dev bench customer_value FOLDER: on the UCI Online Retail data, in FOLDER online_retail_II_2009-2010_525461.tsv.xz
-// and online_retail_541909_noinvoice.tsv.xz (needs xz). Learns from 2009-12-01 to 2010-11-30, asks for the 6 and the 12
-// months after. All that is learned, thresholds and factors too, comes from the first 12 months.
+// ./dev bench customer_value FOLDER: on the data of bench/online_retail.h. Learns from 2009-12-01 to 2010-11-30, asks
+// for the 6 and the 12 months after. All that is learned comes from the first 12 months.
 //
-// Rows: with a customer, a price above 0. The overlap of the files, 2010-12-01 to 09, is taken from the second file
-// alone. A cancellation (negative quantity) takes away the latest earlier row of the same customer, product, price and
+// A cancellation (negative quantity) takes away the latest earlier row of the same customer, product, price and
 // quantity of the same period (the year learned from, or the months asked for), so that no period knows another's;
 // cancellations without such a row are left out. Purchases: distinct days with a row left. Spend: price x quantity of
 // these rows.
@@ -13,120 +11,24 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <tuple>
 #include <vector>
 
 #include "base/random.h"
-#include "base/text.h"
 #include "forecast/bootstrap.h"
 #include "forecast/customer_value.h"
 #include "forecast/quality.h"
 #include "forecast/two_part.h"
+#include "online_retail.h"
 
 namespace perennial {
 namespace {
 
-// ------------------------------------------------------------------------------------------------------------- rows
-
-struct Row {
-  std::string customer;
-  std::string product;
-  double quantity = 0;
-  double price = 0;
-  double day = 0;  // since kBegin, with its fraction
-};
-
-TimeMs date(std::string_view text) { return parse_iso8601(text).value(); }
-constexpr double kMsOfDay = 86'400'000;
-
-/// Where the columns stand: Description, Quantity, InvoiceDate, price, customer follow each other in both files.
-std::optional<Row> parse_row(std::string_view line, size_t description) {
-  std::vector<std::string_view> fields;
-  while (true) {
-    const size_t end = line.find('\t');
-    fields.push_back(line.substr(0, end));
-    if (end == std::string_view::npos) break;
-    line.remove_prefix(end + 1);
-  }
-  if (fields.size() < description + 5) return std::nullopt;
-  const auto quantity = parse_number(fields[description + 1]);
-  const auto time = parse_iso8601(fields[description + 2]);
-  const auto price = parse_number(fields[description + 3]);
-  const std::string_view customer = fields[description + 4];
-  if (!quantity.ok() || !time.ok() || !price.ok() || *price <= 0 || !parse_number(customer).ok()) return std::nullopt;
-  const double day = static_cast<double>(*time - date("2009-12-01")) / kMsOfDay;
-  return Row{std::string(customer), std::string(fields[description]), *quantity, *price, day};
-}
-
-std::optional<std::vector<Row>> read_rows(const std::string& path, size_t description, double first_day,
-                                          double end_day) {
-  if (path.find('\'') != std::string::npos) return std::nullopt;
-  FILE* pipe = popen(fmt::format("xz -dc '{}'", path).c_str(), "r");
-  if (pipe == nullptr) return std::nullopt;
-  std::vector<Row> rows;
-  char* line = nullptr;
-  size_t room = 0;
-  for (ssize_t length = 0; (length = getline(&line, &room, pipe)) > 0;) {
-    const auto row = parse_row(std::string_view(line, static_cast<size_t>(length - 1)), description);
-    if (row && row->day >= first_day && row->day < end_day) rows.push_back(*row);
-  }
-  free(line);
-  if (pclose(pipe) != 0 || rows.empty()) return std::nullopt;
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.day < b.day; });
-  return rows;
-}
-
-/// Of rows in [from, until), those that no cancellation of the same interval takes away.
-std::vector<Row> sales(const std::vector<Row>& rows, double from, double until) {
-  std::map<std::tuple<std::string, std::string, double, double>, std::vector<size_t>> open;
-  std::vector<Row> kept;
-  std::vector<bool> cancelled;
-  for (const Row& row : rows) {
-    if (row.day < from || row.day >= until) continue;
-    auto& same = open[{row.customer, row.product, row.price, std::abs(row.quantity)}];
-    if (row.quantity > 0) {
-      same.push_back(kept.size());
-      kept.push_back(row);
-      cancelled.push_back(false);
-    } else if (!same.empty()) {
-      cancelled[same.back()] = true;
-      same.pop_back();
-    }
-  }
-  size_t i = 0;
-  std::erase_if(kept, [&](const Row&) { return cancelled[i++]; });
-  return kept;
-}
-
-/// Money by day, of each customer.
-using Days = std::map<int, double>;
-std::map<std::string, Days> by_customer(const std::vector<Row>& rows) {
-  std::map<std::string, Days> customers;
-  for (const Row& row : rows) customers[row.customer][static_cast<int>(row.day)] += row.price * row.quantity;
-  return customers;
-}
-
-struct Period {
-  double purchases = 0;
-  double money = 0;
-};
-Period sum_of(const Days& days, int from, int until) {
-  Period period;
-  for (auto day = days.lower_bound(from); day != days.end() && day->first < until; ++day) {
-    ++period.purchases;
-    period.money += day->second;
-  }
-  return period;
-}
-
 // ------------------------------------------------------------------------------------------------------- forecasts
 
-constexpr int kYear = 365;  // 2010-12-01, where the learning ends
+using namespace online_retail;  // a program of its own
+
 constexpr int kHalfYear = 182;
 
 /// Days known before `now`.
@@ -348,10 +250,9 @@ void print_any(const std::vector<Forecast>& forecasts, const std::vector<double>
 }
 
 int run(const std::string& folder) {
-  const auto rows = read_rows(folder + "/online_retail_II_2009-2010_525461.tsv.xz", 2, 0, kYear);
-  const auto later = read_rows(folder + "/online_retail_541909_noinvoice.tsv.xz", 0, kYear, 2 * kYear);
-  if (!rows || !later) {
-    fmt::print(stderr, "cannot read the two files of {}: see the first lines of bench/customer_value.cc\n", folder);
+  const auto rows = read_both_years(folder);
+  if (!rows) {
+    fmt::print(stderr, "cannot read the two files of {}: see the first lines of bench/online_retail.h\n", folder);
     return 2;
   }
   Study study;
@@ -368,7 +269,7 @@ int run(const std::string& folder) {
       "{} customers; MBG/NBD r {:.3f} alpha {:.1f} days a {:.3f} b {:.3f}; Gamma-Gamma p {:.2f} q {:.2f} v {:.1f}\n",
       study.asked.names.size(), purchases.r, purchases.alpha, purchases.a, purchases.b, spends.p, spends.q, spends.v);
   for (const int days : {kHalfYear, kYear}) {
-    const Came came = came_of(study.asked, by_customer(sales(*later, kYear, kYear + days)), kYear, kYear + days);
+    const Came came = came_of(study.asked, by_customer(sales(*rows, kYear, kYear + days)), kYear, kYear + days);
     fmt::print("\n==== the {} days after 2010-12-01\n", days);
     print("purchases (distinct days)", forecast(study, days, false), came.purchases);
     print("spend (pounds)", forecast(study, days, true), came.money);
