@@ -1,10 +1,8 @@
 // Does MBG/NBD (x Gamma-Gamma) forecast customers better than "as before" and than regression on RFM?
-// ./dev bench customer_value FOLDER: on the UCI Online Retail data, in FOLDER online_retail_II_2009-2010_525461.tsv.xz
-// and online_retail_541909_noinvoice.tsv.xz (needs xz). Learns from 2009-12-01 to 2010-11-30, asks for the 6 and the 12
-// months after. All that is learned, thresholds and factors too, comes from the first 12 months.
+// ./dev bench customer_value FOLDER: on the data of bench/online_retail.h. Learns from 2009-12-01 to 2010-11-30, asks
+// for the 6 and the 12 months after. All that is learned comes from the first 12 months.
 //
-// Rows: with a customer, a price above 0. The overlap of the files, 2010-12-01 to 09, is taken from the second file
-// alone. A cancellation (negative quantity) takes away the latest earlier row of the same customer, product, price and
+// A cancellation (negative quantity) takes away the latest earlier row of the same customer, product, price and
 // quantity of the same period (the year learned from, or the months asked for), so that no period knows another's;
 // cancellations without such a row are left out. Purchases: distinct days with a row left. Spend: price x quantity of
 // these rows.
@@ -13,116 +11,25 @@
 #include <Eigen/Cholesky>
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <tuple>
 #include <vector>
 
-#include "base/text.h"
+#include "base/random.h"
+#include "forecast/bootstrap.h"
 #include "forecast/customer_value.h"
 #include "forecast/quality.h"
 #include "forecast/two_part.h"
+#include "online_retail.h"
 
 namespace perennial {
 namespace {
 
-// ------------------------------------------------------------------------------------------------------------- rows
-
-struct Row {
-  std::string customer;
-  std::string product;
-  double quantity = 0;
-  double price = 0;
-  double day = 0;  // since kBegin, with its fraction
-};
-
-TimeMs date(std::string_view text) { return parse_iso8601(text).value(); }
-constexpr double kMsOfDay = 86'400'000;
-
-/// Where the columns stand: Description, Quantity, InvoiceDate, price, customer follow each other in both files.
-std::optional<Row> parse_row(std::string_view line, size_t description) {
-  std::vector<std::string_view> fields;
-  while (true) {
-    const size_t end = line.find('\t');
-    fields.push_back(line.substr(0, end));
-    if (end == std::string_view::npos) break;
-    line.remove_prefix(end + 1);
-  }
-  if (fields.size() < description + 5) return std::nullopt;
-  const auto quantity = parse_number(fields[description + 1]);
-  const auto time = parse_iso8601(fields[description + 2]);
-  const auto price = parse_number(fields[description + 3]);
-  const std::string_view customer = fields[description + 4];
-  if (!quantity.ok() || !time.ok() || !price.ok() || *price <= 0 || !parse_number(customer).ok()) return std::nullopt;
-  const double day = static_cast<double>(*time - date("2009-12-01")) / kMsOfDay;
-  return Row{std::string(customer), std::string(fields[description]), *quantity, *price, day};
-}
-
-std::optional<std::vector<Row>> read_rows(const std::string& path, size_t description, double first_day,
-                                          double end_day) {
-  if (path.find('\'') != std::string::npos) return std::nullopt;
-  FILE* pipe = popen(fmt::format("xz -dc '{}'", path).c_str(), "r");
-  if (pipe == nullptr) return std::nullopt;
-  std::vector<Row> rows;
-  char* line = nullptr;
-  size_t room = 0;
-  for (ssize_t length = 0; (length = getline(&line, &room, pipe)) > 0;) {
-    const auto row = parse_row(std::string_view(line, static_cast<size_t>(length - 1)), description);
-    if (row && row->day >= first_day && row->day < end_day) rows.push_back(*row);
-  }
-  free(line);
-  if (pclose(pipe) != 0 || rows.empty()) return std::nullopt;
-  std::stable_sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.day < b.day; });
-  return rows;
-}
-
-/// Of rows in [from, until), those that no cancellation of the same interval takes away.
-std::vector<Row> sales(const std::vector<Row>& rows, double from, double until) {
-  std::map<std::tuple<std::string, std::string, double, double>, std::vector<size_t>> open;
-  std::vector<Row> kept;
-  std::vector<bool> cancelled;
-  for (const Row& row : rows) {
-    if (row.day < from || row.day >= until) continue;
-    auto& same = open[{row.customer, row.product, row.price, std::abs(row.quantity)}];
-    if (row.quantity > 0) {
-      same.push_back(kept.size());
-      kept.push_back(row);
-      cancelled.push_back(false);
-    } else if (!same.empty()) {
-      cancelled[same.back()] = true;
-      same.pop_back();
-    }
-  }
-  size_t i = 0;
-  std::erase_if(kept, [&](const Row&) { return cancelled[i++]; });
-  return kept;
-}
-
-/// Money by day, of each customer.
-using Days = std::map<int, double>;
-std::map<std::string, Days> by_customer(const std::vector<Row>& rows) {
-  std::map<std::string, Days> customers;
-  for (const Row& row : rows) customers[row.customer][static_cast<int>(row.day)] += row.price * row.quantity;
-  return customers;
-}
-
-struct Period {
-  double purchases = 0;
-  double money = 0;
-};
-Period sum_of(const Days& days, int from, int until) {
-  Period period;
-  for (auto day = days.lower_bound(from); day != days.end() && day->first < until; ++day) {
-    ++period.purchases;
-    period.money += day->second;
-  }
-  return period;
-}
-
 // ------------------------------------------------------------------------------------------------------- forecasts
+
+using namespace online_retail;  // a program of its own
+
+constexpr int kHalfYear = 182;
 
 /// Days known before `now`.
 CustomerPast past_of(const Days& days, int now) {
@@ -149,7 +56,17 @@ std::vector<double> row_of(const Eigen::MatrixXd& features, Eigen::Index i) {
   return {row.begin(), row.end()};
 }
 
-/// Ordinary least squares, by the two-part model's own road of standardised features, kept at 0 or above.
+/// The same, and what MBG/NBD says of a purchase within half a year.
+Eigen::MatrixXd features_with_mbg(const std::vector<CustomerPast>& pasts, const MbgNbd& model) {
+  Eigen::MatrixXd features(pasts.size(), 5);
+  features.leftCols(4) = features_of(pasts);
+  for (size_t i = 0; i < pasts.size(); ++i)
+    features(static_cast<Eigen::Index>(i), 4) =
+        logit(probability_of_purchase_within(model, pasts[i].history, kHalfYear));
+  return features;
+}
+
+/// Ordinary least squares, kept at 0 or above.
 std::vector<double> least_squares(const Eigen::MatrixXd& learned, const Eigen::VectorXd& outcomes,
                                   const Eigen::MatrixXd& asked) {
   Eigen::MatrixXd design(learned.rows(), learned.cols() + 1);
@@ -166,21 +83,17 @@ struct Forecast {
   std::vector<double> values;
 };
 
-void print(const char* what, const std::vector<Forecast>& forecasts, const std::vector<double>& outcomes,
-           size_t reference) {
-  fmt::print("\n{:<46}{:>9}{:>22}{:>10}{:>8}{:>24}\n", what, "MAE", "95 %", "bias", "Gini", "MAE above reference");
+void print(const char* what, const std::vector<Forecast>& forecasts, const std::vector<double>& outcomes) {
+  fmt::print("\n{:<46}{:>9}{:>22}{:>10}{:>8}{:>24}\n", what, "MAE", "95 %", "bias", "Gini", "MAE above the first");
   for (const Forecast& forecast : forecasts) {
     const AmountQuality quality = measure_amounts(forecast.values, outcomes).value();
     const Interval95& error = quality.mean_absolute_error;
-    const Interval95 above = loss_difference(forecast.values, forecasts[reference].values, outcomes, Loss::absolute);
+    const Interval95 above = loss_difference(forecast.values, forecasts[0].values, outcomes, Loss::absolute);
     fmt::print("{:<46}{:>9.3f}{:>22}{:>10.3f}{:>8.3f}{:>24}\n", forecast.name, error.value,
                fmt::format("{:.3f} to {:.3f}", error.low, error.high), quality.mean_bias, quality.gini.value_or(0),
                fmt::format("{:.3f} to {:.3f}", above.low, above.high));
   }
 }
-
-constexpr int kYear = 365;  // 2010-12-01, where the learning ends
-constexpr int kHalfYear = 182;
 
 /// Customers and what is known of them.
 struct Customers {
@@ -207,7 +120,9 @@ ValueModel fit_value_model(const Customers& customers) {
     histories.push_back(past.history);
     spends.push_back(past.spend);
   }
-  return {fit_mbg_nbd(histories).value().model, fit_gamma_gamma(spends).value().model};
+  MbgNbdOptions options;
+  options.prior_deviation = 3;  // half a year alone does not determine b
+  return {fit_mbg_nbd(histories, options).value().model, fit_gamma_gamma(spends).value().model};
 }
 
 /// What came of customers in a period.
@@ -246,6 +161,7 @@ struct Study {
   Eigen::MatrixXd earlier_features;
   Came earlier_came;
   ValueModel model;
+  ValueModel earlier_model;
 };
 
 std::vector<Forecast> forecast(const Study& study, int days, bool money) {
@@ -277,31 +193,66 @@ std::vector<Forecast> forecast(const Study& study, int days, bool money) {
       })};
 }
 
-void print_any(const Study& study, int days, const std::vector<double>& any) {
-  const Logistic logistic = fit_logistic(study.earlier_features, as_vector(study.earlier_came.any)).value();
-  const size_t count = any.size();
-  const std::vector<Forecast> forecasts = {
-      each("as often as in the last period", count,
-           [&](size_t i) { return std::min(1.0, sum_of(*study.asked.days[i], kYear - days, kYear).purchases / 100); }),
-      each("RFM logistic", count,
-           [&](size_t i) { return logistic.probability(row_of(study.features, static_cast<Eigen::Index>(i))); }),
-      each("MBG/NBD", count, [&](size_t i) {
-        return probability_of_purchase_within(study.model.purchases, study.asked.pasts[i].history, days);
-      })};
-  fmt::print("\n{:<46}{:>9}{:>10}{:>28}\n", "buys at all", "AUC", "Brier", "calibration slope");
+/// 95 % interval of AUC(a) - AUC(b), users drawn 1,000 times.
+Interval95 auc_difference(const Forecast& a, const Forecast& b, const std::vector<double>& any) {
+  const auto difference = [](const auto& of_a, const auto& of_b, const auto& outcomes) {
+    return area_under_curve(of_a, outcomes).value() - area_under_curve(of_b, outcomes).value();
+  };
+  Random random(kQualitySeed);
+  std::vector<double> drawn;
+  std::vector<double> of_a(any.size()), of_b(any.size()), outcomes(any.size());
+  for (int sample = 0; sample < kBootstrapSamples; ++sample) {
+    for (size_t i = 0; i < any.size(); ++i) {
+      const size_t user = random.below(any.size());
+      of_a[i] = a.values[user];
+      of_b[i] = b.values[user];
+      outcomes[i] = any[user];
+    }
+    drawn.push_back(difference(of_a, of_b, outcomes));
+  }
+  std::sort(drawn.begin(), drawn.end());
+  return {difference(a.values, b.values, any), quantile(drawn, 0.025), quantile(drawn, 0.975)};
+}
+
+/// The regressions answer for half a year whatever is asked: of a longer time only their order means something.
+std::vector<Forecast> forecast_any(const Study& study, int days) {
+  const size_t count = study.asked.pasts.size();
+  const Eigen::VectorXd learned = as_vector(study.earlier_came.any);
+  const Logistic rfm = fit_logistic(study.earlier_features, learned).value();
+  const Eigen::MatrixXd with_mbg = features_with_mbg(study.asked.pasts, study.model.purchases);
+  const Logistic both =
+      fit_logistic(features_with_mbg(study.earlier.pasts, study.earlier_model.purchases), learned).value();
+  return {each("RFM logistic", count,
+               [&](size_t i) { return rfm.probability(row_of(study.features, static_cast<Eigen::Index>(i))); }),
+          each("as often as in the last period (order only)", count,
+               [&](size_t i) {
+                 return sum_of(*study.asked.days[i], kYear - days, kYear).purchases / static_cast<double>(kYear);
+               }),
+          each("MBG/NBD", count,
+               [&](size_t i) {
+                 return probability_of_purchase_within(study.model.purchases, study.asked.pasts[i].history, days);
+               }),
+          each("RFM logistic with MBG/NBD as a feature", count,
+               [&](size_t i) { return both.probability(row_of(with_mbg, static_cast<Eigen::Index>(i))); })};
+}
+
+void print_any(const std::vector<Forecast>& forecasts, const std::vector<double>& any) {
+  fmt::print("\n{:<46}{:>9}{:>26}{:>10}{:>24}\n", "buys at all", "AUC", "AUC above RFM logistic", "Brier",
+             "calibration slope");
   for (const Forecast& forecast : forecasts) {
     const ProbabilityQuality quality = measure_probabilities(forecast.values, any).value();
     const Interval95 slope = quality.calibration_slope.value_or(Interval95());
-    fmt::print("{:<46}{:>9.4f}{:>10.4f}{:>28}\n", forecast.name, quality.auc, quality.brier,
+    const Interval95 above = auc_difference(forecast, forecasts[0], any);
+    fmt::print("{:<46}{:>9.4f}{:>26}{:>10.4f}{:>24}\n", forecast.name, quality.auc,
+               fmt::format("{:.4f} to {:.4f}", above.low, above.high), quality.brier,
                fmt::format("{:.2f} ({:.2f} to {:.2f})", slope.value, slope.low, slope.high));
   }
 }
 
 int run(const std::string& folder) {
-  const auto rows = read_rows(folder + "/online_retail_II_2009-2010_525461.tsv.xz", 2, 0, kYear);
-  const auto later = read_rows(folder + "/online_retail_541909_noinvoice.tsv.xz", 0, kYear, 2 * kYear);
-  if (!rows || !later) {
-    fmt::print(stderr, "cannot read the two files of {}: see the first lines of bench/customer_value.cc\n", folder);
+  const auto rows = read_both_years(folder);
+  if (!rows) {
+    fmt::print(stderr, "cannot read the two files of {}: see the first lines of bench/online_retail.h\n", folder);
     return 2;
   }
   Study study;
@@ -312,16 +263,17 @@ int run(const std::string& folder) {
   study.earlier_features = features_of(study.earlier.pasts);
   study.earlier_came = came_of(study.earlier, study.year, kYear - kHalfYear, kYear);
   study.model = fit_value_model(study.asked);
+  study.earlier_model = fit_value_model(study.earlier);
   const auto& [purchases, spends] = study.model;
   fmt::print(
       "{} customers; MBG/NBD r {:.3f} alpha {:.1f} days a {:.3f} b {:.3f}; Gamma-Gamma p {:.2f} q {:.2f} v {:.1f}\n",
       study.asked.names.size(), purchases.r, purchases.alpha, purchases.a, purchases.b, spends.p, spends.q, spends.v);
   for (const int days : {kHalfYear, kYear}) {
-    const Came came = came_of(study.asked, by_customer(sales(*later, kYear, kYear + days)), kYear, kYear + days);
+    const Came came = came_of(study.asked, by_customer(sales(*rows, kYear, kYear + days)), kYear, kYear + days);
     fmt::print("\n==== the {} days after 2010-12-01\n", days);
-    print("purchases (distinct days)", forecast(study, days, false), came.purchases, 0);
-    print("spend (pounds)", forecast(study, days, true), came.money, 0);
-    print_any(study, days, came.any);
+    print("purchases (distinct days)", forecast(study, days, false), came.purchases);
+    print("spend (pounds)", forecast(study, days, true), came.money);
+    print_any(forecast_any(study, days), came.any);
   }
   return 0;
 }

@@ -67,7 +67,7 @@ TEST(Chooser, SaysWhatIsMissingForAnExam) {
 
 TEST(Chooser, CandidatesAreBestFirstAndMeasuredAgainstTheBest) {
   const std::vector<Candidate> candidates = candidates_of(exam_of("return_30d").value());
-  ASSERT_EQ(candidates.size(), 2);
+  ASSERT_EQ(candidates.size(), 3);
   EXPECT_LE(candidates[0].probability->brier, candidates[1].probability->brier);
   EXPECT_EQ(candidates[0].loss_above_best.value, 0);
   EXPECT_NEAR(candidates[1].loss_above_best.value, candidates[1].probability->brier - candidates[0].probability->brier,
@@ -83,7 +83,7 @@ TEST(Chooser, CandidatesAreBestFirstAndMeasuredAgainstTheBest) {
 
 TEST(Chooser, MoneyIsMeasuredByItsAbsoluteError) {
   const std::vector<Candidate> candidates = candidates_of(exam_of("spend_90d").value());
-  ASSERT_EQ(candidates.size(), 2);
+  ASSERT_EQ(candidates.size(), 3);
   for (const Candidate& candidate : candidates) {
     ASSERT_TRUE(candidate.amount) << candidate.family << ": " << candidate.reason;
     EXPECT_GT(candidate.amount->gini.value(), 0.5) << candidate.family;
@@ -129,10 +129,18 @@ TEST(Chooser, ARivalOfBrokenNumbersDoesNotCompeteAndHarmsNobody) {
   Rival rival = clairvoyant(exam);
   rival.at_second[3] = std::nan("");
   const std::vector<Candidate> candidates = candidates_of(exam, std::span(&rival, 1));
-  ASSERT_EQ(candidates.size(), 3);
+  ASSERT_EQ(candidates.size(), 4);
   EXPECT_EQ(candidates.back().family, "clairvoyant");
   EXPECT_EQ(candidates.back().reason, "a forecast is not a finite number");
   EXPECT_TRUE(candidates.front().reason.empty());
+}
+
+TEST(Chooser, ModelsOweNothingToTheAnswersOfJudges) {
+  Exam exam = exam_of("return_30d").value();
+  const json::object before = find(candidates_of(exam), "rfm_logistic").model->to_json();
+  for (size_t i = 0; i < exam.second.answers.size(); ++i)
+    if (is_judge(exam.second.subjects[i].user)) exam.second.answers[i] = 1 - exam.second.answers[i];
+  EXPECT_EQ(find(candidates_of(exam), "rfm_logistic").model->to_json(), before);
 }
 
 TEST(Chooser, JudgesAreAThird) {

@@ -1,9 +1,13 @@
 #include "forecast/customer_value.h"
 
 #include <boost/math/special_functions/beta.hpp>
+#include <boost/math/tools/toms748_solve.hpp>
+#include <cstdint>
 
 namespace perennial {
 namespace {
+
+constexpr double kNegligible = 1e-9;  // of a probability
 
 /// P(money <= amount), for amounts of at least 0. Given n purchases and all that the customer spent, the share that n
 /// add to the sum of both and v is beta (p n, q + p x).
@@ -13,7 +17,7 @@ double probability_of_at_most(const ValueModel& model, const Spend& spend, std::
   const double known = model.spends.q + model.spends.p * spend.transactions;
   double probability = purchases[0];
   for (size_t n = 1; n < purchases.size(); ++n)
-    if (purchases[n] > 0)
+    if (purchases[n] > kNegligible)
       probability += purchases[n] * boost::math::ibeta(model.spends.p * static_cast<double>(n), known, share);
   return probability;
 }
@@ -29,17 +33,15 @@ std::optional<double> expected_money(const ValueModel& model, const CustomerPast
 double median_money(const ValueModel& model, const CustomerPast& past, double time) {
   const std::vector<double> purchases = purchase_probabilities(model.purchases, past.history, time);
   if (purchases[0] >= 0.5) return 0;
-  const auto below_half = [&](double amount) {
-    return probability_of_at_most(model, past.spend, purchases, amount) < 0.5;
+  const auto above_half = [&](double amount) {
+    return probability_of_at_most(model, past.spend, purchases, amount) - 0.5;
   };
-  double low = 0;
   double high = model.spends.v + past.spend.mean;
-  while (high < 1e300 && below_half(high)) {
-    low = high;
-    high *= 2;
-  }
-  while (high - low > 1e-6 * high) (below_half((low + high) / 2) ? low : high) = (low + high) / 2;
-  return (low + high) / 2;
+  while (high < 1e300 && above_half(high) < 0) high *= 2;
+  std::uintmax_t steps = 200;
+  const auto close = [](double low, double up) { return up - low <= 1e-7 * up; };
+  const auto [low, up] = boost::math::tools::toms748_solve(above_half, 0.0, high, close, steps);
+  return (low + up) / 2;
 }
 
 }  // namespace perennial

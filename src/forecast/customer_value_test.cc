@@ -15,7 +15,7 @@ TEST(CustomerValue, MeanAndMedianAreThoseOfSimulatedFutures) {
   constexpr double kAge = 12;
   constexpr double kTime = 10;
   double sum = 0, forecast = 0, above = 0, customers = 0, with_median = 0, absolute_of_mean = 0, absolute_of_median = 0;
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 8000; ++i) {
     const SimulatedCustomer c = simulate_customer(random, kModel.purchases, kAge, kTime);
     const double rate = draw_gamma(random, kModel.spends.q) / kModel.spends.v;
     const double transactions = c.history.repeats + 1;

@@ -71,13 +71,4 @@ std::vector<double> Features::of(const Definition& definition, const Subject& su
   return features;
 }
 
-Eigen::MatrixXd Features::matrix(const Definition& definition, std::span<const Subject> subjects, TimeMs now) const {
-  Eigen::MatrixXd matrix(subjects.size(), names_.size());
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    const std::vector<double> row = of(definition, subjects[i], now);
-    for (size_t j = 0; j < row.size(); ++j) matrix(static_cast<Eigen::Index>(i), static_cast<Eigen::Index>(j)) = row[j];
-  }
-  return matrix;
-}
-
 }  // namespace perennial

@@ -2,7 +2,6 @@
 // then. Covered by forecast/features_test.cc.
 #pragma once
 
-#include <Eigen/Core>
 #include <string>
 #include <vector>
 
@@ -20,10 +19,6 @@ class Features {
 
   /// Finite, in the order of the names. Looks at no fact later than `now`. `definition` is that of the constructor.
   [[nodiscard]] std::vector<double> of(const Definition& definition, const Subject& subject, TimeMs now) const;
-
-  /// (subjects, features)
-  [[nodiscard]] Eigen::MatrixXd matrix(const Definition& definition, std::span<const Subject> subjects,
-                                       TimeMs now) const;
 
  private:
   std::vector<uint8_t> signals_;

@@ -62,8 +62,9 @@ class Forecasts {
   [[nodiscard]] Result<Prediction> predict(std::string_view question, const Subject& subject, TimeMs now,
                                            const RawForecast& raw = {}) const;
 
-  /// For `days` from 1 on, until the next event of the signal, "active" by whatever name or "value"; each of `every`
-  /// days. failed_precondition, with the reason, when there is no model or the user has no event yet.
+  /// That no event of the signal (the activity signal, or "value") has come yet, 1, 1 + every, ... up to `days` days
+  /// after `now`. Not recalibrated. not_found for another signal; failed_precondition, with the reason, when there is
+  /// no model or the user has no event yet.
   [[nodiscard]] Result<std::vector<SurvivalPoint>> survival(std::string_view signal, const Subject& subject, TimeMs now,
                                                             int days, int every = 1) const;
 

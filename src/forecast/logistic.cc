@@ -1,8 +1,8 @@
 #include "forecast/logistic.h"
 
 #include <Eigen/Cholesky>
-#include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "base/check.h"
 #include "forecast/standardised.h"
@@ -12,7 +12,6 @@ namespace {
 
 constexpr int kMostSteps = 100;
 constexpr double kEnough = 1e-9;  // of log likelihood to gain
-constexpr double kLeastProbability = 1e-6;
 
 /// A normal prior on each coefficient; precision 0: none.
 struct Prior {
@@ -24,8 +23,6 @@ struct Fit {
   Eigen::VectorXd coefficients;
   Eigen::MatrixXd covariance;
 };
-
-double log1p_exp(double x) { return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)); }
 
 double objective(const Eigen::MatrixXd& design, const Eigen::VectorXd& labels, const Prior& prior,
                  const Eigen::VectorXd& coefficients) {
@@ -87,15 +84,6 @@ Interval95 interval_of(const Fit& found, Eigen::Index i) {
 }
 
 }  // namespace
-
-double logit(double probability) {
-  const double inside = std::clamp(probability, kLeastProbability, 1 - kLeastProbability);
-  return std::log(inside / (1 - inside));
-}
-
-double probability_of_logit(double logit) {
-  return logit > 0 ? 1 / (1 + std::exp(-logit)) : std::exp(logit) / (1 + std::exp(logit));
-}
 
 double Logistic::probability(std::span<const double> features) const {
   return probability_of_logit(line_at(intercept, coefficients, features));

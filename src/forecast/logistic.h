@@ -8,13 +8,9 @@
 
 #include "base/status.h"
 #include "forecast/interval.h"
+#include "forecast/logit.h"
 
 namespace perennial {
-
-/// log(p / (1 - p)) with p kept within [1e-6, 1 - 1e-6].
-double logit(double probability);
-/// The inverse of the logarithm of odds, without overflow.
-double probability_of_logit(double logit);
 
 /// log odds = intercept + coefficients . features, features as they are.
 struct Logistic {

@@ -10,6 +10,7 @@ namespace perennial {
 namespace {
 
 constexpr int kMostSteps = 200;
+constexpr int kMostShortenings = 25;  // of a step, to a third each
 constexpr double kEnough = 1e-8;      // of value to gain
 constexpr double kNoise = 1e-10;      // of the value, relative: where nothing rises this much, the gradient is wrong
 constexpr double kLongestStep = 2;    // of any variable
@@ -56,7 +57,8 @@ Eigen::VectorXd step_from(const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>& 
 /// Moves along `step`, shortened until the value rises. False when nothing that a double can tell rises.
 bool climb(const Objective& objective, const Eigen::VectorXd& step, Maximum& at, Eigen::VectorXd& gradient) {
   Eigen::VectorXd gradient_there(gradient.size());
-  for (double part = 1; part > 1e-12; part /= 3) {
+  double part = 1;
+  for (int i = 0; i < kMostShortenings; ++i, part /= 3) {
     const Eigen::VectorXd there = at.point + part * step;
     const double value = objective(there, gradient_there);
     if (!is_inside(value, gradient_there) || value <= at.value) continue;

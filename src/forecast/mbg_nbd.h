@@ -54,7 +54,7 @@ double log_likelihood(const MbgNbd& model, const PurchaseHistory& customer);
 /// That the customer has not left yet at its age, in (0, 1).
 double probability_alive(const MbgNbd& model, const PurchaseHistory& customer);
 
-/// Mean number of purchases in (age, age + time]. Relative error below 1e-8; finite for all histories and times.
+/// Mean number of purchases in (age, age + time]. Relative error below 1e-8; finite whenever what it is given is.
 double expected_purchases(const MbgNbd& model, const PurchaseHistory& customer, double time);
 
 /// P(0), P(1), ... purchases in (age, age + time], until less than 1e-9 remains or 20,000 are listed.

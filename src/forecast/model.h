@@ -49,7 +49,8 @@ struct Family {
                                          const json::object& object);
 };
 
-/// rfm_logistic; two_part for money; mbg_nbd for returns, purchases and churn; mbg_nbd_gamma_gamma for money.
+/// Of probabilities: rfm_logistic, and for returns, purchases and churn mbg_nbd and mbg_logistic, the first two in one.
+/// Of money: two_part, mbg_nbd_gamma_gamma, and mbg_two_part, both in one.
 std::span<const Family> classical_families();
 
 /// nullptr for a name that no classical family has.

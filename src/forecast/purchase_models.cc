@@ -1,5 +1,6 @@
 #include "forecast/purchase_models.h"
 
+#include "forecast/customer_value.h"
 #include "forecast/occasions.h"
 #include "forecast/parameters_json.h"
 
@@ -58,27 +59,25 @@ class MbgNbdModel final : public Model {
 
 class SpendModel final : public Model {
  public:
-  SpendModel(Question question, uint8_t signal, const MbgNbd& visits, const GammaGamma& spends, double strangers)
-      : question_(std::move(question)), signal_(signal), visits_(visits), spends_(spends), strangers_(strangers) {}
+  SpendModel(Question question, uint8_t signal, const ValueModel& value, double strangers)
+      : question_(std::move(question)), signal_(signal), value_(value), strangers_(strangers) {}
 
   [[nodiscard]] double forecast(const Definition& definition, const Subject& subject, TimeMs now) const override {
     const std::span<const Fact> facts = subject.facts->of(signal_);
     const auto history = history_at(facts, now);
     const Spend spend = spend_at(facts, now, definition.minor_units);
     if (!history || spend.transactions == 0) return strangers_;
-    const double visits = expected_purchases(visits_, *history, question_.horizon_days());
-    return visits * expected_spend(spends_, spend).value_or(spend.mean);
+    return expected_money(value_, {*history, spend}, question_.horizon_days()).value_or(strangers_);
   }
 
   [[nodiscard]] json::object to_json() const override {
-    return {{"visits", as_json(visits_)}, {"spends", as_json(spends_)}, {"strangers", strangers_}};
+    return {{"visits", as_json(value_.purchases)}, {"spends", as_json(value_.spends)}, {"strangers", strangers_}};
   }
 
  private:
   Question question_;
   uint8_t signal_;
-  MbgNbd visits_;
-  GammaGamma spends_;
+  ValueModel value_;
   double strangers_;
 };
 
@@ -123,8 +122,9 @@ bool suits_mbg_nbd_gamma_gamma(const Question& question) { return question.outco
 Result<std::unique_ptr<Model>> fit_mbg_nbd_gamma_gamma_model(const Lesson& lesson) {
   PERENNIAL_TRY_ASSIGN(const MbgNbd visits, fit_visits(lesson));
   PERENNIAL_TRY_ASSIGN(const GammaGamma spends, fit_spends(lesson));
-  return std::unique_ptr<Model>(std::make_unique<SpendModel>(
-      lesson.question, signal_of(lesson.question, lesson.definition), visits, spends, mean_of_strangers(lesson)));
+  return std::unique_ptr<Model>(std::make_unique<SpendModel>(lesson.question,
+                                                             signal_of(lesson.question, lesson.definition),
+                                                             ValueModel{visits, spends}, mean_of_strangers(lesson)));
 }
 
 Result<std::unique_ptr<Model>> read_mbg_nbd_gamma_gamma_model(const Definition& definition, const Question& question,
@@ -135,7 +135,7 @@ Result<std::unique_ptr<Model>> read_mbg_nbd_gamma_gamma_model(const Definition& 
   PERENNIAL_TRY_ASSIGN(const GammaGamma spends, read_gamma_gamma(spends_object));
   PERENNIAL_TRY_ASSIGN(const double strangers, read_number(object, "strangers"));
   return std::unique_ptr<Model>(
-      std::make_unique<SpendModel>(question, signal_of(question, definition), visits, spends, strangers));
+      std::make_unique<SpendModel>(question, signal_of(question, definition), ValueModel{visits, spends}, strangers));
 }
 
 }  // namespace perennial

@@ -1,4 +1,5 @@
-// Features with mean 0 and deviation 1, behind a column of ones, for the regressions of this folder.
+// Features with mean 0 and deviation 1, behind a column of ones, for the regressions of this folder. Covered by
+// forecast/logistic_test.cc and forecast/two_part_test.cc.
 #pragma once
 
 #include <Eigen/Core>
