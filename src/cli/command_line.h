@@ -36,6 +36,7 @@ void add_status_command(CLI::App& app, CommandLine& line);
 void add_config_command(CLI::App& app, CommandLine& line);
 void add_key_command(CLI::App& app, CommandLine& line);
 void add_erase_command(CLI::App& app, CommandLine& line);
+void add_simulate_command(CLI::App& app, CommandLine& line);
 void add_demo_command(CLI::App& app, CommandLine& line);
 
 }  // namespace perennial

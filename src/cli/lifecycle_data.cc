@@ -12,6 +12,7 @@ namespace {
 
 constexpr TimeMs kDay = 86'400'000;
 constexpr TimeMs kOld = 30 * kDay;
+constexpr int64_t kRecentEvents = 5000;  // tell the currency and how old the log is
 
 void warn_of_old_events(TimeMs newest, TimeMs now) {
   if (newest == kNoTime || newest >= now - kOld) return;

@@ -27,6 +27,7 @@ int main(int argc, char** argv) {
   add_config_command(app, line);
   add_key_command(app, line);
   add_erase_command(app, line);
+  add_simulate_command(app, line);
   add_demo_command(app, line);
   try {
     app.parse(argc, argv);

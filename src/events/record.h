@@ -22,10 +22,10 @@ struct Event {
   float value = std::numeric_limits<float>::quiet_NaN();  // a rating or another strength; NaN when there is none
   std::optional<Money> amount;                            // of the whole line: price x quantity; negative for refunds
   int64_t quantity = 1;                                   // negative for returns
-  int32_t line = 0;                                       // of an event of several items, such as an order: from 0
   std::string recommendation_id;                          // of the slate that led here, or empty
   std::string device;                                     // context.device.type or the like, or empty
   std::string properties;                                 // all other properties, a JSON object, or empty
+  int32_t line = 0;                                       // of an event of several items, such as an order: from 0
 };
 
 /// An item's fields, a JSON object; replaces the fields it names and keeps the others. Known names: title, description,

@@ -93,6 +93,7 @@ inline Payload random_payload(Random& random, std::string_view marker, const std
             Money{static_cast<int64_t>(random.next() >> random.below(64)) * (random.chance(0.5) ? 1 : -1), "EUR"};
       if (random.chance(0.3)) event.quantity = static_cast<int64_t>(random.next() >> random.below(64));
       if (random.chance(0.3)) event.recommendation_id = id("slate");
+      if (random.chance(0.2)) event.line = static_cast<int32_t>(random.below(10'000));
       if (random.chance(0.3)) event.device = "mobile";
       event.properties = maybe_object();
       return event;
