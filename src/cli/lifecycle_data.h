@@ -6,7 +6,7 @@
 #include <set>
 
 #include "cli/command_line.h"
-#include "insight/table.h"
+#include "insight/reports.h"
 #include "lifecycle/lives.h"
 #include "log/sqlite_log.h"
 
@@ -14,20 +14,10 @@ namespace perennial {
 
 struct LifecycleFlags {
   std::string at;
+  std::map<std::string, std::string> report_options;  // by name, see insight/reports.h
   std::string user;
-  std::string since;
-  std::string interval = "month";
-  int64_t last = 12;
-  std::string variant = "on";
-  std::string cohort = "first-event";
-  std::string signal;
-  std::string window;
-  std::string stage;
-  std::string overlay;
-  int64_t limit = 20;
-  int64_t early_days = 7;
-  int64_t within_days = 30;
   std::string planned;
+  int64_t limit = 20;
   bool allow_unknown_events = false;
   bool fit = false;
   bool csv = false;
