@@ -4,11 +4,11 @@
 #include "base/text.h"
 #include "cli/lifecycle_data.h"
 #include "cli/transformer_rival.h"
+#include "forecast/forecasts_file.h"
+#include "forecast/user_forecasts.h"
 
 namespace perennial {
 namespace {
-
-fs::path forecasts_path(const fs::path& data_folder) { return data_folder / "forecasts.json"; }
 
 /// The origins of all questions' exams, rising.
 std::vector<TimeMs> origins_of(const Definition& definition, TimeMs until) {
@@ -78,41 +78,38 @@ Result<Forecasts> fit(const CommandLine& line, const LifecycleData& data) {
 
 /// Those that were kept, or fitted now and not kept.
 Result<Forecasts> kept_or_fitted(const CommandLine& line, const LifecycleData& data) {
-  const Result<std::string> bytes = read_file(forecasts_path(line.data));
-  if (!bytes.ok()) return fit(line, data);
-  PERENNIAL_TRY_ASSIGN(const json::object object, parse_json_object(*bytes));
-  Result<Forecasts> read = Forecasts::read(data.lives.definition(), object);
-  if (!read.ok()) return read.status().with_context(forecasts_path(line.data).string());
-  return read;
+  Result<Forecasts> kept = load_forecasts(line.data, data.lives.definition());
+  return !kept.ok() && kept.status().code() == Code::not_found ? fit(line, data) : std::move(kept);
 }
 
 Status forecast_all(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
   PERENNIAL_TRY_ASSIGN(const Forecasts forecasts, flags.fit ? fit(line, data) : kept_or_fitted(line, data));
-  const json::object object = forecasts.to_json();
-  if (flags.fit) PERENNIAL_TRY(write_file_atomically(forecasts_path(line.data), json::serialize(object)));
+  if (flags.fit) PERENNIAL_TRY(save_forecasts(line.data, forecasts));
   if (line.json)
-    fmt::print("{}\n", json::serialize(object));
+    fmt::print("{}\n", json::serialize(forecasts.to_json()));
   else
     print_quality(forecasts);
   return {};
 }
 
-std::string value_text(const Prediction& prediction, const std::string& currency) {
-  return prediction.question->kind() == OutcomeKind::money ? fmt::format("{:.2f} {}", prediction.value, currency)
-                                                           : fmt::format("{:.1f} %", 100 * prediction.value);
+void print_answer(const ForecastAnswer& answer, const std::string& currency) {
+  std::string value = "-";
+  if (answer.value)
+    value = answer.question.kind() == OutcomeKind::money ? fmt::format("{:.2f} {}", *answer.value, currency)
+                                                         : fmt::format("{:.1f} %", 100 * *answer.value);
+  fmt::print("{:14} {:>12}  {}\n", answer.question.name, value,
+             answer.value ? fmt::format("{} ({})", answer.family, quality_in_words(answer)) : answer.reason);
 }
 
-std::string quality_text(const Candidate& by) {
-  if (by.probability)
-    return fmt::format("AUC {:.2f}, Brier skill {:.2f}", by.probability->auc, by.probability->brier_skill.value);
-  return fmt::format("mean absolute error {:.2f}", by.amount->mean_absolute_error.value);
-}
-
-json::value quality_json(const Candidate& by) {
-  if (by.probability)
-    return json::object{{"auc", by.probability->auc}, {"brier_skill", by.probability->brier_skill.value}};
-  return json::object{{"mean_absolute_error", by.amount->mean_absolute_error.value}};
+void print_forecasts(const UserForecasts& forecasts, const std::string& currency) {
+  fmt::print("{} at {}\n\n", forecasts.user_id, format_iso8601(forecasts.at));
+  for (const ForecastAnswer& answer : forecasts.answers) print_answer(answer, currency);
+  if (forecasts.survival.empty()) return;
+  fmt::print("\nStill silent after");
+  for (const size_t days : {7, 30, 60, 90})
+    fmt::print("   {} days {:.0f} %", days, 100 * forecasts.survival[days - 1].probability);
+  fmt::print("\n");
 }
 
 Status forecast_user(const CommandLine& line, const LifecycleFlags& flags) {
@@ -122,48 +119,18 @@ Status forecast_user(const CommandLine& line, const LifecycleFlags& flags) {
   if (life == nullptr) return not_found("nothing is known of the user '{}' in {}", flags.user, line.data);
   PERENNIAL_TRY_ASSIGN(const Forecasts forecasts, kept_or_fitted(line, data));
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
+  const Definition& definition = data.lives.definition();
   const Subject subject{data.lives.root_of(*id), life->first_seen, &life->facts};
-  Result<TransformerRival> rival = TransformerRival::create(line.data, settings, data.lives.definition(), *data.log);
+  Result<TransformerRival> rival = TransformerRival::create(line.data, settings, definition, *data.log);
   const RawForecast raw = [&](const Question& question, std::string_view family) -> std::optional<double> {
     if (!rival.ok() || family != kTransformerFamily) return std::nullopt;
     return rival->forecast(question, subject, data.now);
   };
-  json::array told;
-  if (!line.json) fmt::print("{} at {}\n\n", flags.user, format_iso8601(data.now));
-  for (const QuestionForecast& each : forecasts.questions()) {
-    const Result<Prediction> prediction = forecasts.predict(each.question.name, subject, data.now, raw);
-    if (line.json) {
-      json::object row{{"question", each.question.name}, {"horizon_days", each.question.horizon_days()}};
-      if (prediction.ok()) {
-        row["value"] = prediction->value;
-        row["family"] = prediction->by->family;
-        row["quality"] = quality_json(*prediction->by);
-      } else {
-        row["value"] = nullptr;
-        row["reason"] = prediction.status().message();
-      }
-      told.push_back(std::move(row));
-    } else {
-      fmt::print("{:14} {:>12}  {}\n", each.question.name,
-                 prediction.ok() ? value_text(*prediction, data.currency) : "-",
-                 prediction.ok() ? fmt::format("{} ({})", prediction->by->family, quality_text(*prediction->by))
-                                 : std::string(prediction.status().message()));
-    }
-  }
-  const std::string& signal = data.lives.definition().signals[data.lives.definition().activity].name;
-  const Result<std::vector<SurvivalPoint>> curve = forecasts.survival(signal, subject, data.now, 90, 1);
-  if (line.json) {
-    json::array points;
-    if (curve.ok())
-      for (const SurvivalPoint& point : *curve) points.push_back({point.days, point.probability});
-    fmt::print("{}\n", json::serialize(json::object{{"user_id", flags.user},
-                                                    {"at", format_iso8601(data.now)},
-                                                    {"forecasts", std::move(told)},
-                                                    {"survival", std::move(points)}}));
-  } else if (curve.ok()) {
-    fmt::print("\nStill silent after    7 days {:.0f} %   30 days {:.0f} %   90 days {:.0f} %\n",
-               100 * (*curve)[6].probability, 100 * (*curve)[29].probability, 100 * (*curve)[89].probability);
-  }
+  const UserForecasts all = forecasts_of(forecasts, definition, subject, flags.user, data.now, raw);
+  if (line.json)
+    fmt::print("{}\n", json::serialize(to_json(all)));
+  else
+    print_forecasts(all, data.currency);
   return {};
 }
 

@@ -88,7 +88,9 @@ void Api::add_native_routes() {
   add("DELETE", "/v1/items/{item_id}", KeyRole::admin, 0, &Api::delete_item);
   add("GET", "/v1/users/{user_id}", KeyRole::read, 0, &Api::get_user);
   add("GET", "/v1/users/{user_id}/lifecycle", KeyRole::read, 0, &Api::get_user_lifecycle);
+  add("GET", "/v1/users/{user_id}/forecasts", KeyRole::read, 0, &Api::get_user_forecasts);
   add("GET", "/v1/lifecycle/stages", KeyRole::read, 0, &Api::get_stages);
+  add("GET", "/v1/lifecycle/reports/{report}", KeyRole::read, 0, &Api::get_lifecycle_report);
   add("DELETE", "/v1/users/{user_id}", KeyRole::admin, 0, &Api::delete_user);
   add("GET", "/healthz", std::nullopt, 0, &Api::get_health);
   add("GET", "/readyz", std::nullopt, 0, &Api::get_ready);

@@ -94,7 +94,9 @@ class Api {
   void delete_user(const Call& call, Reply reply);
   // api_lifecycle.cc
   void get_user_lifecycle(const Call& call, Reply reply);
+  void get_user_forecasts(const Call& call, Reply reply);
   void get_stages(const Call& call, Reply reply);
+  void get_lifecycle_report(const Call& call, Reply reply);
   // api.cc
   void get_health(const Call& call, Reply reply);
   void get_ready(const Call& call, Reply reply);

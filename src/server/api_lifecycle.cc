@@ -28,6 +28,35 @@ void Api::get_user_lifecycle(const Call& call, Reply reply) {
   });
 }
 
+void Api::get_user_forecasts(const Call& call, Reply reply) {
+  const Result<UserForecasts> forecasts = engine_.forecasts(call.parameters[0]);
+  reply(forecasts.ok() ? json_response(to_json(*forecasts)) : problem(forecasts.status()));
+}
+
+void Api::get_lifecycle_report(const Call& call, Reply reply) {
+  auto options = parse_query(call.request.query);
+  if (!options.ok()) return reply(problem(options.status()));
+  const auto take = [&](const char* name) {
+    const auto node = options->extract(name);
+    return node.empty() ? std::string() : node.mapped();
+  };
+  const std::string format = take("format");
+  if (!format.empty() && format != "json" && format != "csv")
+    return reply(problem(invalid_argument("'format' must be json or csv, got '{:.40}'", format)));
+  Result<TimeMs> at = engine_.clock().now_ms();
+  if (const std::string text = take("at"); !text.empty()) at = parse_timestamp(text);
+  if (!at.ok()) return reply(problem(at.status().with_context("'at'")));
+  run_in_background(reply, [this, reply, name = call.parameters[0], options = *options, at = *at, format] {
+    const Result<Table> table = engine_.lifecycle_report(name, options, options_.currency, at);
+    if (!table.ok()) return reply(problem(table.status()));
+    if (format != "csv") return reply(json_response(to_json(*table)));
+    HttpResponse response;
+    response.content_type = "text/csv; charset=utf-8";
+    response.body = to_csv(*table);
+    reply(std::move(response));
+  });
+}
+
 void Api::get_stages(const Call& call, Reply reply) {
   const Result<TimeMs> at = instant_of(call.request.query, engine_.clock().now_ms());
   if (!at.ok()) return reply(problem(at.status()));

@@ -38,14 +38,14 @@ Result<RequestContext> read_context(const json::object& context) {
   return read;
 }
 
-struct Question {
+struct RecommendQuestion {
   RecommendRequest request;
   Asker asker;
 };
 
-Result<Question> read_question(const json::object& fields) {
+Result<RecommendQuestion> read_question(const json::object& fields) {
   PERENNIAL_TRY(only_fields(fields, kRequestFields, "the request"));
-  Question question;
+  RecommendQuestion question;
   RecommendRequest& request = question.request;
   PERENNIAL_TRY_ASSIGN(request.user_id, string_field(fields, "user_id"));
   PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "anonymous_id"));
@@ -146,7 +146,7 @@ void Api::post_recommend(const Call& call, Reply reply) { recommend(parse_json_o
 
 void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   if (!fields.ok()) return reply(problem(fields.status()));
-  Result<Question> question = read_question(*fields);
+  Result<RecommendQuestion> question = read_question(*fields);
   if (!question.ok()) return reply(problem(question.status()));
   const bool explain = question->request.explain;
   const ServedRecommendation served = engine_.recommend(std::move(question->request), question->asker);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 
+#include "forecast/transformer_forecast.h"
 #include "recommend/serving_model.h"
 
 namespace perennial {
@@ -37,6 +38,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
       clock_(clock),
       recent_slates_(options_.recent_slates),
       model_watch_(options_.data_folder, options_.load_model),
+      forecast_watch_(options_.data_folder),
       snapshot_tried_at_(monotonic_seconds()),
       log_(std::move(log)) {
   recommender_ = std::make_unique<Recommender>(log_->items());
@@ -67,6 +69,7 @@ Status Engine::load_state() {
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
+  forecast_watch_.poll(options_.stages);
   refresh_popularity_when_due();
   return {};
 }
@@ -267,6 +270,51 @@ Result<LifeStory> Engine::life_story(const std::string& user_id, TimeMs at) {
   return story;
 }
 
+Result<UserForecasts> Engine::forecasts(const std::string& user_id) const {
+  const std::shared_ptr<const Forecasts> forecasts = forecast_watch_.current();
+  if (forecasts == nullptr)
+    return failed_precondition("no forecasts have been fitted: run 'perennial lifecycle forecast --fit'");
+  const std::shared_ptr<const ServingModel> model = recommender_->model();
+  const TimeMs now = clock_.now_ms();
+  const auto lock = gate_.read();
+  const std::optional<UserId> id = log_->users().find(user_id);
+  const Life* life = id ? lives_->find(*id) : nullptr;
+  if (life == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
+  const Subject subject{lives_->root_of(*id), life->first_seen, &life->facts};
+  std::optional<HeadForecast> head;
+  const RawForecast raw = [&](const Question& question, std::string_view family) -> std::optional<double> {
+    if (family != kTransformerFamily) return std::nullopt;
+    if (!head) head = head_forecast(model.get(), subject, now);
+    return head ? answer_of(*head, *model->config().forecasts, question) : std::nullopt;
+  };
+  return forecasts_of(*forecasts, lives_->definition(), subject, log_->users().name(subject.user), now, raw);
+}
+
+/// What the model's head says of the user; nullopt when it has none for these stages.
+std::optional<HeadForecast> Engine::head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const {
+  const ForecastHead* head = model == nullptr ? nullptr : model->transformer().forecast_head();
+  if (head == nullptr || head->config().definition_digest != definition_digest(lives_->definition()))
+    return std::nullopt;
+  std::vector<float> h;
+  if (const Profile* profile = state_->profiles().find(subject.user); profile != nullptr && !profile->history.empty()) {
+    const std::vector<Token> tokens = model->tokens_of(*profile);
+    Transformer::Cache cache = model->transformer().new_cache();
+    const size_t useful = std::min(tokens.size(), static_cast<size_t>(model->config().history_tokens()));
+    for (const Token& token : std::span(tokens).last(useful)) model->transformer().append(cache, token);
+    h.assign(cache.history_vector().begin(), cache.history_vector().end());
+  }
+  return head->read(h, HeadFeatures(lives_->definition()).of(lives_->definition(), subject, now));
+}
+
+Result<Table> Engine::lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
+                                       const std::string& currency, TimeMs at) const {
+  const NamedReport* report = find_report(name);
+  if (report != nullptr && report->reads_log)
+    return invalid_argument("the report {} reads the whole log: ask 'perennial lifecycle report {}'", name, name);
+  const auto lock = gate_.long_read();
+  return make_report(name, options, {*lives_, log_->users(), nullptr, currency, at});
+}
+
 StageCounts Engine::count_stages_at(TimeMs at) const {
   const auto lock = gate_.long_read();
   return count_stages(*lives_, at);
@@ -435,6 +483,7 @@ void Engine::housekeeping() {
     if (monotonic_seconds() >= watch_due_at_) {
       watch_due_at_ = monotonic_seconds() + options_.watch_every_seconds;
       take_new_model();
+      forecast_watch_.poll(options_.stages);
     }
     refresh_popularity_when_due();
     advance_stages_when_due();

@@ -14,12 +14,15 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "forecast/user_forecasts.h"
+#include "insight/reports.h"
 #include "lifecycle/life_story.h"
 #include "lifecycle/stage_watch.h"
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 #include "recommend/recommender.h"
 #include "server/feedback.h"
+#include "server/forecast_watch.h"
 #include "server/metrics.h"
 #include "server/model_watch.h"
 #include "server/slate_queue.h"
@@ -77,6 +80,15 @@ class Engine {
   /// for a server's own threads.
   Result<LifeStory> life_story(const std::string& user_id, TimeMs at);
 
+  /// What the user will do next, as of now; not_found for a user of whom nothing is known; failed_precondition, with
+  /// the way out, when no forecasts have been fitted.
+  Result<UserForecasts> forecasts(const std::string& user_id) const;
+
+  /// A report of insight/reports.h as of `at`; invalid_argument for one that reads the whole log. Events wait while it
+  /// is made, up to a second for millions of users: not for a server's own threads.
+  Result<Table> lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
+                                 const std::string& currency, TimeMs at) const;
+
   /// Everybody's stages at `at`. Takes a second for millions of users: not for a server's own threads.
   StageCounts count_stages_at(TimeMs at) const;
 
@@ -109,6 +121,7 @@ class Engine {
 
   Status load_state();
   Status catch_up(Offset end);
+  std::optional<HeadForecast> head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const;
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
@@ -140,6 +153,7 @@ class Engine {
   RecentSlates recent_slates_;
   SlateQueue slate_queue_;
   ModelWatch model_watch_;
+  ForecastWatch forecast_watch_;
   std::unique_ptr<Recommender> recommender_;
 
   std::atomic<Offset> applied_{0};

@@ -57,5 +57,34 @@ TEST_F(HttpLifecycleTest, StagesAreCountedAtAnyDate) {
   EXPECT_EQ(activation.at("at_risk"), 1);
 }
 
+TEST_F(HttpLifecycleTest, ReportsComeAsJsonAndCsv) {
+  order("una", "2025-01-01T10:00:00Z");
+  order("una", "2025-02-01T10:00:00Z");
+  const TestReply reply = get("/v1/lifecycle/reports/stages?at=2025-03-01&last=2");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.object().at("rows").as_array().size(), 2U) << reply.body;
+  const TestReply csv = get("/v1/lifecycle/reports/users?at=2025-03-01&format=csv");
+  EXPECT_EQ(csv.header("content-type"), "text/csv; charset=utf-8");
+  EXPECT_TRUE(has(csv.body, "una,retention")) << csv.body;
+  EXPECT_EQ(get("/v1/lifecycle/reports/loyalty").status, 404);
+  EXPECT_EQ(get("/v1/lifecycle/reports/stages?by=year").status, 400);
+  EXPECT_EQ(get("/v1/lifecycle/reports/stages?format=pdf").status, 400);
+  EXPECT_EQ(get("/v1/lifecycle/reports/behaviours").status, 400) << "it reads the whole log";
+}
+
+TEST_F(HttpLifecycleTest, ForecastsAreThoseOfTheDataDirectory) {
+  order("una", "2025-01-01T10:00:00Z");
+  const TestReply none = get("/v1/users/una/forecasts");
+  EXPECT_EQ(none.status, 409);
+  EXPECT_TRUE(has(none.body, "lifecycle forecast --fit"));
+  const Forecasts fitted = Forecasts::fit(preset("e-commerce").value(), {}, clock_.now_ms());
+  ASSERT_TRUE(save_forecasts(folder_.path(), fitted).ok());
+  restart();
+  const TestReply reply = get("/v1/users/una/forecasts");
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  EXPECT_EQ(reply.object().at("forecasts").as_array().size(), fitted.questions().size());
+  EXPECT_EQ(get("/v1/users/nobody/forecasts").status, 404);
+}
+
 }  // namespace
 }  // namespace perennial

@@ -39,6 +39,19 @@ constexpr const char* kLimit =
     R"json([{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}}])json";
 constexpr const char* kAt =
     R"json([{"name": "at", "in": "query", "description": "A date or a time; now when left out.", "schema": {"type": "string"}}])json";
+constexpr const char* kReportOptions = R"json([
+  {"name": "at", "in": "query", "description": "A date or a time; now when left out.", "schema": {"type": "string"}},
+  {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", "csv"], "default": "json"}},
+  {"name": "by", "in": "query", "schema": {"type": "string", "enum": ["week", "month"], "default": "month"}},
+  {"name": "last", "in": "query", "description": "How many of them.", "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 12}},
+  {"name": "signal", "in": "query", "schema": {"type": "string"}},
+  {"name": "since", "in": "query", "schema": {"type": "string"}},
+  {"name": "window", "in": "query", "schema": {"type": "string"}},
+  {"name": "variant", "in": "query", "schema": {"type": "string", "enum": ["on", "on-or-after"]}},
+  {"name": "cohort", "in": "query", "schema": {"type": "string", "enum": ["first-event", "activation"]}},
+  {"name": "stage", "in": "query", "schema": {"$ref": "#/components/schemas/Stage"}},
+  {"name": "overlay", "in": "query", "schema": {"$ref": "#/components/schemas/Overlay"}},
+  {"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 1, "default": 20}}])json";
 
 constexpr Operation kOperations[] = {
     {"post", "/v1/track", "track", "Something a user did", "write", kEvent, "Accepted", kEventErrors},
@@ -72,6 +85,13 @@ constexpr Operation kOperations[] = {
     {"get", "/v1/users/{user_id}", "getUser", "A user's profile", "read", nullptr, "User", "400 404", kLimit},
     {"get", "/v1/users/{user_id}/lifecycle", "userLifecycle",
      "A user's stage at a time, and every change that led there", "read", nullptr, "UserLifecycle", "400 404 429", kAt},
+    {"get", "/v1/users/{user_id}/forecasts", "userForecasts",
+     "What a user will do next, with the measured quality of each forecast", "read", nullptr, "UserForecasts",
+     "404 409"},
+    {"get", "/v1/lifecycle/reports/{report}", "lifecycleReport",
+     "A report over users' lives: today, stages, flows, activity, stickiness, rfm, activation, revenue, "
+     "revenue-by-cohort, cohorts or users",
+     "read", nullptr, "Report", "400 404 429", kReportOptions},
     {"get", "/v1/lifecycle/stages", "lifecycleStages", "Users by stage at a time", "read", nullptr, "Stages", "400 429",
      kAt},
     {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin",

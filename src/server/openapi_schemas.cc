@@ -223,6 +223,50 @@ const std::string_view kOpenapiSchemas = R"json({
       }
     }
   },
+  "UserForecasts": {
+    "type": "object",
+    "properties": {
+      "user_id": {"type": "string"},
+      "at": {"type": "string", "format": "date-time"},
+      "forecasts": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "question": {"type": "string", "description": "return_7d, buy_30d, spend_90d, churn, ..."},
+            "horizon_days": {"type": "number"},
+            "kind": {"type": "string", "enum": ["probability", "money"]},
+            "value": {"type": ["number", "null"], "description": "A probability, or money in major units."},
+            "reason": {"type": "string", "description": "Why there is no value."},
+            "family": {"type": "string", "description": "Of models that answered: the best on time held out."},
+            "quality": {"type": "object", "description": "Of such forecasts on time held out."}
+          }
+        }
+      },
+      "survival": {
+        "description": "Of the next visit, from the moment of asking.",
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "days": {"type": "number"},
+            "probability": {"type": "number", "description": "Of no visit until then."}
+          }
+        }
+      }
+    }
+  },
+  "Report": {
+    "type": "object",
+    "properties": {
+      "report": {"type": "string"},
+      "title": {"type": "string"},
+      "explanation": {"type": "string"},
+      "at": {"type": "string", "format": "date-time"},
+      "columns": {"type": "array", "items": {"type": "object"}},
+      "rows": {"type": "array", "items": {"type": "object"}}
+    }
+  },
   "Stages": {
     "type": "object",
     "properties": {
