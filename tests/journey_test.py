@@ -211,6 +211,51 @@ class Lifecycle(Journey):
         self.run_ok("import", "--data", self.data, self.write("yen.csv", rows.replace("EUR", "JPY").replace("ann", "bob")))
         self.assertIn("Amounts are in EUR, JPY", self.run_ok(*line))
 
+    def test_a_plan_tells_who_would_move_and_changes_nothing(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        line = ("lifecycle", "plan", "--data", self.data, "--at", "2025-03-01")
+        new = self.write("new.toml", '[lifecycle.stages]\nretention = "value >= 3 within 1y"\n')
+        plan = json.loads(self.run_ok(*line, new, "--json"))
+        self.assertEqual((plan["users"], plan["other_stage"]), (2, 1))
+        self.assertEqual(plan["moves"], [{"from": "retention", "to": "activation", "users": 1}])
+        self.assertEqual(plan["movers"][0]["user_id"], "ann")
+        text = self.run_ok(*line, new)
+        self.assertIn("1 of 2 users would stand elsewhere", text)
+        self.assertIn("ann", text)
+        same = self.write("same.toml", "")
+        self.assertIn("0 of 2 users", self.run_ok(*line, same))
+
+    def test_bad_definitions_point_at_the_line(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
+        for text, place, reason in (
+                ('[lifecycle.signals]\nvalue = "Order Complete"\n', ":2: ", "the nearest is 'Order Completed'"),
+                ('[lifecycle.stages]\n\nretention = "activation >= 1"\n', ":3: ", "is a stage"),
+                ('[lifecycle]\nat_risk_after = "90d"\nchurned_after = "60d"\n', ":2: ", "churned_after must be longer"),
+                ('[lifecycle.stages]\nactivation = "value >= 2 within 1y"\n', ":2: ", "nobody would ever be in it")):
+            bad = self.write("bad.toml", text)
+            done = run("lifecycle", "plan", "--data", self.data, bad)
+            self.assertEqual(done.returncode, USAGE, done.stderr)
+            self.assertIn(f"{bad}{place}", done.stderr)
+            self.assertIn(reason, done.stderr)
+
+    def test_forecasts_are_fitted_kept_and_asked(self):
+        shop = self.path / "shop"
+        self.run_ok("simulate", shop, "--users", "600", "--months", "6", "--items", "200")
+        self.run_ok("import", "--data", self.data, *sorted(shop.glob("events-*.jsonl")))
+        fitted = json.loads(self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01", "--fit", "--json"))
+        self.assertTrue((self.data / "forecasts.json").exists())
+        kept = json.loads(self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01", "--json"))
+        self.assertEqual(kept, fitted)
+        self.assertIn("Brier skill", self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01"))
+        user = json.loads(self.run_ok("lifecycle", "users", "--data", self.data, "--at", "2025-07-01", "--limit", "1", "--json"))
+        name = user["rows"][0]["user_id"]
+        told = json.loads(self.run_ok("lifecycle", "forecast", name, "--data", self.data, "--at", "2025-07-01", "--json"))
+        answers = {answer["question"]: answer for answer in told["forecasts"]}
+        self.assertTrue(0 < answers["return_7d"]["value"] < 1)
+        self.assertIn("brier_skill", answers["return_7d"]["quality"])
+        self.assertIn("240", answers["churn"]["reason"])
+        self.assertIn("Still silent after", self.run_ok("lifecycle", "forecast", name, "--data", self.data, "--at", "2025-07-01"))
+
     def test_every_report_as_text_json_and_csv(self):
         self.run_ok("import", "--data", self.data, self.write("events.csv", self.EVENTS))
         for words in [("report",), ("cohorts",), ("users",)] + [("report", name) for name in self.REPORTS]:
