@@ -245,7 +245,8 @@ class Lifecycle(Journey):
         fitted = json.loads(self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01", "--fit", "--json"))
         self.assertTrue((self.data / "forecasts.json").exists())
         kept = json.loads(self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01", "--json"))
-        self.assertEqual(kept, fitted)
+        self.assertEqual([(one["name"], one.get("chosen")) for one in kept["questions"]],
+                         [(one["name"], one.get("chosen")) for one in fitted["questions"]])
         self.assertIn("Brier skill", self.run_ok("lifecycle", "forecast", "--data", self.data, "--at", "2025-07-01"))
         user = json.loads(self.run_ok("lifecycle", "users", "--data", self.data, "--at", "2025-07-01", "--limit", "1", "--json"))
         name = user["rows"][0]["user_id"]
@@ -254,6 +255,9 @@ class Lifecycle(Journey):
         self.assertTrue(0 < answers["return_7d"]["value"] < 1)
         self.assertIn("brier_skill", answers["return_7d"]["quality"])
         self.assertIn("240", answers["churn"]["reason"])
+        everyone = self.run_ok("lifecycle", "forecast", "--everyone", "--data", self.data, "--at", "2025-07-01", "--csv").splitlines()
+        self.assertEqual(len(everyone), 1 + 600)
+        self.assertTrue(everyone[0].startswith("user_id,stage,overlay,activate_30d,return_7d"), everyone[0])
         self.assertIn("Still silent after", self.run_ok("lifecycle", "forecast", name, "--data", self.data, "--at", "2025-07-01"))
 
     def test_every_report_as_text_json_and_csv(self):

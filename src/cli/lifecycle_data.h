@@ -20,6 +20,7 @@ struct LifecycleFlags {
   int64_t limit = 20;
   bool allow_unknown_events = false;
   bool fit = false;
+  bool everyone = false;
   bool csv = false;
 };
 

@@ -1,5 +1,6 @@
 // perennial lifecycle forecast: fit and examine the forecasts, and ask them of one user.
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 #include "cli/lifecycle_data.h"
@@ -112,6 +113,43 @@ void print_forecasts(const UserForecasts& forecasts, const std::string& currency
   fmt::print("\n");
 }
 
+Cell cell_of(const ForecastAnswer& answer, int64_t minor_units) {
+  if (!answer.value) return {};
+  if (answer.question.kind() != OutcomeKind::money) return *answer.value;
+  return std::llround(*answer.value * static_cast<double>(minor_units));
+}
+
+/// A row a user who is known by the instant, in the order of ids.
+Status forecast_everyone(const CommandLine& line, const LifecycleFlags& flags) {
+  PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
+  PERENNIAL_TRY_ASSIGN(const Forecasts forecasts, kept_or_fitted(line, data));
+  PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
+  const Definition& definition = data.lives.definition();
+  Result<TransformerRival> rival = TransformerRival::create(line.data, settings, definition, *data.log);
+  if (rival.ok()) rival->prepare({data.now});
+  Table table{.name = "forecasts", .title = "Forecasts", .at = data.now, .currency = data.currency};
+  table.explanation = "What each user will do next, by the family of models that was best on time held out.";
+  table.columns = {{.name = "user_id", .head = "user"}, {.name = "stage"}, {.name = "overlay"}};
+  for (const QuestionForecast& each : forecasts.questions())
+    table.columns.push_back(
+        {.name = each.question.name,
+         .type = each.question.kind() == OutcomeKind::money ? ColumnType::money : ColumnType::share});
+  for (const Subject& subject : subjects_of(data.lives)) {
+    if (subject.first_seen == kNoTime || subject.first_seen > data.now) continue;
+    const RawForecast raw = [&](const Question& question, std::string_view family) -> std::optional<double> {
+      if (!rival.ok() || family != kTransformerFamily) return std::nullopt;
+      return rival->forecast(question, subject, data.now);
+    };
+    const Standing standing = standing_at(definition, *subject.facts, data.now);
+    std::vector<Cell>& row = table.rows.emplace_back();
+    row = {data.log->users().name(subject.user), std::string(stage_name(standing.stage)),
+           standing.overlay == Overlay::none ? Cell() : Cell(std::string(overlay_name(standing.overlay)))};
+    for (const ForecastAnswer& answer : forecasts_of(forecasts, definition, subject, {}, data.now, raw).answers)
+      row.push_back(cell_of(answer, definition.minor_units));
+  }
+  return print_table(table, line, flags);
+}
+
 Status forecast_user(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
   const std::optional<UserId> id = data.log->users().find(flags.user);
@@ -141,14 +179,19 @@ void add_lifecycle_forecast_command(CLI::App& app, CommandLine& line) {
   CLI::App* command = add_command(
       app, line, "forecast", "What users will do next, and how good such forecasts were",
       "perennial lifecycle forecast --data shop --fit\n"
-      "  perennial lifecycle forecast --data shop user-42\n\n"
+      "  perennial lifecycle forecast --data shop user-42\n"
+      "  perennial lifecycle forecast --data shop --everyone --csv > forecasts.csv\n\n"
       "Without a user: the quality of each forecast, classical and of the Transformer, and which one answers.\n"
       "--fit keeps them in the data directory. The Transformer is examined on what came after its training: train it\n"
       "with --holdout none --before a date one horizon ago, run --fit, then train on everything.",
-      [&line, flags] { return flags->user.empty() ? forecast_all(line, *flags) : forecast_user(line, *flags); });
-  command->add_option("user", flags->user, "user id");
+      [&line, flags] {
+        if (flags->everyone) return forecast_everyone(line, *flags);
+        return flags->user.empty() ? forecast_all(line, *flags) : forecast_user(line, *flags);
+      });
+  CLI::Option* user = command->add_option("user", flags->user, "user id");
+  command->add_flag("--everyone", flags->everyone, "a row for every user")->excludes(user);
   command->add_flag("--fit", flags->fit, "fit and examine anew, and keep the result");
-  add_output_flags(*command, line, *flags, false);
+  add_output_flags(*command, line, *flags, true);
 }
 
 }  // namespace perennial

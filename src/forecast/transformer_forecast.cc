@@ -10,6 +10,8 @@ namespace {
 
 constexpr double kHazardDays[] = {0.25, 0.5, 1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90, 120, 180, 365};
 
+constexpr double kSameDays = 1e-6;
+
 bool asks_for_the_next_event(const Question& question) {
   return question.outcome == Outcome::returns || question.outcome == Outcome::churns;
 }
@@ -69,7 +71,9 @@ std::vector<double> HeadFeatures::of(const Definition& definition, const Subject
 std::optional<double> answer_of(const HeadForecast& forecast, const ForecastHeadConfig& config,
                                 const Question& question) {
   if (asks_for_the_next_event(question)) {
-    const auto day = std::find(config.hazard_days.begin(), config.hazard_days.end(), question.horizon_days());
+    // A number that was read from JSON may differ in its last bit.
+    const auto day = std::find_if(config.hazard_days.begin(), config.hazard_days.end(),
+                                  [&](double end) { return std::abs(end - question.horizon_days()) < kSameDays; });
     if (day == config.hazard_days.end()) return std::nullopt;
     const double survival = forecast.survival[static_cast<size_t>(day - config.hazard_days.begin())];
     return question.outcome == Outcome::churns ? survival : 1 - survival;
