@@ -78,6 +78,7 @@ class Demo {
     PERENNIAL_TRY(serve_and_learn());
     PERENNIAL_TRY(live_another_month());
     PERENNIAL_TRY(judge_on_the_month_after());
+    PERENNIAL_TRY(look_at_lives());
     fmt::print("\n{} in {}. The shop and its model are in {}; this serves them:\n\n    {} serve --data {}\n\n",
                bold("Done"), format_duration(monotonic_seconds() - started), folder_.string(), shown_program_,
                data_.string());
@@ -138,6 +139,7 @@ class Demo {
     ServerOptions options;
     options.engine.data_folder = data_;
     options.engine.history_limit = 1024;
+    PERENNIAL_TRY_ASSIGN(options.engine.stages, preset("e-commerce"));
     options.engine.load_model = default_model_loader();
     options.port = 0;
     PERENNIAL_TRY_ASSIGN(const auto server, Server::start(options, clock));
@@ -204,6 +206,25 @@ class Demo {
     return command({"evaluate", "--data", data_.string(), "--from",
                     format_iso8601(month_start(kFirstMonths + 1)).substr(0, 10), "--one-by-one", "--model", old_model_,
                     "--model", new_model_});
+  }
+
+  Status look_at_lives() {
+    heading(8, "Where every visitor stands in their life with the shop, and what comes next");
+    constexpr TimeMs kMonth = 31 * TimeMs{86'400'000};
+    const std::string end = format_iso8601(month_start(kMonths - 1) + kMonth).substr(0, 10);
+    const std::vector<std::string> asked = {"--data", data_.string(), "--at", end};
+    const auto lifecycle = [&](std::vector<std::string> words) {
+      words.insert(words.begin(), "lifecycle");
+      words.insert(words.end(), asked.begin(), asked.end());
+      return command(words);
+    };
+    PERENNIAL_TRY(lifecycle({"report"}));
+    fmt::print("\n");
+    PERENNIAL_TRY(lifecycle({"user", chosen_}));
+    fmt::print("\n");
+    PERENNIAL_TRY(lifecycle({"forecast", "--fit"}));
+    fmt::print("\n");
+    return lifecycle({"forecast", chosen_});
   }
 
   Status train() { return command({"train", "--data", data_.string(), "--patience", "3", "--max-epochs", "12"}); }
