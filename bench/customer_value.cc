@@ -259,9 +259,11 @@ int run(const std::string& folder) {
   study.year = by_customer(sales(*rows, 0, kYear));
   study.asked = known_at(study.year, kYear);
   study.features = features_of(study.asked.pasts);
-  study.earlier = known_at(study.year, kYear - kHalfYear);
+  // A cancellation of the second half must not take a purchase from the first: nobody knew of it then.
+  study.earlier = known_at(by_customer(sales(*rows, 0, kYear - kHalfYear)), kYear - kHalfYear);
   study.earlier_features = features_of(study.earlier.pasts);
-  study.earlier_came = came_of(study.earlier, study.year, kYear - kHalfYear, kYear);
+  study.earlier_came =
+      came_of(study.earlier, by_customer(sales(*rows, kYear - kHalfYear, kYear)), kYear - kHalfYear, kYear);
   study.model = fit_value_model(study.asked);
   study.earlier_model = fit_value_model(study.earlier);
   const auto& [purchases, spends] = study.model;

@@ -230,7 +230,7 @@ class Lifecycle(Journey):
         for text, place, reason in (
                 ('[lifecycle.signals]\nvalue = "Order Complete"\n', ":2: ", "the nearest is 'Order Completed'"),
                 ('[lifecycle.stages]\n\nretention = "activation >= 1"\n', ":3: ", "is a stage"),
-                ('[lifecycle]\nat_risk_after = "90d"\nchurned_after = "60d"\n', ":2: ", "churned_after must be longer"),
+                ('[lifecycle]\nat_risk_after = "90d"\nchurned_after = "60d"\n', ":3: ", "lifecycle.churned_after: it must be longer"),
                 ('[lifecycle.stages]\nactivation = "value >= 2 within 1y"\n', ":2: ", "nobody would ever be in it")):
             bad = self.write("bad.toml", text)
             done = run("lifecycle", "plan", "--data", self.data, bad)

@@ -16,10 +16,12 @@ Status run(const CommandLine& line, const std::string& user) {
   erasure.time = SystemClock().now_ms();
   erasure.user = user;
   erasure.payload = Erasure{};
-  // First the snapshot, which holds the user as well: killed in between, the command can be given again.
-  std::error_code error;
-  fs::remove(fs::path(line.data) / "state.snapshot", error);  // the next start folds the log anew
-  if (error) return errno_status(error.value(), "removing the state snapshot");
+  // First the snapshots, which hold the user as well: killed in between, the command can be given again.
+  for (const char* snapshot : {"state.snapshot", "lives.snapshot"}) {
+    std::error_code error;
+    fs::remove(fs::path(line.data) / snapshot, error);  // the next start folds the log anew
+    if (error) return errno_status(error.value(), fmt::format("removing {}", snapshot));
+  }
   PERENNIAL_TRY(sync_folder(line.data));
   const Result<AppendOutcome> outcome = log->append({erasure});
   if (!outcome.ok()) return outcome.status();

@@ -6,13 +6,13 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "lifecycle/currencies.h"
 
 namespace perennial {
 namespace {
 
 constexpr TimeMs kDay = 86'400'000;
-constexpr TimeMs kOld = 30 * kDay;
-constexpr int64_t kRecentEvents = 5000;  // tell the currency and how old the log is
+constexpr TimeMs kOld = 2 * kDay;
 
 void warn_of_old_events(TimeMs newest, TimeMs now) {
   if (newest == kNoTime || newest >= now - kOld) return;
@@ -29,24 +29,17 @@ Result<TimeMs> instant_of(const std::string& text, TimeMs fallback) {
 
 Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string& at) {
   PERENNIAL_TRY_ASSIGN(const TimeMs now, instant_of(at, SystemClock().now_ms()));
-  PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
+  PERENNIAL_TRY_ASSIGN(Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(std::unique_ptr<LogReader> log, open_log_for_reading(line.data));
+  PERENNIAL_TRY_ASSIGN(std::set<std::string> currencies, recent_currencies(*log));
+  if (currencies.size() == 1) settings.currency = *currencies.begin();
+  PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
   PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
   Lives lives(std::move(definition), log->event_types(), log->users());
   (void)lives.load(line.data, *log);  // a replay from 0 gives the same
-  PERENNIAL_TRY(lives.catch_up(*log, end));
-  std::set<std::string> currencies;
-  TimeMs newest = kNoTime;
-  PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> recent, log->newest(RecordKind::event, kRecentEvents));
-  for (const StoredRecord& record : recent) {
-    const auto& amount = std::get<Event>(record.payload).amount;
-    newest = std::max(newest, record.time);
-    if (amount) currencies.insert(amount->currency);
-  }
-  const std::string currency = currencies.size() == 1 ? *currencies.begin() : settings.currency;
-  if (at.empty()) warn_of_old_events(newest, now);
-  return LifecycleData{std::move(log), end, std::move(currencies), currency, std::move(lives), now};
+  if (lives.applied() < end) PERENNIAL_TRY(lives.catch_up(*log, end));
+  if (at.empty()) warn_of_old_events(newest_fact(lives), now);
+  return LifecycleData{std::move(log), std::move(currencies), settings.currency, std::move(lives), now};
 }
 
 Status print_table(const Table& table, const CommandLine& line, const LifecycleFlags& flags) {

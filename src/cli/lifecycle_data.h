@@ -26,8 +26,7 @@ struct LifecycleFlags {
 
 struct LifecycleData {
   std::unique_ptr<LogReader> log;
-  Offset end = 0;                    // up to which `lives` is folded
-  std::set<std::string> currencies;  // of all amounts
+  std::set<std::string> currencies;  // of the newest events' amounts
   std::string currency;              // that of the amounts; of several, or none, that of the settings
   Lives lives;
   TimeMs now = 0;  // the instant asked about

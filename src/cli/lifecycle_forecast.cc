@@ -11,11 +11,12 @@
 namespace perennial {
 namespace {
 
-/// The origins of all questions' exams, rising.
-std::vector<TimeMs> origins_of(const Definition& definition, TimeMs until) {
+/// The origins of the exams that a model may sit which has seen all up to `seen`; rising.
+std::vector<TimeMs> origins_of(const Definition& definition, TimeMs until, TimeMs seen) {
   std::vector<TimeMs> origins;
   for (const Question& question : questions_of(definition))
-    for (const int horizons : {1, 2}) origins.push_back(until - horizons * question.horizon_ms);
+    if (until - question.horizon_ms >= seen)
+      for (const int horizons : {1, 2}) origins.push_back(until - horizons * question.horizon_ms);
   std::sort(origins.begin(), origins.end());
   origins.erase(std::unique(origins.begin(), origins.end()), origins.end());
   return origins;
@@ -42,7 +43,7 @@ void print_candidate(const Candidate& candidate, bool chosen) {
 }
 
 void print_quality(const Forecasts& forecasts) {
-  fmt::print("Forecasts as of {:.10}; * is the family that answers. Measured on users and answers held out.\n\n",
+  fmt::print("Forecasts as of {:.10}; * is the family that answers. Measured on answers held out in time.\n\n",
              format_iso8601(forecasts.until()));
   fmt::print("{:24} {:5}  {:24}  {:24}  {:>5}\n", "", "AUC", "Brier skill", "calibration slope", "lift");
   for (const QuestionForecast& forecast : forecasts.questions()) {
@@ -68,25 +69,41 @@ Result<Forecasts> fit(const CommandLine& line, const LifecycleData& data) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
   const Definition& definition = data.lives.definition();
   const std::vector<Subject> subjects = subjects_of(data.lives);
+  // What came after the newest event is not known: it is no silence.
+  const TimeMs until = std::min(data.now, newest_fact(data.lives));
   Result<TransformerRival> rival = TransformerRival::create(line.data, settings, definition, *data.log);
   if (!rival.ok()) {
     if (rival.status().code() != Code::not_found) fmt::print(stderr, "note: {}\n", rival.status().message());
-    return Forecasts::fit(definition, subjects, data.now);
+    return Forecasts::fit(definition, subjects, until);
   }
-  rival->prepare(origins_of(definition, data.now));
-  return Forecasts::fit(definition, subjects, data.now, [&](const Exam& exam) { return rival->rivals(exam); });
+  rival->prepare(origins_of(definition, until, rival->newest_seen()));
+  return Forecasts::fit(definition, subjects, until, [&](const Exam& exam) { return rival->rivals(exam); });
 }
 
-/// Those that were kept, or fitted now and not kept.
+/// Those that were kept; or fitted now and not kept, when there are none or they know what came after the instant asked
+/// about.
 Result<Forecasts> kept_or_fitted(const CommandLine& line, const LifecycleData& data) {
   Result<Forecasts> kept = load_forecasts(line.data, data.lives.definition());
+  if (kept.ok() && kept->until() > data.now) return fit(line, data);
   return !kept.ok() && kept.status().code() == Code::not_found ? fit(line, data) : std::move(kept);
+}
+
+/// Keeps them, unless those there are know more.
+Status keep(const CommandLine& line, const LifecycleData& data, const Forecasts& forecasts) {
+  const Result<Forecasts> kept = load_forecasts(line.data, data.lives.definition());
+  if (kept.ok() && kept->until() > forecasts.until()) {
+    fmt::print(stderr, "note: not kept, since those in {} are as of {:.10}\n", forecasts_path(line.data).string(),
+               format_iso8601(kept->until()));
+    return {};
+  }
+  return save_forecasts(line.data, forecasts);
 }
 
 Status forecast_all(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
   PERENNIAL_TRY_ASSIGN(const Forecasts forecasts, flags.fit ? fit(line, data) : kept_or_fitted(line, data));
-  if (flags.fit) PERENNIAL_TRY(save_forecasts(line.data, forecasts));
+  if (flags.fit) PERENNIAL_TRY(keep(line, data, forecasts));
+  if (flags.csv) return invalid_argument("--csv is for --everyone");
   if (line.json)
     fmt::print("{}\n", json::serialize(forecasts.to_json()));
   else
@@ -189,8 +206,9 @@ void add_lifecycle_forecast_command(CLI::App& app, CommandLine& line) {
         return flags->user.empty() ? forecast_all(line, *flags) : forecast_user(line, *flags);
       });
   CLI::Option* user = command->add_option("user", flags->user, "user id");
-  command->add_flag("--everyone", flags->everyone, "a row for every user")->excludes(user);
-  command->add_flag("--fit", flags->fit, "fit and examine anew, and keep the result");
+  CLI::Option* fit =
+      command->add_flag("--fit", flags->fit, "fit and examine anew, and keep the result")->excludes(user);
+  command->add_flag("--everyone", flags->everyone, "a row for every user")->excludes(user)->excludes(fit);
   add_output_flags(*command, line, *flags, true);
 }
 

@@ -26,7 +26,7 @@ void print_counts(const Plan& plan) {
 }
 
 void print_moves(const Plan& plan, const Dictionary& users) {
-  if (plan.movers.empty()) return;
+  if (plan.other_stage + plan.other_overlay == 0) return;
   fmt::print("\n");
   for (size_t from = 0; from < kStages; ++from)
     for (size_t to = 0; to < kStages; ++to)
@@ -34,6 +34,7 @@ void print_moves(const Plan& plan, const Dictionary& users) {
         fmt::print("{:>10}  {} → {}\n", with_commas(plan.moves[from][to]), stage_name(static_cast<Stage>(from)),
                    stage_name(static_cast<Stage>(to)));
   if (plan.other_overlay > 0) fmt::print("{:>10}  in the same stage\n", with_commas(plan.other_overlay));
+  if (plan.movers.empty()) return;
   fmt::print("\n{} of them:\n", with_commas(static_cast<int64_t>(plan.movers.size())));
   for (const Mover& mover : plan.movers)
     fmt::print("  {:24} {} → {}\n", users.name(mover.user), in_words(mover.from), in_words(mover.to));
@@ -56,7 +57,7 @@ Status plan(const CommandLine& line, const LifecycleFlags& flags) {
   if (!flags.allow_unknown_events)
     PERENNIAL_TRY(with_place(check_event_types(settings.lifecycle_signals, data.log->event_types()), settings));
   Lives then(std::move(definition), data.log->event_types(), data.log->users());
-  PERENNIAL_TRY(then.catch_up(*data.log, data.end));
+  PERENNIAL_TRY(then.catch_up(*data.log, data.lives.applied()));
   const Plan made = compare(data.lives, then, data.now, static_cast<size_t>(flags.limit));
   if (line.json)
     fmt::print("{}\n", json::serialize(to_json(made, data.log->users())));

@@ -29,6 +29,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.require_keys = settings.require_key && !flags.no_key;
   options.threads = static_cast<int>(settings.threads);
   options.api.currency = settings.currency;
+  options.engine.currency = settings.currency;
   options.api.cors_origins = split_at_commas(settings.cors_origins);
   options.api.event_limit_bytes = static_cast<size_t>(settings.event_limit_bytes);
   options.api.batch_limit_bytes = static_cast<size_t>(settings.batch_limit_bytes);

@@ -29,8 +29,7 @@ Result<TransformerRival> TransformerRival::create(const fs::path& data_folder, c
   const ModelConfig& config = model.transformer->config();
   if (!config.forecasts)
     return failed_precondition("model {} forecasts nothing: train with --holdout time or none", config.id);
-  if (config.forecasts->definition_digest != definition_digest(definition))
-    return failed_precondition("model {} was trained under other stages: run 'train' again", config.id);
+  PERENNIAL_TRY(check_head(*config.forecasts, definition).with_context(fmt::format("model {}", config.id)));
   PERENNIAL_TRY_ASSIGN(Dataset dataset, load_dataset(log, settings.roles, std::numeric_limits<Offset>::max(), 0));
   if (dataset.roles_digest != config.holdout.roles_digest)
     return failed_precondition("model {} was trained under other event roles: run 'train' again", config.id);
@@ -54,17 +53,8 @@ TransformerRival::TransformerRival(StoredModel model, Dataset dataset, const Def
     }
 }
 
-std::vector<float> TransformerRival::history_vector(const UserHistory& history, TimeMs now) const {
-  const Transformer& transformer = *model_.transformer;
-  const size_t known = tokens_until(history, now);
-  if (known == 0) return {};
-  const size_t useful = std::min(known, static_cast<size_t>(transformer.config().history_tokens()));
-  Transformer::Cache cache = transformer.new_cache();
-  for (size_t i = known - useful; i < known; ++i) transformer.append(cache, history.tokens[i]);
-  return {cache.history_vector().begin(), cache.history_vector().end()};
-}
-
 void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
+  if (instants.empty()) return;
   Progress progress("reading histories", static_cast<int64_t>(dataset_.users.size()), "users");
   int64_t done = 0;
   for (const UserHistory& history : dataset_.users) {
@@ -85,20 +75,18 @@ std::optional<double> TransformerRival::forecast(const Question& question, const
   if (const auto known = vectors_.find({now, subject.user}); known != vectors_.end())
     h = known->second;
   else if (const UserHistory* history = find_history(dataset_, subject.user))
-    h = history_vector(*history, now);
+    h = model_.transformer->history_vector(std::span(history->tokens).first(tokens_until(*history, now)));
   const ForecastHead& head = *model_.transformer->forecast_head();
   return answer_of(head.read(h, features_.of(definition_, subject, now)), head.config(), question);
 }
 
 std::vector<Rival> TransformerRival::rivals(const Exam& exam) {
-  const Holdout& holdout = model_.transformer->config().holdout;
-  if (holdout.newest_time_ms > exam.second.at) {
+  if (newest_seen() > exam.second.at) {
     if (!std::exchange(told_, true))
       fmt::print(stderr,
                  "note: model {} has looked at events up to {:.10} and cannot be examined on what it knows; train with "
                  "--before {:.10} to compare\n",
-                 model_.transformer->config().id, format_iso8601(holdout.newest_time_ms),
-                 format_iso8601(exam.second.at));
+                 model_.transformer->config().id, format_iso8601(newest_seen()), format_iso8601(exam.second.at));
     return {};
   }
   Rival rival{std::string(kTransformerFamily), {}, {}};

@@ -18,6 +18,9 @@ class TransformerRival {
   static Result<TransformerRival> create(const fs::path& data_folder, const Settings& settings,
                                          const Definition& definition, LogReader& log);
 
+  /// The time of the newest event that its training looked at.
+  [[nodiscard]] TimeMs newest_seen() const { return model_.transformer->config().holdout.newest_time_ms; }
+
   /// Reads all histories up to each of the instants, which rise; forecast() is quick there.
   void prepare(const std::vector<TimeMs>& instants);
 
@@ -28,7 +31,6 @@ class TransformerRival {
 
  private:
   TransformerRival(StoredModel model, Dataset dataset, const Definition& definition);
-  std::vector<float> history_vector(const UserHistory& history, TimeMs now) const;
 
   StoredModel model_;
   Dataset dataset_;

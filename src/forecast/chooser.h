@@ -22,8 +22,9 @@ struct Exam {
   Asked second;  // at T - h
 };
 
-/// Forecasts of a family that is fitted elsewhere, raw, in the order of the exam's users. Those of an origin must owe
-/// nothing to what came after it. Of the first only those of users who are judges count.
+/// Forecasts of a family that is fitted elsewhere, raw, in the order of the exam's users. Those of the second origin
+/// must owe nothing to what came after it. Of the first only those of judges count, to recalibrate: their answers must
+/// not have been trained on.
 struct Rival {
   std::string family;
   std::vector<double> at_first;

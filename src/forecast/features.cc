@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
-#include "forecast/fact_window.h"
 #include "forecast/occasions.h"
 
 namespace perennial {
 namespace {
 
+constexpr TimeMs kAlways = std::numeric_limits<TimeMs>::min();
 constexpr std::array<int, 4> kWindowsDays = {7, 30, 90, 365};
 
 double days(TimeMs time) { return std::max(0.0, static_cast<double>(time) / static_cast<double>(kMsOfDay)); }
@@ -25,13 +26,14 @@ void add_names_of_signal(const std::string& signal, std::vector<std::string>& na
 void add_signal(std::span<const Fact> facts, TimeMs now, double age_days, int64_t minor_units,
                 std::vector<double>& features) {
   const auto log_money = [&](TimeMs after) {
-    const double money = static_cast<double>(money_in(facts, after, now)) / static_cast<double>(minor_units);
+    const int64_t money_minor = money_between(facts, count_until(facts, after), count_until(facts, now));
+    const double money = static_cast<double>(money_minor) / static_cast<double>(minor_units);
     return std::log1p(std::max(0.0, money));
   };
   const auto log_count = [&](TimeMs after) {
-    return std::log1p(static_cast<double>(facts_in(facts, after, now).size()));
+    return std::log1p(static_cast<double>(count_until(facts, now) - count_until(facts, after)));
   };
-  const size_t known = facts_until(facts, now);
+  const size_t known = count_until(facts, now);
   const double recency = known == 0 ? age_days : days(now - facts[known - 1].time);
   const double age = known == 0 ? 0 : days(now - facts.front().time);
   const double occasions = known == 0 ? 0 : history_at(facts, now)->repeats + 1;

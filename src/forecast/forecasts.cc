@@ -56,6 +56,7 @@ std::string definition_digest(const Definition& definition) {
     text += '\n';
   }
   for (const StageRule& rule : definition.rules) text.append(rule.text).append("\n");
+  for (const std::string& property : definition.inviter_properties) text.append(property).append("\t");
   return to_hex(sha256(text));
 }
 

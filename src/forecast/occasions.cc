@@ -1,21 +1,19 @@
 #include "forecast/occasions.h"
 
-#include "forecast/fact_window.h"
-
 namespace perennial {
 namespace {
 
 int64_t day_of(TimeMs time) { return time / kMsOfDay - (time % kMsOfDay < 0 ? 1 : 0); }
 
-/// Calls visit(day, facts of that day) for the days up to `now`, in order.
+/// Calls visit(day, money of that day in minor units) for the days with facts up to `now`, in order.
 template <typename Visit>
 void for_each_day(std::span<const Fact> facts, TimeMs now, const Visit& visit) {
-  const std::span<const Fact> known = facts.first(facts_until(facts, now));
+  const std::span<const Fact> known = facts.first(count_until(facts, now));
   for (size_t begin = 0; begin < known.size();) {
     const int64_t day = day_of(known[begin].time);
     size_t end = begin + 1;
     while (end < known.size() && day_of(known[end].time) == day) ++end;
-    visit(day, known.subspan(begin, end - begin));
+    visit(day, money_between(known, begin, end));
     begin = end;
   }
 }
@@ -23,24 +21,24 @@ void for_each_day(std::span<const Fact> facts, TimeMs now, const Visit& visit) {
 }  // namespace
 
 std::optional<PurchaseHistory> history_at(std::span<const Fact> facts, TimeMs now) {
-  if (facts_until(facts, now) == 0) return std::nullopt;
-  const int64_t first = day_of(facts.front().time);
-  PurchaseHistory history{-1, 0, static_cast<double>(day_of(now) - first)};
-  for_each_day(facts, now, [&](int64_t day, std::span<const Fact>) {
+  std::optional<int64_t> first;
+  PurchaseHistory history{-1, 0, 0};
+  for_each_day(facts, now, [&](int64_t day, int64_t money_minor) {
+    if (money_minor < 0) return;
+    if (!first) first = day;
     ++history.repeats;
-    history.recency = static_cast<double>(day - first);
+    history.recency = static_cast<double>(day - *first);
   });
+  if (!first) return std::nullopt;
+  history.age = static_cast<double>(day_of(now) - *first);
   return history;
 }
 
 Spend spend_at(std::span<const Fact> facts, TimeMs now, int64_t minor_units) {
   Spend spend;
   double total = 0;
-  uint64_t before = 0;  // modulo 2^64, as Fact::total_minor is
-  for_each_day(facts, now, [&](int64_t, std::span<const Fact> of_day) {
-    const auto after = static_cast<uint64_t>(of_day.back().total_minor);
-    const double money = static_cast<double>(static_cast<int64_t>(after - before)) / static_cast<double>(minor_units);
-    before = after;
+  for_each_day(facts, now, [&](int64_t, int64_t money_minor) {
+    const double money = static_cast<double>(money_minor) / static_cast<double>(minor_units);
     if (!(money > 0)) return;
     ++spend.transactions;
     total += money;

@@ -11,7 +11,8 @@
 
 namespace perennial {
 
-/// In days, from the day of the first fact to that of `now`; later facts are not looked at. nullopt before the first.
+/// In days, from the first occasion's day to that of `now`; later facts are not looked at. Days on which refunds
+/// outweigh purchases are no occasions. nullopt before the first.
 std::optional<PurchaseHistory> history_at(std::span<const Fact> facts, TimeMs now);
 
 /// The days up to `now` whose money is above 0, and the mean of these days in major units; {0, 0} when there are none.

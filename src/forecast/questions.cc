@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/check.h"
-#include "forecast/fact_window.h"
 
 namespace perennial {
 namespace {
@@ -25,7 +24,7 @@ const char* signal_name(Outcome outcome) {
 
 bool is_active_enough(const Definition& definition, const UserFacts& facts, TimeMs now) {
   const std::span<const Fact> activity = facts.of(definition.activity);
-  const size_t known = facts_until(activity, now);
+  const size_t known = count_until(activity, now);
   return known > 0 && now - activity[known - 1].time < definition.churned_after_ms;
 }
 
@@ -74,7 +73,7 @@ bool is_asked(const Question& question, const Definition& definition, const Subj
     case Outcome::churns:
       return is_active_enough(definition, *subject.facts, now);
     case Outcome::upgrades:
-      return facts_until(subject.facts->of(signal_of(question, definition)), now) == 0;
+      return count_until(subject.facts->of(signal_of(question, definition)), now) == 0;
     default:
       return true;
   }
@@ -85,8 +84,11 @@ double answer(const Question& question, const Definition& definition, const User
   if (question.outcome == Outcome::activates) return activates(definition, facts, now, until) ? 1 : 0;
   const std::span<const Fact> of_signal = facts.of(signal_of(question, definition));
   if (question.outcome == Outcome::spends)
-    return static_cast<double>(money_in(of_signal, now, until)) / static_cast<double>(definition.minor_units);
-  const bool any = !facts_in(of_signal, now, until).empty();
+    return static_cast<double>(money_between(of_signal, count_until(of_signal, now), count_until(of_signal, until))) /
+           static_cast<double>(definition.minor_units);
+  bool any = false;  // a refund is no purchase
+  for (size_t i = count_until(of_signal, now), end = count_until(of_signal, until); i < end && !any; ++i)
+    any = question.outcome != Outcome::buys || money_between(of_signal, i, i + 1) >= 0;
   return any == (question.outcome != Outcome::churns) ? 1 : 0;
 }
 

@@ -44,6 +44,14 @@ ForecastHeadConfig head_config(const Definition& definition) {
   return config;
 }
 
+Status check_head(const ForecastHeadConfig& head, const Definition& definition) {
+  if (head.definition_digest != definition_digest(definition))
+    return failed_precondition("the model was trained under other stages: run 'train' again");
+  if (head.features != HeadFeatures(definition).names())
+    return failed_precondition("the model reads other features than this program knows: run 'train' again");
+  return {};
+}
+
 HeadFeatures::HeadFeatures(const Definition& definition) {
   for (const Question& question : questions_of(definition)) {
     const Features features(definition, question);
@@ -93,8 +101,8 @@ HeadLabels labels_of(const ForecastHeadConfig& config, const Definition& definit
   const TimeMs comes = next < activity.size() && activity[next].time <= until ? activity[next].time : kNeverChanges;
   while (labels.hazards_seen < config.hazard_days.size() && !labels.came) {
     const TimeMs end = now + ms_of(config.hazard_days[labels.hazards_seen]);
+    if (end > until) break;  // also when the event has come: else only the intervals with one would be known
     labels.came = comes <= end;
-    if (!labels.came && end > until) break;
     ++labels.hazards_seen;
   }
   const std::vector<Question> questions = questions_of(definition);

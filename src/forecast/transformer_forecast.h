@@ -18,6 +18,9 @@ inline constexpr std::string_view kTransformerFamily = "transformer";
 /// The head that answers the definition's questions.
 ForecastHeadConfig head_config(const Definition& definition);
 
+/// failed_precondition when the head was trained under other stages, or reads other features than this program has.
+Status check_head(const ForecastHeadConfig& head, const Definition& definition);
+
 /// What the head reads of a user beside its history, in the order of head_config's names.
 class HeadFeatures {
  public:

@@ -81,6 +81,14 @@ TEST_F(HeadLabelsTest, WhatIsNotOverIsNotKnown) {
   EXPECT_EQ(early.spend, -1);
 }
 
+TEST_F(HeadLabelsTest, AnEventInAnIntervalThatIsNotOverIsNotKnown) {
+  add("active", 0);
+  add("active", 4);
+  const HeadLabels labels = at(kStart, kStart + 4 * kMsOfDay + kMsOfDay / 2);
+  EXPECT_FALSE(labels.came) << "else only the unfinished intervals with an event would count";
+  EXPECT_EQ(config_.hazard_days[labels.hazards_seen - 1], 3);
+}
+
 TEST_F(HeadLabelsTest, OutcomesAreAnswersOfThoseAsked) {
   add("active", 0);
   add("value", 10, 2500);

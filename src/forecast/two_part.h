@@ -18,7 +18,7 @@ struct TwoPart {
   std::vector<double> coefficients;
   double smearing = 1;        // mean of exp(residual)
   double deviation = 0;       // of the residuals of log money
-  double most_log_money = 0;  // the largest seen: no forecast goes beyond it
+  double most_log_money = 0;  // the largest seen; the line does not go beyond it
 
   /// The mean to be expected.
   [[nodiscard]] double expected(std::span<const double> features) const;

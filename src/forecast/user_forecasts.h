@@ -1,5 +1,5 @@
 // All forecasts of one user at an instant, each with the quality that such forecasts had on time held out, for people.
-// Covered by forecast/user_forecasts_test.cc.
+// Covered by forecast/transformer_forecast_test.cc.
 #pragma once
 
 #include "forecast/forecasts.h"

@@ -5,12 +5,13 @@
 #include <set>
 
 #include "base/text.h"
-#include "events/money.h"
+#include "lifecycle/currencies.h"
 
 namespace perennial {
 namespace {
 
 constexpr size_t kMostSignals = 32;
+constexpr double kMostCounted = 1e9;
 constexpr TimeMs kHourMs = 3'600'000;
 constexpr TimeMs kDayMs = 24 * kHourMs;
 constexpr double kLongestPeriodMs = 100.0 * 365 * kDayMs;
@@ -105,7 +106,8 @@ class RuleParser {
     const Result<double> number = perennial::parse_number(text_.substr(at_, end - at_));
     if (!number.ok() || *number <= 0) return unexpected("a number above 0");
     const bool whole = condition.growth || condition.measure == Measure::sum;
-    if (!whole && *number != std::floor(*number)) return unexpected("a whole number");
+    if (!whole && (*number != std::floor(*number) || *number > kMostCounted))
+      return unexpected(fmt::format("a whole number up to {:.0f}", kMostCounted));
     condition.at_least = *number;
     at_ = end;
     return {};
@@ -335,29 +337,35 @@ Result<TimeMs> parse_period(std::string_view text) {
 }
 
 Status check(const Definition& definition) {
-  if (definition.signals.empty()) return invalid_argument("there is no signal: name one and its event types");
+  if (definition.signals.empty())
+    return invalid_argument("lifecycle.signals: there is none: name one and its event types");
   if (definition.signals.size() > kMostSignals)
-    return invalid_argument("{} signals, at most {} are allowed", definition.signals.size(), kMostSignals);
+    return invalid_argument("lifecycle.signals: {} of them, at most {} are allowed", definition.signals.size(),
+                            kMostSignals);
   std::set<std::string_view> names;
   for (const Signal& signal : definition.signals) {
     if (signal.name.empty() || !std::all_of(signal.name.begin(), signal.name.end(), is_name_character))
-      return invalid_argument("signal '{:.40}': names are of small letters, digits and _", signal.name);
-    if (!names.insert(signal.name).second) return invalid_argument("signal '{}' is there twice", signal.name);
+      return invalid_argument("lifecycle.signals.{:.40}: names are of small letters, digits and _", signal.name);
+    if (!names.insert(signal.name).second)
+      return invalid_argument("lifecycle.signals.{}: it is there twice", signal.name);
     if (signal.event_types.empty())
-      return invalid_argument("signal '{}' has no event types: list some, or leave it out", signal.name);
+      return invalid_argument("lifecycle.signals.{}: it has no event types: list some, or leave it out", signal.name);
   }
   for (size_t stage = 1; stage < kStages; ++stage)
     if (definition.rules[stage].alternatives.empty())
-      return invalid_argument("stage {} has no rule, so nobody would ever be in it",
+      return invalid_argument("lifecycle.stages.{}: it has no rule, so nobody would ever be in it",
                               stage_name(static_cast<Stage>(stage)));
   if (definition.activity >= definition.signals.size())
-    return invalid_argument("the signal whose silence counts is not among the {}", definition.signals.size());
-  if (definition.at_risk_after_ms <= 0 || definition.won_back_for_ms <= 0)
-    return invalid_argument("at_risk_after and won_back_for must be periods above 0");
+    return invalid_argument("lifecycle: the signal whose silence counts is not among the {}",
+                            definition.signals.size());
+  if (definition.at_risk_after_ms <= 0) return invalid_argument("lifecycle.at_risk_after: it must be above 0");
+  if (definition.won_back_for_ms <= 0) return invalid_argument("lifecycle.won_back_for: it must be above 0");
   if (definition.churned_after_ms <= definition.at_risk_after_ms)
-    return invalid_argument("churned_after must be longer than at_risk_after, or nobody would be at risk");
+    return invalid_argument(
+        "lifecycle.churned_after: it must be longer than at_risk_after, or nobody would be at risk");
   if (definition.won_back_for_ms > definition.churned_after_ms)
-    return invalid_argument("won_back_for must not be longer than churned_after, or the two would overlap");
+    return invalid_argument(
+        "lifecycle.won_back_for: it must not be longer than churned_after, or the two would overlap");
   return {};
 }
 
@@ -389,8 +397,8 @@ Result<Definition> make_definition(const DefinitionText& text) {
   PERENNIAL_TRY(set_period("lifecycle.churned_after", text.churned_after, definition.churned_after_ms));
   PERENNIAL_TRY(set_period("lifecycle.won_back_for", text.won_back_for, definition.won_back_for_ms));
   if (!text.inviter_properties.empty()) definition.inviter_properties = split_at_commas(text.inviter_properties);
-  definition.minor_units = static_cast<int64_t>(std::llround(std::pow(10, minor_digits(text.currency))));
-  PERENNIAL_TRY(check(definition).with_context("lifecycle"));
+  use_currency(definition, text.currency);
+  PERENNIAL_TRY(check(definition));
   PERENNIAL_TRY(check_no_stage_is_empty(definition));
   return definition;
 }

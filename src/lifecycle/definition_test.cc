@@ -100,9 +100,9 @@ TEST(Definition, ErrorsNameTheKey) {
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["loyalty"] = "value >= 1"; }), "lifecycle.stages.loyalty"));
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["retention"] = "orders >= 2"; }),
                       "lifecycle.stages.retention: 'orders' at character 1"));
-  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.signals["value"] = " , "; }), "'value' has no event types"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.signals["value"] = " , "; }), "lifecycle.signals.value: it has no event types"));
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "soon"; }), "lifecycle.churned_after: 'soon'"));
-  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "30d"; }), "lifecycle: churned_after must be"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "30d"; }), "lifecycle.churned_after: it must be"));
 }
 
 TEST(Definition, CheckSaysWhatIsWrong) {
@@ -112,11 +112,11 @@ TEST(Definition, CheckSaysWhatIsWrong) {
     change(definition);
     return check(definition);
   };
-  EXPECT_TRUE(refused(with([](Definition& d) { d.signals.clear(); }), "no signal"));
+  EXPECT_TRUE(refused(with([](Definition& d) { d.signals.clear(); }), "lifecycle.signals: there is none"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.signals[1].name = "active"; }), "there twice"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.signals[1].name = "My Value"; }), "small letters"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.signals[1].event_types.clear(); }), "has no event types"));
-  EXPECT_TRUE(refused(with([](Definition& d) { d.rules[2] = {}; }), "stage retention has no rule"));
+  EXPECT_TRUE(refused(with([](Definition& d) { d.rules[2] = {}; }), "lifecycle.stages.retention: it has no rule"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.churned_after_ms = d.at_risk_after_ms; }), "at risk"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.won_back_for_ms = d.churned_after_ms + 1; }), "overlap"));
   EXPECT_TRUE(refused(with([](Definition& d) { d.at_risk_after_ms = 0; }), "above 0"));

@@ -1,5 +1,5 @@
 // One user's stage at an instant and every change that led there, for people: with the rule of each and the event that
-// caused it. Covered by lifecycle/life_story_test.cc and the journeys over CLI and HTTP.
+// caused it. Covered by server/http_lifecycle_test.cc and tests/journey_test.py.
 #pragma once
 
 #include "base/json.h"

@@ -9,6 +9,7 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kLongestName = 256;  // no user has a longer one
 constexpr std::string_view kMagic = "perennial lives 1\n";
 
 /// The earlier of two times, either of which may be unknown.
@@ -107,8 +108,6 @@ void Lives::merge(UserId from, UserId into) {
     life.facts.merge(other.facts);
     life.first_seen = earlier(life.first_seen, other.first_seen);
   }
-  for (auto& [invited, referral] : referrals_)
-    if (referral.credited == joined->from) referral.credited = joined->into;
   for (Referral& referral : referrals) refer(joined->into, std::move(referral));
   credit_waiting(from);
   credit_waiting(into);
@@ -120,7 +119,7 @@ void Lives::erase(UserId user) {
   const UserId root = identities_.resolve(user);
   withdraw(root);
   for (auto& [invited, referral] : referrals_) {
-    if (referral.credited != root) continue;
+    if (referral.credited == kNoId || identities_.resolve(referral.credited) != root) continue;
     referral.credited = kNoId;
     waiting_.emplace(referral.inviter, invited);
   }
@@ -137,8 +136,9 @@ std::optional<std::string> Lives::inviter_of(const Event& event) const {
   for (const std::string& property : definition_.inviter_properties) {
     if (event.properties.find(property) == std::string::npos) continue;  // nearly always: not worth parsing
     const Result<json::object> properties = parse_json_object(event.properties);
-    const json::value* name = properties.ok() ? find_field(*properties, property) : nullptr;
-    if (name != nullptr && name->is_string() && !name->as_string().empty()) return std::string(name->as_string());
+    if (!properties.ok()) continue;
+    const Result<std::string> name = string_field(*properties, property);  // a number is taken as its digits
+    if (name.ok() && !name->empty() && name->size() <= kLongestName) return *name;
   }
   return std::nullopt;
 }
@@ -173,8 +173,9 @@ void Lives::withdraw(UserId invited) {
   if (found == referrals_.end()) return;
   const Referral& referral = found->second;
   if (referral.credited != kNoId) {
-    lives_[referral.credited].facts.remove(*referral_, referral.time, referral.offset);
-    touched_.push_back(referral.credited);
+    const UserId inviter = identities_.resolve(referral.credited);
+    lives_[inviter].facts.remove(*referral_, referral.time, referral.offset);
+    touched_.push_back(inviter);
   } else {
     const auto [begin, end] = waiting_.equal_range(referral.inviter);
     waiting_.erase(std::find_if(begin, end, [&](const auto& entry) { return entry.second == invited; }));
@@ -244,7 +245,7 @@ std::string Lives::serialize() const {
     put(out, user);
     put(out, referral.time);
     put(out, referral.offset);
-    put(out, referral.credited);
+    put(out, referral.credited == kNoId ? kNoId : identities_.resolve(referral.credited));
     put_text(out, referral.inviter);
   }
   seal(out);
@@ -308,6 +309,16 @@ void Lives::clear() {
   waiting_.clear();
   applied_ = 0;
   applied_message_ = {};
+}
+
+TimeMs newest_fact(const Lives& lives) {
+  TimeMs newest = kNoTime;
+  const auto signals = static_cast<uint8_t>(lives.definition().signals.size());
+  lives.for_each([&](UserId, const Life& life) {
+    for (uint8_t signal = 0; signal < signals; ++signal)
+      if (const auto facts = life.facts.of(signal); !facts.empty()) newest = std::max(newest, facts.back().time);
+  });
+  return newest;
 }
 
 }  // namespace perennial

@@ -68,7 +68,7 @@ class Lives {
     std::string inviter;  // its name
     TimeMs time = 0;
     Offset offset = 0;
-    UserId credited = kNoId;  // kNoId: nobody of that name is known, or it is the user itself
+    UserId credited = kNoId;  // perhaps merged since; kNoId: nobody of that name is known, or it is the user itself
   };
 
   [[nodiscard]] uint32_t signals_of(EventTypeId type);
@@ -102,5 +102,8 @@ class Lives {
   MessageId applied_message_;
   std::vector<UserId> touched_;
 };
+
+/// The time of the newest fact of all; kNoTime when there is none. Looks at everybody.
+TimeMs newest_fact(const Lives& lives);
 
 }  // namespace perennial

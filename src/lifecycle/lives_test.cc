@@ -150,6 +150,15 @@ TEST_F(LivesTest, AnInviterIsCreditedOnceWhenTheInvitedUserComes) {
   EXPECT_EQ(count_stages(lives_, kStart + kDay).in(Stage::advocacy), 1);
 }
 
+TEST_F(LivesTest, AnInviterWhoseIdIsANumberIsCredited) {
+  users_.add("42");
+  lives_.apply(event(6, kStart, 0));
+  Event signed_up;
+  signed_up.properties = R"({"invited_by":42})";
+  lives_.apply(record(2, kStart + kDay, signed_up, 3));
+  EXPECT_EQ(referrals_of(6), 1U);
+}
+
 TEST_F(LivesTest, TheEarliestInvitationCountsHoweverLateItIsHeardOf) {
   lives_.apply(event(1, kStart, 0));
   lives_.apply(event(3, kStart, 0));

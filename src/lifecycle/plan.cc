@@ -15,14 +15,13 @@ json::object to_json(const Standing& standing) {
 }  // namespace
 
 Plan compare(const Lives& now, const Lives& then, TimeMs at, size_t most_movers) {
-  PERENNIAL_CHECK(now.applied() == then.applied(), "one is of offset {}, the other of {}", now.applied(),
-                  then.applied());
   Plan plan;
   plan.at = at;
   now.for_each([&](UserId user, const Life& life) {
-    if (life.first_seen > at) return;
+    const Life* same = then.find(user);
+    if (life.first_seen > at || same == nullptr) return;
     const Standing from = standing_at(now.definition(), life.facts, at);
-    const Standing to = standing_at(then.definition(), then.find(user)->facts, at);
+    const Standing to = standing_at(then.definition(), same->facts, at);
     ++plan.now.of(from);
     ++plan.then.of(to);
     ++plan.moves[static_cast<size_t>(from.stage)][static_cast<size_t>(to.stage)];

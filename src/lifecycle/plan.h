@@ -21,7 +21,8 @@ struct Plan {
   std::vector<Mover> movers;                                  // the first so many, by user id
 };
 
-/// Both are folds over the same log, up to the same offset. Users first seen after `at` do not count.
+/// Both are folds over the same log. Users first seen after `at` do not count, nor those whom only one of them knows:
+/// who was erased, or came, while the second was read.
 Plan compare(const Lives& now, const Lives& then, TimeMs at, size_t most_movers);
 
 /// invalid_argument, naming the key, when an event type of a signal that the configuration itself says is in no event

@@ -19,12 +19,19 @@ void StageWatch::touched(std::span<const UserId> users, TimeMs now) {
   for (const UserId user : users) look_at(user, now);
 }
 
-void StageWatch::advance(TimeMs now) {
+bool StageWatch::advance(TimeMs now, size_t most) {
   const auto until = static_cast<uint32_t>(now / kMinuteMs);
+  size_t looked = 0;
   for (; minute_ <= until; enter_minute(minute_ + 1)) {
-    const std::vector<UserId> due = std::exchange(minutes_[minute_ % kDayMinutes], {});
-    for (const UserId user : due) ring(user, minute_, now);
+    std::vector<UserId>& due = minutes_[minute_ % kDayMinutes];
+    for (; !due.empty() && looked < most; ++looked) {
+      const UserId user = due.back();
+      due.pop_back();
+      ring(user, minute_, now);
+    }
+    if (!due.empty()) return true;
   }
+  return false;
 }
 
 /// At the start of a day, those who are due on it are put at their minutes.

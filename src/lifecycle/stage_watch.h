@@ -22,8 +22,9 @@ class StageWatch {
   /// The users' facts have changed: looks at them again, as of `now`.
   void touched(std::span<const UserId> users, TimeMs now);
 
-  /// Looks at those whom time may have moved. A change is seen within a minute after its instant.
-  void advance(TimeMs now);
+  /// Looks at those whom time may have moved, at most at about `most`; true when there are more. A change is seen
+  /// within a minute after its instant.
+  bool advance(TimeMs now, size_t most = std::numeric_limits<size_t>::max());
 
   /// Of the users known, whatever the time they were first seen.
   [[nodiscard]] const StageCounts& counts() const { return counts_; }

@@ -110,10 +110,21 @@ void UserFacts::remove(uint8_t signal, TimeMs time, Offset offset) {
 }
 
 void UserFacts::merge(const UserFacts& other) {
-  for (const Range& range : other.ranges()) {
-    const std::span<const Fact> all = other.of(range.signal);
-    for (size_t i = 0; i < all.size(); ++i) add(range.signal, all[i].time, all[i].offset, money_between(all, i, i + 1));
-  }
+  UserFacts both;  // in order, so that each fact is the newest of its signal when it comes
+  const auto add_range = [&](uint8_t signal) {
+    const std::span<const Fact> mine = of(signal);
+    const std::span<const Fact> others = other.of(signal);
+    for (size_t i = 0, j = 0; i < mine.size() || j < others.size();) {
+      const bool take_mine = j == others.size() || (i < mine.size() && before(mine[i], others[j]));
+      const std::span<const Fact> from = take_mine ? mine : others;
+      const size_t at = take_mine ? i++ : j++;
+      both.add(signal, from[at].time, from[at].offset, money_between(from, at, at + 1));
+    }
+  };
+  for (const Range& range : ranges()) add_range(range.signal);
+  for (const Range& range : other.ranges())
+    if (view(range.signal).range == nullptr) add_range(range.signal);
+  *this = std::move(both);
 }
 
 std::span<const Fact> UserFacts::of(uint8_t signal) const {

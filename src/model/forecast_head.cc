@@ -60,7 +60,6 @@ HeadForecast ForecastHead::read(std::span<const float> h, std::span<const double
   forecast.spends = sigmoid(o[at]);
   const double deviation = softplus(o[at + 2]) + 0.05;
   forecast.spend = forecast.spends * std::exp(std::min(o[at + 1] + deviation * deviation / 2, kLargestLogMoney));
-  if (!h.empty()) forecast.next_type = next_type(h);
   return forecast;
 }
 

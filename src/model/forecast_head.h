@@ -37,11 +37,10 @@ struct ForecastHeadConfig {
 };
 
 struct HeadForecast {
-  std::vector<double> survival;   // at the end of each interval: the probability of no event until then
-  std::vector<double> outcomes;   // probabilities
-  double spend = 0;               // expected money
-  double spends = 0;              // probability that it is not zero
-  std::vector<double> next_type;  // probabilities of the types of the next event, given that it comes; empty without h
+  std::vector<double> survival;  // at the end of each interval: the probability of no event until then
+  std::vector<double> outcomes;  // probabilities
+  double spend = 0;              // expected money
+  double spends = 0;             // probability that it is not zero
 };
 
 /// Thread rule: immutable.
@@ -56,10 +55,12 @@ class ForecastHead {
   /// h (D) or empty for a user without history; features (F) as they are, not standardised.
   [[nodiscard]] HeadForecast read(std::span<const float> h, std::span<const double> features) const;
 
+  /// Probabilities (E) of the types of the next event, given that it comes; h (D).
+  [[nodiscard]] std::vector<double> next_type(std::span<const float> h) const;
+
  private:
   ForecastHead() = default;
   [[nodiscard]] std::vector<double> outputs(std::span<const float> h, std::span<const double> features) const;
-  [[nodiscard]] std::vector<double> next_type(std::span<const float> h) const;
 
   ForecastHeadConfig config_;
   size_t width_ = 0;
@@ -69,7 +70,7 @@ class ForecastHead {
   std::vector<float> type_, type_bias_;       // (E, D), (E)
 };
 
-/// Money is at most this many deviations above the mean of its logarithm: exp of a wild output must stay finite.
+/// Of the logarithm of expected money: exp of a wild output must stay finite.
 inline constexpr double kLargestLogMoney = 20;
 
 }  // namespace perennial

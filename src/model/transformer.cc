@@ -221,12 +221,17 @@ void Transformer::score(std::span<const Token> history, std::span<float> scores)
     std::copy(item_bias_.begin(), item_bias_.end(), scores.begin());
     return;
   }
+  std::vector<float> u(config_.width);
+  user_vector(history_vector(history), {}, u);
+  score_items(u, scores);
+}
+
+std::vector<float> Transformer::history_vector(std::span<const Token> history) const {
+  if (history.empty()) return {};
   Cache cache = new_cache();
   const size_t useful = std::min(history.size(), static_cast<size_t>(config_.history_tokens()));
   for (const Token& token : history.last(useful)) append(cache, token);
-  std::vector<float> u(config_.width);
-  user_vector(cache.history_vector(), {}, u);
-  score_items(u, scores);
+  return std::move(cache.history_vector_);
 }
 
 }  // namespace perennial

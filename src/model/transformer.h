@@ -55,6 +55,9 @@ class Transformer final : public Scorer {
   /// Reads one more token.
   void append(Cache& cache, const Token& token) const;
 
+  /// h (D) after the history, of whose end as much is read as can matter; empty for an empty history.
+  [[nodiscard]] std::vector<float> history_vector(std::span<const Token> history) const;
+
   /// u (D) from h (D); overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 

@@ -47,7 +47,7 @@ void Api::get_lifecycle_report(const Call& call, Reply reply) {
   if (const std::string text = take("at"); !text.empty()) at = parse_timestamp(text);
   if (!at.ok()) return reply(problem(at.status().with_context("'at'")));
   run_in_background(reply, [this, reply, name = call.parameters[0], options = *options, at = *at, format] {
-    const Result<Table> table = engine_.lifecycle_report(name, options, options_.currency, at);
+    const Result<Table> table = engine_.lifecycle_report(name, options, at);
     if (!table.ok()) return reply(problem(table.status()));
     if (format != "csv") return reply(json_response(to_json(*table)));
     HttpResponse response;

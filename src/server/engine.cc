@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/text.h"
 #include "forecast/transformer_forecast.h"
 #include "recommend/serving_model.h"
 
@@ -17,6 +18,8 @@ constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr double kSnapshotRetrySeconds = 30;
 constexpr double kStagesEverySeconds = 5;
+constexpr size_t kStagesSlice = 10'000;  // users looked at while recommendations wait: a few milliseconds
+constexpr int64_t kMostReportedUsers = 10'000;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
 
@@ -36,6 +39,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, const Clock&
 Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWriter> log)
     : options_(std::move(options)),
       clock_(clock),
+      currency_(options_.currency),
       recent_slates_(options_.recent_slates),
       model_watch_(options_.data_folder, options_.load_model),
       forecast_watch_(options_.data_folder),
@@ -59,6 +63,11 @@ Status Engine::load_state() {
   if (loaded.ok()) loaded = state_->check_log(*log_);
   if (!loaded.ok() && loaded.code() != Code::not_found) {
     spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
+  }
+  PERENNIAL_TRY_ASSIGN(const std::set<std::string> currencies, recent_currencies(*log_));
+  if (currencies.size() == 1) {
+    currency_ = *currencies.begin();
+    use_currency(options_.stages, currency_);
   }
   lives_ = std::make_unique<Lives>(options_.stages, log_->event_types(), log_->users());
   if (const Status lives = lives_->load(options_.data_folder, *log_); !lives.ok() && lives.code() != Code::not_found)
@@ -258,14 +267,17 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
 }
 
 Result<LifeStory> Engine::life_story(const std::string& user_id, TimeMs at) {
-  LifeStory story;
+  Life copy;  // a bot's story may take seconds to tell
+  std::string name;
   {
     const auto lock = gate_.read();
     const std::optional<UserId> id = log_->users().find(user_id);
     const Life* life = id ? lives_->find(*id) : nullptr;
     if (life == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
-    story = story_of(lives_->definition(), *life, log_->users().name(lives_->root_of(*id)), at);
+    copy = *life;
+    name = log_->users().name(lives_->root_of(*id));
   }
+  LifeStory story = story_of(options_.stages, copy, std::move(name), at);
   PERENNIAL_TRY(name_causes(story, *log_));
   return story;
 }
@@ -293,26 +305,26 @@ Result<UserForecasts> Engine::forecasts(const std::string& user_id) const {
 /// What the model's head says of the user; nullopt when it has none for these stages.
 std::optional<HeadForecast> Engine::head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const {
   const ForecastHead* head = model == nullptr ? nullptr : model->transformer().forecast_head();
-  if (head == nullptr || head->config().definition_digest != definition_digest(lives_->definition()))
-    return std::nullopt;
-  std::vector<float> h;
-  if (const Profile* profile = state_->profiles().find(subject.user); profile != nullptr && !profile->history.empty()) {
-    const std::vector<Token> tokens = model->tokens_of(*profile);
-    Transformer::Cache cache = model->transformer().new_cache();
-    const size_t useful = std::min(tokens.size(), static_cast<size_t>(model->config().history_tokens()));
-    for (const Token& token : std::span(tokens).last(useful)) model->transformer().append(cache, token);
-    h.assign(cache.history_vector().begin(), cache.history_vector().end());
-  }
-  return head->read(h, HeadFeatures(lives_->definition()).of(lives_->definition(), subject, now));
+  const Definition& definition = lives_->definition();
+  if (head == nullptr || !check_head(head->config(), definition).ok()) return std::nullopt;
+  const Profile* profile = state_->profiles().find(subject.user);
+  const std::vector<Token> tokens = profile == nullptr ? std::vector<Token>() : model->tokens_of(*profile);
+  return head->read(model->transformer().history_vector(tokens), HeadFeatures(definition).of(definition, subject, now));
 }
 
 Result<Table> Engine::lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
-                                       const std::string& currency, TimeMs at) const {
+                                       TimeMs at) const {
   const NamedReport* report = find_report(name);
   if (report != nullptr && report->reads_log)
     return invalid_argument("the report {} reads the whole log: ask 'perennial lifecycle report {}'", name, name);
+  if (const auto limit = options.find("limit"); limit != options.end()) {
+    const Result<int64_t> rows = parse_integer(limit->second);
+    if (rows.ok() && *rows > kMostReportedUsers)
+      return invalid_argument("'limit' may be at most {} here; ask 'perennial lifecycle {}' for more",
+                              kMostReportedUsers, name);
+  }
   const auto lock = gate_.long_read();
-  return make_report(name, options, {*lives_, log_->users(), nullptr, currency, at});
+  return make_report(name, options, {*lives_, log_->users(), nullptr, currency_, at});
 }
 
 StageCounts Engine::count_stages_at(TimeMs at) const {
@@ -522,8 +534,11 @@ void Engine::refresh_popularity_when_due() {
 void Engine::advance_stages_when_due() {
   if (monotonic_seconds() < stages_due_at_) return;
   stages_due_at_ = monotonic_seconds() + kStagesEverySeconds;
-  const auto lock = gate_.write();
-  stages_->advance(clock_.now_ms());
+  bool more = true;
+  while (more) {
+    const auto lock = gate_.write();
+    more = stages_->advance(clock_.now_ms(), kStagesSlice);
+  }
 }
 
 void Engine::save_snapshot_when_due() {

@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "forecast/user_forecasts.h"
 #include "insight/reports.h"
+#include "lifecycle/currencies.h"
 #include "lifecycle/life_story.h"
 #include "lifecycle/stage_watch.h"
 #include "log/sqlite_log.h"
@@ -36,6 +37,7 @@ struct EngineOptions {
   SqliteLogOptions log;
   EventRoles roles;
   Definition stages;
+  std::string currency = "USD";   // of amounts that name none
   size_t history_limit = 512;     // tokens kept a user
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
@@ -84,10 +86,10 @@ class Engine {
   /// the way out, when no forecasts have been fitted.
   Result<UserForecasts> forecasts(const std::string& user_id) const;
 
-  /// A report of insight/reports.h as of `at`; invalid_argument for one that reads the whole log. Events wait while it
-  /// is made, up to a second for millions of users: not for a server's own threads.
+  /// A report of insight/reports.h as of `at`; invalid_argument for one that reads the whole log, or lists more than
+  /// 10,000 users. Events wait while it is made, a second or two for millions of users: not for a server's own threads.
   Result<Table> lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
-                                 const std::string& currency, TimeMs at) const;
+                                 TimeMs at) const;
 
   /// Everybody's stages at `at`. Takes a second for millions of users: not for a server's own threads.
   StageCounts count_stages_at(TimeMs at) const;
@@ -148,6 +150,7 @@ class Engine {
   std::unique_ptr<Lives> lives_;
   std::unique_ptr<StageWatch> stages_;
   mutable StateGate gate_;   // guards what these three hold
+  std::string currency_;     // of the log's amounts, or of those that name none
   StageMoves moves_told_{};  // to the metrics; guarded by metrics_mutex_
   std::mutex metrics_mutex_;
   RecentSlates recent_slates_;

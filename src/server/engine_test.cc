@@ -134,12 +134,15 @@ TEST_F(EngineTest, ErasureRewritesTheSnapshotSoon) {
   ASSERT_TRUE(engine_->stop().ok());
   engine_.reset();
   const auto snapshot = [&] { return read_file(folder_.path() / "state.snapshot").value(); };
+  const auto lives = [&] { return read_file(folder_.path() / "lives.snapshot").value(); };
   ASSERT_TRUE(has(snapshot(), "Secret"));
+  const size_t lives_before = lives().size();
   open();
   std::atomic<bool> erased{false};
   engine_->erase_user("una", [&](const Result<AppendOutcome>& outcome) { erased = outcome.ok(); });
   EXPECT_TRUE(soon([&] { return erased.load(); }));
   EXPECT_TRUE(soon([&] { return snapshot().find("Secret") == std::string::npos; }));
+  EXPECT_TRUE(soon([&] { return lives().size() < lives_before; }));
 }
 
 TEST_F(EngineTest, StagesMoveByEventsAndByTimeAloneAndARestartKnowsThem) {

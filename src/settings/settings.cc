@@ -223,6 +223,7 @@ Result<Settings> parse_settings(std::string_view toml, const std::map<std::strin
     }
     if (const auto found = environment.find(environment_name(setting.name)); found != environment.end()) {
       PERENNIAL_TRY(setting.set(settings, found->second).with_context(found->first));
+      settings.places.erase(setting.name);  // what the file says does not count
       source = found->first;
     }
     if (origins != nullptr) origins->push_back({setting.name, setting.get(settings), source, setting.meaning});

@@ -28,7 +28,7 @@ class BatchMaker {
   BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options,
              const QueryMaker* queries = nullptr);
 
-  /// The users of each batch of an epoch, shuffled by the seed. Users with nothing to predict are left out.
+  /// The users of each batch of an epoch, shuffled by the seed. Users of whom no token is read are left out.
   [[nodiscard]] std::vector<std::vector<size_t>> epoch(uint64_t seed) const;
 
   [[nodiscard]] int64_t tokens_of(size_t user) const {

@@ -34,7 +34,8 @@ class ForecastModuleImpl : public torch::nn::Module {
   /// that users without one are no surprise.
   torch::Tensor outputs(const torch::Tensor& h, const ForecastQueries& queries);
 
-  /// The mean negative log likelihood a query, natural log; each of the kinds of output averaged over what is known.
+  /// Negative log likelihood, natural log: of the hazards summed over the intervals seen, a query; plus each outcome's
+  /// and money's averaged over the queries in which it is known.
   torch::Tensor loss(const torch::Tensor& h, const ForecastQueries& queries);
 
   /// Of the type of the next token, (N) int64 or -1; mean over the others.

@@ -79,9 +79,19 @@ TEST(ForecastModule, EqualsTheServingCode) {
     const double deviation = softplus(o[i][7].item<double>()) + 0.05;
     const double spend = spends * std::exp(o[i][6].item<double>() + deviation * deviation / 2);
     EXPECT_NEAR(got.spend, spend, 1e-4 * spend);
-    EXPECT_EQ(got.next_type.size(), row < 0 ? 0U : 4U);
   }
   EXPECT_GT(without_history, 0);
+  const torch::Tensor first = h[0].contiguous();
+  const std::vector<double> types = head->next_type({first.data_ptr<float>(), 8});
+  ASSERT_EQ(types.size(), 4U);
+  for (int64_t type = 0; type < 4; ++type)
+    EXPECT_NEAR(
+        std::log(types[static_cast<size_t>(type)]),
+        -module
+             ->next_type_loss(h, torch::tensor({type, int64_t{-1}, int64_t{-1}, int64_t{-1}, int64_t{-1}, int64_t{-1}},
+                                               torch::kInt64))
+             .item<double>(),
+        1e-5);
 }
 
 TEST(ForecastModule, AWrongTensorIsNamed) {
@@ -179,7 +189,13 @@ TEST_F(ForecastTraining, JudgesAreNotAskedAndTokensAfterTheMomentAreNotRead) {
   for (size_t user = 0; user < 20; ++user) {
     const ForecastQueries queries = maker.make({user}, {1000});
     EXPECT_EQ(queries.size() == 0, is_judge(static_cast<UserId>(user))) << user;
-    const auto tokens = static_cast<int64_t>(dataset_.users[user].tokens.size());
+    const std::vector<Token>& all = dataset_.users[user].tokens;
+    for (const auto& [at, before] : maker.moments(user)) {
+      EXPECT_LE(all[static_cast<size_t>(before) - 1].time_ms, at);
+      const bool more = before < static_cast<int64_t>(all.size());
+      EXPECT_TRUE(!more || all[static_cast<size_t>(before)].time_ms > at);
+    }
+    const auto tokens = static_cast<int64_t>(all.size());
     for (int64_t i = 0; i < queries.size(); ++i) {
       const auto row = queries.rows[i].item<int64_t>();
       EXPECT_TRUE(row >= 1000 && row < 1000 + tokens) << row;
@@ -188,7 +204,7 @@ TEST_F(ForecastTraining, JudgesAreNotAskedAndTokensAfterTheMomentAreNotRead) {
   std::vector<size_t> cut = lengths();
   for (size_t& length : cut) length = std::min<size_t>(length, 3);
   const QueryMaker hiding(source, dataset_, cut, head_config(lives_.definition()), 7);
-  EXPECT_LT(hiding.size(), maker.size()) << "no moments after a hidden token";
+  EXPECT_LT(hiding.size(), maker.size()) << "a hidden token would be an answer";
 }
 
 TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {

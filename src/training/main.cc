@@ -114,7 +114,10 @@ Result<TrainingReport> run(const Flags& flags) {
   if (const std::string reason = why_no_forecasts(settings, holdout, dataset); reason.empty()) {
     PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
     lives.emplace(std::move(definition), log->event_types(), log->users());
-    PERENNIAL_TRY(lives->catch_up(*log, dataset.log_offset));
+    PERENNIAL_TRY(log->replay(0, dataset.log_offset, [&](const StoredRecord& record) {
+      if (before <= 0 || record.time < before) lives->apply(record);  // as the dataset does
+      return Status();
+    }));
     const TimeMs until = kind == Holdout::Kind::time ? holdout.validate_from_ms - 1 : dataset.newest_time_ms;
     options.forecast = ForecastSource{&lives->definition(), &*lives, until};
   } else {

@@ -27,10 +27,11 @@ QueryMaker::QueryMaker(const ForecastSource& source, const Dataset& dataset, con
   const HeadFeatures features(*source.definition);
   const auto users = static_cast<int64_t>(std::max<size_t>(1, dataset.users.size()));
   const int64_t count = std::clamp(kWantedQueries / users, kLeastOfUser, kMostOfUser);
+  const auto every = static_cast<uint64_t>(1 + count * users / (2 * kWantedQueries));  // of how many users one is asked
   Random random(mix64(seed ^ 0x71756572696573ULL));
   for (size_t i = 0; i < dataset.users.size(); ++i) {
     starts_.push_back(queries_.size());
-    ask(source, features, dataset.users[i], lengths[i], count, random);
+    if (mix64(dataset.users[i].user) % every == 0) ask(source, features, dataset.users[i], lengths[i], count, random);
   }
   starts_.push_back(queries_.size());
 }
@@ -38,15 +39,17 @@ QueryMaker::QueryMaker(const ForecastSource& source, const Dataset& dataset, con
 void QueryMaker::ask(const ForecastSource& source, const HeadFeatures& features, const UserHistory& history,
                      size_t visible, int64_t count, Random& random) {
   const Life* life = source.lives->find(history.user);
-  if (life == nullptr || is_judge(history.user) || life->first_seen == kNoTime || life->first_seen >= source.until)
+  if (life == nullptr || is_judge(source.lives->root_of(history.user)) || life->first_seen == kNoTime ||
+      life->first_seen >= source.until)
     return;
   const Subject subject{history.user, life->first_seen, &life->facts};
-  const TimeMs hidden_from = visible < history.tokens.size() ? history.tokens[visible].time_ms : kNeverChanges;
+  // A hidden token that is known to come would be an answer: nothing is asked of such a user.
+  if (visible < history.tokens.size() && history.tokens[visible].time_ms <= source.until) return;
   for (int64_t i = 0; i < count; ++i) {
     const auto lived = static_cast<double>(source.until - life->first_seen);
     const TimeMs at = life->first_seen + static_cast<TimeMs>(random.uniform() * lived);
-    if (at >= hidden_from) continue;
     Query& query = queries_.emplace_back();
+    query.at = at;
     query.tokens_before = tokens_until(history, visible, at);
     for (const double feature : features.of(*source.definition, subject, at))
       query.features.push_back(static_cast<float>(feature));
@@ -71,13 +74,20 @@ std::pair<std::vector<float>, std::vector<float>> QueryMaker::scaling() const {
   return {{mean.begin(), mean.end()}, std::move(scale)};
 }
 
+std::vector<QueryMaker::Moment> QueryMaker::moments(size_t user) const {
+  std::vector<Moment> moments;
+  for (size_t at = starts_[user]; at < starts_[user + 1]; ++at)
+    moments.push_back({queries_[at].at, queries_[at].tokens_before});
+  return moments;
+}
+
 ForecastQueries QueryMaker::make(const std::vector<size_t>& users, const std::vector<int64_t>& first_rows) const {
   const size_t hazards = config_.hazard_days.size();
   std::vector<int64_t> rows;
   std::vector<float> features, seen, event, outcomes, spend;
   for (size_t i = 0; i < users.size(); ++i) {
     for (size_t at = starts_[users[i]]; at < starts_[users[i] + 1]; ++at) {
-      const auto& [tokens_before, of_user, labels] = queries_[at];
+      const auto& [asked_at, tokens_before, of_user, labels] = queries_[at];
       rows.push_back(tokens_before == 0 ? -1 : first_rows[i] + tokens_before - 1);
       features.insert(features.end(), of_user.begin(), of_user.end());
       for (size_t hazard = 0; hazard < hazards; ++hazard) {

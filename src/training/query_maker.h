@@ -19,8 +19,9 @@ struct ForecastSource {
 /// Thread rule: immutable.
 class QueryMaker {
  public:
-  /// Of each user but the judges of forecast/chooser.h, whose answers calibrate later: moments drawn evenly from first
-  /// seen to `until`, left out where tokens before them are hidden. `lengths[i]`: visible tokens of user i.
+  /// Of each user, or of as many as come to about 400,000 moments: moments drawn evenly from first seen to `until`. Not
+  /// of the judges of forecast/chooser.h, whose answers calibrate later, nor of users of whom a token up to `until` is
+  /// hidden. `lengths[i]`: visible tokens of user i.
   QueryMaker(const ForecastSource& source, const Dataset& dataset, const std::vector<size_t>& lengths,
              ForecastHeadConfig config, uint64_t seed);
 
@@ -29,11 +30,18 @@ class QueryMaker {
   /// Of the features over all queries, (F) each; a feature that never varies has scale 1.
   [[nodiscard]] std::pair<std::vector<float>, std::vector<float>> scaling() const;
 
+  struct Moment {
+    TimeMs at;
+    int64_t tokens_before;  // of the user's tokens are read
+  };
+  [[nodiscard]] std::vector<Moment> moments(size_t user) const;
+
   /// Of the users; the tokens of users[i] begin at row first_rows[i].
   [[nodiscard]] ForecastQueries make(const std::vector<size_t>& users, const std::vector<int64_t>& first_rows) const;
 
  private:
   struct Query {
+    TimeMs at;
     int64_t tokens_before;
     std::vector<float> features;
     HeadLabels labels;

@@ -149,6 +149,7 @@ TransformerModuleImpl::Loss TransformerModuleImpl::loss(const PackedBatch& batch
 
 Tensor TransformerModuleImpl::next_item_loss(const Tensor& h, const PackedBatch& batch, int64_t shared_negatives) {
   const Tensor rows = torch::nonzero(batch.targets >= 0).squeeze(1);
+  if (rows.size(0) == 0) return torch::zeros({});
   const Tensor targets = batch.targets.index_select(0, rows);
   const Tensor u = user_vectors(h.index_select(0, rows), batch, rows);
   if (shared_negatives > 0 && shared_negatives < config_.items)
