@@ -12,6 +12,7 @@ namespace {
 
 constexpr TimeMs kDay = 86'400'000;
 constexpr TimeMs kOld = 30 * kDay;
+constexpr int64_t kRecentEvents = 10'000;  // enough to know the currencies and the newest time
 
 void warn_of_old_events(TimeMs newest, TimeMs now) {
   if (newest == kNoTime || newest >= now - kOld) return;
