@@ -1,0 +1,63 @@
+// What follows when somebody touches an item: that they buy it, come again, tell others. Learned from the histories,
+// next to popularity; serving reads two numbers an item. Relies on credibility.h for items that few have touched.
+// Covered by recommend/item_outcomes_test.cc.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "profiles/state.h"
+
+namespace perennial {
+
+/// conversion: an event of value on the item within 7 days. revisit: any event 6 hours to 7 days later. sharing: a
+/// review or a share of the item within 30 days.
+enum class Outcome : uint8_t { conversion, revisit, sharing };
+inline constexpr size_t kOutcomes = 3;
+
+/// Which event types are of value, and which tell others, by event type id; a type beyond the end is neither.
+struct OutcomeTypes {
+  std::vector<bool> value;
+  std::vector<bool> sharing;
+};
+
+inline constexpr int32_t kNoCategory = 0;  // of items that name none
+
+/// Thread rule: immutable once made.
+class ItemOutcomes {
+ public:
+  /// Knows nothing: every item is like the mean.
+  ItemOutcomes() = default;
+
+  /// An encounter begins when a user touches an item, by an event that is not itself the outcome, and lasts as long as
+  /// the outcome may take; the user's further events on the item in that time belong to it. One that was not over at
+  /// the newest event of all does not count, and events without a time do not. A user who buys much says nothing of the
+  /// items: each encounter's expectation is its user's own rate, (s + 10 p) / (n + 10), with the user's s successes in
+  /// n encounters and p that of all. The sums by item are shrunk to the item's category and to the whole
+  /// (credible_ratios). `items` is how many ids there are. One pass over the histories an outcome.
+  static ItemOutcomes learn(const State& state, const OutcomeTypes& types, size_t items);
+
+  /// ln of the item's chance of the outcome over the mean one, for the same user; 0 for an item not known.
+  [[nodiscard]] double log_ratio(Outcome outcome, ItemId item) const;
+
+  /// ln of the item's price over the catalogue's geometric mean; 0 without a price in the currency that most have.
+  [[nodiscard]] double log_price(ItemId item) const;
+
+  /// The chance of the outcome at an encounter of a mean user with a mean item.
+  [[nodiscard]] double mean_rate(Outcome outcome) const { return mean_rates_[static_cast<size_t>(outcome)]; }
+
+  /// A number of the item's first category, below categories(); kNoCategory when it names none or is not known.
+  [[nodiscard]] int32_t category(ItemId item) const;
+  [[nodiscard]] int32_t categories() const { return categories_; }
+
+ private:
+  void read_catalogue(const Catalogue& catalogue, size_t items);
+
+  std::array<std::vector<float>, kOutcomes> log_ratios_;  // by item
+  std::array<double, kOutcomes> mean_rates_{};
+  std::vector<float> log_prices_;         // by item
+  std::vector<int32_t> category_of_;      // by item
+  int32_t categories_ = kNoCategory + 1;  // that of none included
+};
+
+}  // namespace perennial
