@@ -1,5 +1,6 @@
 #include "recommend/item_outcomes.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <unordered_map>
@@ -12,62 +13,46 @@ namespace {
 constexpr TimeMs kHourMs = 3'600'000;
 constexpr TimeMs kDayMs = 24 * kHourMs;
 constexpr TimeMs kNextVisitMs = 6 * kHourMs;
-constexpr TimeMs kLastsMs[kOutcomes] = {7 * kDayMs, 7 * kDayMs, 30 * kDayMs};
-constexpr double kUserStrength = 10;  // encounters that all users' rate is worth in one user's
+constexpr TimeMs kLastsMs[kOutcomes] = {7 * kDayMs, 7 * kDayMs, 7 * kDayMs, 30 * kDayMs};
+constexpr double kStrength = 10;  // encounters that the rate of all is worth in that of a user or a step
 
 struct Encounter {
   ItemId item = kNoId;
   TimeMs start = 0;
+  size_t before = 0;  // what the user had just done, see step_before
   bool success = false;
 };
 
 bool holds(const std::vector<bool>& types, EventTypeId type) { return type < types.size() && types[type]; }
 
-/// Sums of one outcome by item. A user's expectation is linear in the rate of all, which is known at the end only: kept
-/// apart are the part from the user's own successes and the part that the rate multiplies.
-class Tally {
+/// 0 at the start of a visit, else 1 + the type of the event before.
+size_t step_before(const std::vector<HistoryToken>& history, size_t at) {
+  if (at == 0 || history[at].time >= history[at - 1].time + kNextVisitMs) return 0;
+  return size_t{1} + history[at - 1].type;
+}
+
+/// Finds the encounters of one history after the other.
+class Encounters {
  public:
-  Tally(Outcome outcome, const OutcomeTypes& types, size_t items, TimeMs newest)
+  Encounters(Outcome outcome, const OutcomeTypes& types, size_t items, TimeMs newest)
       : outcome_(outcome),
-        types_(outcome == Outcome::conversion ? types.value : types.sharing),
+        types_(outcome == Outcome::sharing ? types.sharing : types.value),
+        value_(types.value),
         lasts_ms_(kLastsMs[static_cast<size_t>(outcome)]),
         newest_(newest),
-        open_(items),
-        successes_(items),
-        own_(items),
-        shared_(items) {}
+        open_(items) {}
 
-  void add(const std::vector<HistoryToken>& history) {
-    encounters_.clear();
-    for (size_t i = 0; i < history.size(); ++i)
+  /// Good until the next call.
+  const std::vector<Encounter>& of(const std::vector<HistoryToken>& history) {
+    found_.clear();
+    customer_ = false;
+    for (size_t i = 0; i < history.size(); ++i) {
       if (history[i].time != kNoTime && history[i].item < open_.size()) take(history, i);
-    for (const Encounter& encounter : encounters_) open_[encounter.item] = 0;
-    std::erase_if(encounters_, [&](const Encounter& e) { return e.start + lasts_ms_ > newest_; });
-    const auto count = static_cast<double>(encounters_.size());
-    double successes = 0;
-    for (const Encounter& encounter : encounters_) successes += encounter.success ? 1 : 0;
-    for (const Encounter& encounter : encounters_) {
-      successes_[encounter.item] += encounter.success ? 1 : 0;
-      own_[encounter.item] += successes / (count + kUserStrength);
-      shared_[encounter.item] += kUserStrength / (count + kUserStrength);
+      customer_ |= holds(value_, history[i].type);
     }
-    all_encounters_ += count;
-    all_successes_ += successes;
-  }
-
-  [[nodiscard]] double rate() const { return all_encounters_ > 0 ? all_successes_ / all_encounters_ : 0; }
-
-  /// By item; the expectations sum to the successes.
-  [[nodiscard]] std::vector<Observed> observed() const {
-    std::vector<Observed> units(successes_.size());
-    double expected = 0;
-    for (size_t i = 0; i < units.size(); ++i) {
-      units[i] = {successes_[i], own_[i] + rate() * shared_[i]};
-      expected += units[i].expected;
-    }
-    if (expected > 0)
-      for (Observed& unit : units) unit.expected *= all_successes_ / expected;
-    return units;
+    for (const Encounter& encounter : found_) open_[encounter.item] = 0;
+    std::erase_if(found_, [&](const Encounter& e) { return e.start + lasts_ms_ > newest_; });
+    return found_;
   }
 
  private:
@@ -75,12 +60,19 @@ class Tally {
     const HistoryToken& token = history[at];
     const bool is_outcome = outcome_ != Outcome::revisit && holds(types_, token.type);
     uint32_t& open = open_[token.item];
-    if (open != 0 && token.time < encounters_[open - 1].start + lasts_ms_) {
-      encounters_[open - 1].success |= is_outcome;
-    } else if (!is_outcome) {
-      encounters_.push_back({token.item, token.time, outcome_ == Outcome::revisit && comes_again(history, at)});
-      open = static_cast<uint32_t>(encounters_.size());
+    if (open != 0) {
+      found_[open - 1].success |= is_outcome && token.time < found_[open - 1].start + lasts_ms_;
+    } else if (!is_outcome && counts()) {
+      const bool again = outcome_ == Outcome::revisit && comes_again(history, at);
+      found_.push_back({token.item, token.time, step_before(history, at), again});
+      open = static_cast<uint32_t>(found_.size());
     }
+  }
+
+  /// Whether an encounter that begins now is of the users that the outcome is about.
+  [[nodiscard]] bool counts() const {
+    if (outcome_ == Outcome::first_conversion) return !customer_;
+    return outcome_ != Outcome::conversion || customer_;
   }
 
   [[nodiscard]] bool comes_again(const std::vector<HistoryToken>& history, size_t at) const {
@@ -92,16 +84,70 @@ class Tally {
 
   const Outcome outcome_;
   const std::vector<bool>& types_;
+  const std::vector<bool>& value_;
   const TimeMs lasts_ms_;
   const TimeMs newest_;
-  std::vector<Encounter> encounters_;  // of one history
-  std::vector<uint32_t> open_;         // by item: place of its newest encounter of this history, plus 1; 0: none
-  std::vector<double> successes_;      // by item, here and below
-  std::vector<double> own_;
-  std::vector<double> shared_;
-  double all_encounters_ = 0;
-  double all_successes_ = 0;
+  std::vector<Encounter> found_;
+  bool customer_ = false;       // so far in this history
+  std::vector<uint32_t> open_;  // by item: place of its encounter of this history, plus 1; 0: none
 };
+
+/// Successes of encounters.
+struct Count {
+  double encounters = 0;
+  double successes = 0;
+
+  void add(const Encounter& encounter) {
+    ++encounters;
+    successes += encounter.success ? 1 : 0;
+  }
+
+  /// As if kStrength more had been seen of which the share `rate` was successful.
+  [[nodiscard]] double rate_near(double rate) const {
+    return (successes + kStrength * rate) / (encounters + kStrength);
+  }
+};
+
+/// The rates of all encounters, and of those after each step.
+struct Rates {
+  Count all;
+  std::vector<Count> after;  // by step_before
+
+  void add(const std::vector<Encounter>& encounters) {
+    for (const Encounter& encounter : encounters) {
+      all.add(encounter);
+      if (encounter.before >= after.size()) after.resize(encounter.before + 1);
+      after[encounter.before].add(encounter);
+    }
+  }
+
+  [[nodiscard]] double rate() const { return all.encounters > 0 ? all.successes / all.encounters : 0; }
+
+  /// That of a user's encounter: their own rate, times how much more comes of encounters after that step.
+  [[nodiscard]] double expected(const Count& user, size_t before) const {
+    return rate() > 0 ? user.rate_near(rate()) * after[before].rate_near(rate()) / rate() : 0;
+  }
+};
+
+void add_user(const std::vector<Encounter>& encounters, const Rates& rates, std::vector<Observed>& items) {
+  Count user;
+  for (const Encounter& encounter : encounters) user.add(encounter);
+  for (const Encounter& encounter : encounters) {
+    items[encounter.item].successes += encounter.success ? 1 : 0;
+    items[encounter.item].expected += rates.expected(user, encounter.before);
+  }
+}
+
+/// So that the expectations sum to the successes.
+void balance(std::vector<Observed>& items) {
+  Observed sum;
+  for (const Observed& item : items) {
+    sum.successes += item.successes;
+    sum.expected += item.expected;
+  }
+  if (sum.expected <= 0) return;
+  for (Observed& item : items) item.expected *= sum.successes / sum.expected;
+}
 
 TimeMs newest_event(const State& state) {
   TimeMs newest = kNoTime;
@@ -155,17 +201,27 @@ void ItemOutcomes::read_catalogue(const Catalogue& catalogue, size_t items) {
 
 ItemOutcomes ItemOutcomes::learn(const State& state, const OutcomeTypes& types, size_t items) {
   ItemOutcomes learned;
+  learned.types_ = types;
   learned.read_catalogue(state.catalogue(), items);
   const TimeMs newest = newest_event(state);
   for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {
-    Tally tally(static_cast<Outcome>(outcome), types, items, newest);
-    state.profiles().for_each([&](UserId, const Profile& profile) { tally.add(profile.history); });
-    learned.mean_rates_[outcome] = tally.rate();
-    for (const double ratio :
-         credible_ratios(tally.observed(), learned.category_of_, learned.categories_, tally.rate()))
+    Encounters encounters(static_cast<Outcome>(outcome), types, items, newest);
+    Rates rates;
+    state.profiles().for_each([&](UserId, const Profile& profile) { rates.add(encounters.of(profile.history)); });
+    std::vector<Observed> observed(items);
+    state.profiles().for_each(
+        [&](UserId, const Profile& profile) { add_user(encounters.of(profile.history), rates, observed); });
+    balance(observed);
+    learned.mean_rates_[outcome] = rates.rate();
+    for (const double ratio : credible_ratios(observed, learned.category_of_, learned.categories_, rates.rate()))
       learned.log_ratios_[outcome].push_back(static_cast<float>(std::log(ratio)));
   }
   return learned;
+}
+
+bool ItemOutcomes::is_customer(const Profile& profile) const {
+  return std::any_of(profile.event_counts.begin(), profile.event_counts.end(),
+                     [this](const auto& count) { return holds(types_.value, count.first); });
 }
 
 double ItemOutcomes::log_ratio(Outcome outcome, ItemId item) const {

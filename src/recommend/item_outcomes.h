@@ -10,10 +10,11 @@
 
 namespace perennial {
 
-/// conversion: an event of value on the item within 7 days. revisit: any event 6 hours to 7 days later. sharing: a
-/// review or a share of the item within 30 days.
-enum class Outcome : uint8_t { conversion, revisit, sharing };
-inline constexpr size_t kOutcomes = 3;
+/// conversion: an event of value on the item within 7 days, by a user with such an event before; first_conversion: by
+/// one without. What turns visitors into customers is not what customers buy. revisit: any event 6 hours to 7 days
+/// later. sharing: a review or a share of the item within 30 days.
+enum class Outcome : uint8_t { conversion, first_conversion, revisit, sharing };
+inline constexpr size_t kOutcomes = 4;
 
 /// Which event types are of value, and which tell others, by event type id; a type beyond the end is neither.
 struct OutcomeTypes {
@@ -29,12 +30,15 @@ class ItemOutcomes {
   /// Knows nothing: every item is like the mean.
   ItemOutcomes() = default;
 
-  /// An encounter begins when a user touches an item, by an event that is not itself the outcome, and lasts as long as
-  /// the outcome may take; the user's further events on the item in that time belong to it. One that was not over at
-  /// the newest event of all does not count, and events without a time do not. A user who buys much says nothing of the
-  /// items: each encounter's expectation is its user's own rate, (s + 10 p) / (n + 10), with the user's s successes in
-  /// n encounters and p that of all. The sums by item are shrunk to the item's category and to the whole
-  /// (credible_ratios). `items` is how many ids there are. One pass over the histories an outcome.
+  /// An encounter begins when a user first touches an item, by an event that is not itself the outcome, and lasts as
+  /// long as the outcome may take. Only the first: lists are of items that the user has not seen, and what is bought
+  /// again and again is bought by those who know it. One that was not over at the newest event of all does not count,
+  /// and events without a time do not.
+  /// A user who buys much says nothing of the items, and neither does a look with something in the basket already. So
+  /// an encounter's expectation is r_u r_b / p: p is the rate of all, r = (s + 10 p) / (n + 10) that of s successes in
+  /// n encounters, r_u of the user's, r_b of those that began after an event of the same type in the same visit, or
+  /// began one. Successes and expectations by item are shrunk to the item's category and to the whole
+  /// (credible_ratios). `items` is how many ids there are. Two passes over the histories an outcome.
   static ItemOutcomes learn(const State& state, const OutcomeTypes& types, size_t items);
 
   /// ln of the item's chance of the outcome over the mean one, for the same user; 0 for an item not known.
@@ -46,6 +50,9 @@ class ItemOutcomes {
   /// The chance of the outcome at an encounter of a mean user with a mean item.
   [[nodiscard]] double mean_rate(Outcome outcome) const { return mean_rates_[static_cast<size_t>(outcome)]; }
 
+  /// Whether the user has an event of value.
+  [[nodiscard]] bool is_customer(const Profile& profile) const;
+
   /// A number of the item's first category, below categories(); kNoCategory when it names none or is not known.
   [[nodiscard]] int32_t category(ItemId item) const;
   [[nodiscard]] int32_t categories() const { return categories_; }
@@ -55,6 +62,7 @@ class ItemOutcomes {
 
   std::array<std::vector<float>, kOutcomes> log_ratios_;  // by item
   std::array<double, kOutcomes> mean_rates_{};
+  OutcomeTypes types_;
   std::vector<float> log_prices_;         // by item
   std::vector<int32_t> category_of_;      // by item
   int32_t categories_ = kNoCategory + 1;  // that of none included

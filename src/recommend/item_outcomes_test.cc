@@ -56,18 +56,33 @@ TEST_F(ItemOutcomesTest, RatesCountEncountersNotEvents) {
   event(0, 1, kStart + 2 * kHour, kOrdered);
   event(0, 1, kStart + 3 * kHour, kOrdered);
   event(1, 1, kStart);
-  event(1, 1, kStart + 8 * kDay);  // another
-  event(2, 2, kStart, kOrdered);   // bought without a look: no encounter
-  event(3, 2, kStart);             // bought, but too late
+  event(1, 1, kStart + 8 * kDay);  // known by now: no further one
+  event(1, 1, kStart + 8 * kDay + kHour, kOrdered);
+  event(2, 2, kStart, kOrdered);  // bought without a look: no encounter
+  event(3, 2, kStart);            // bought, but too late
   event(3, 2, kStart + 7 * kDay, kOrdered);
-  EXPECT_DOUBLE_EQ(learn().mean_rate(Outcome::conversion), 1.0 / 4);
+  EXPECT_DOUBLE_EQ(learn().mean_rate(Outcome::first_conversion), 1.0 / 3);
+}
+
+TEST_F(ItemOutcomesTest, WhatCustomersBuyIsCountedApart) {
+  event(0, 1, kStart);
+  event(0, 1, kStart + kHour, kOrdered);
+  event(0, 2, kStart + 2 * kHour);
+  event(0, 3, kStart + 3 * kHour);
+  event(0, 3, kStart + 4 * kHour, kOrdered);
+  event(1, 2, kStart);
+  const ItemOutcomes outcomes = learn();
+  EXPECT_DOUBLE_EQ(outcomes.mean_rate(Outcome::first_conversion), 1.0 / 2);
+  EXPECT_DOUBLE_EQ(outcomes.mean_rate(Outcome::conversion), 1.0 / 2);
+  EXPECT_TRUE(outcomes.is_customer(*state_.profiles().find(0)));
+  EXPECT_FALSE(outcomes.is_customer(*state_.profiles().find(1)));
 }
 
 TEST_F(ItemOutcomesTest, EncountersThatAreNotOverDoNotCount) {
   event(0, 1, kStart);
   event(0, 1, kStart + kHour, kOrdered);
   event(1, 1, kStart + 6 * kDay);
-  EXPECT_DOUBLE_EQ(learn(kStart + 8 * kDay).mean_rate(Outcome::conversion), 1);
+  EXPECT_DOUBLE_EQ(learn(kStart + 8 * kDay).mean_rate(Outcome::first_conversion), 1);
   EXPECT_EQ(learn(kStart + 8 * kDay).mean_rate(Outcome::sharing), 0) << "that takes a month";
 }
 
@@ -101,7 +116,7 @@ TEST_F(ItemOutcomesTest, AnItemSeenOnceIsLikeItsCategory) {
   event(500, 2, kStart);  // seen once, bought: item 2
   event(500, 2, kStart + kHour, kOrdered);
   const ItemOutcomes outcomes = learn();
-  const auto ratio = [&](ItemId item) { return outcomes.log_ratio(Outcome::conversion, item); };
+  const auto ratio = [&](ItemId item) { return outcomes.log_ratio(Outcome::first_conversion, item); };
   EXPECT_GT(ratio(1), 0.3);
   EXPECT_LT(ratio(4), -0.5);
   EXPECT_NEAR(ratio(2), ratio(3), 0.1) << "one purchase says little";
@@ -125,7 +140,8 @@ TEST_F(ItemOutcomesTest, AUserWhoBuysEverythingSaysNothingOfTheItems) {
     if (buys) event(user, own, kStart + 2 * kHour, kOrdered);
   }
   const ItemOutcomes outcomes = learn();
-  const double gap = outcomes.log_ratio(Outcome::conversion, 1) - outcomes.log_ratio(Outcome::conversion, 2);
+  const double gap =
+      outcomes.log_ratio(Outcome::first_conversion, 1) - outcomes.log_ratio(Outcome::first_conversion, 2);
   EXPECT_GT(gap, 0);
   EXPECT_LT(gap, 1.5) << "by the rate of all alone it would be ln 6";
 }

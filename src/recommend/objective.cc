@@ -12,8 +12,8 @@ constexpr double kNoticeable = 0.05;  // in logits
 
 using Terms = std::array<double, kAims>;  // by Aim; each weight times what it weighs
 
-Terms terms_of(const ObjectiveWeights& weights, const ItemOutcomes& outcomes, ItemId item) {
-  const double conversion = outcomes.log_ratio(Outcome::conversion, item);
+Terms terms_of(const ObjectiveWeights& weights, const ItemOutcomes& outcomes, bool customer, ItemId item) {
+  const double conversion = outcomes.log_ratio(customer ? Outcome::conversion : Outcome::first_conversion, item);
   return {weights.conversion * conversion, weights.money * (conversion + outcomes.log_price(item)),
           weights.revisit * outcomes.log_ratio(Outcome::revisit, item), 0,
           weights.sharing * outcomes.log_ratio(Outcome::sharing, item)};
@@ -81,18 +81,18 @@ class Placement {
 }  // namespace
 
 std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& outcomes,
-                          std::span<const Candidate> candidates, const std::vector<bool>& known, size_t count) {
+                          std::span<const Candidate> candidates, const Acquaintance& user, size_t count) {
   if (candidates.empty()) return {};
   std::vector<Terms> terms;
   std::vector<int32_t> categories;
   for (const Candidate& candidate : candidates) {
-    terms.push_back(terms_of(weights, outcomes, candidate.item));
+    terms.push_back(terms_of(weights, outcomes, user.customer, candidate.item));
     categories.push_back(outcomes.category(candidate.item));
   }
   const Terms means = mean_terms(candidates, terms);
   for (size_t i = 0; i < candidates.size(); ++i) {
     for (size_t aim = 0; aim < kAims; ++aim) terms[i][aim] -= means[aim];
-    const bool fresh = categories[i] != kNoCategory && !known[static_cast<size_t>(categories[i])];
+    const bool fresh = categories[i] != kNoCategory && !user.categories[static_cast<size_t>(categories[i])];
     terms[i][static_cast<size_t>(Aim::breadth)] = fresh ? weights.breadth : 0;
   }
   Placement placement(candidates, std::move(terms), std::move(categories));

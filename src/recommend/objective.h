@@ -42,6 +42,12 @@ struct Candidate {
   double logit = 0;
 };
 
+/// What an objective asks of the user's past.
+struct Acquaintance {
+  std::vector<bool> categories;  // ItemOutcomes::categories() of them: whether the user has had to do with it
+  bool customer = false;         // has bought: ItemOutcomes::is_customer
+};
+
 enum class Aim : uint8_t { conversion, money, revisit, breadth, sharing };
 
 struct Placed {
@@ -51,12 +57,11 @@ struct Placed {
 };
 
 /// The best `count` candidates by logit + adjustment, best first; ties by place. The adjustment of item i is
-///   sum over outcomes k of w_k (x_ik - mean x_k) + w_breadth [its category is in neither `known` nor the list above],
+///   sum over outcomes k of w_k (x_ik - mean x_k) + w_breadth [its category is neither known nor in the list above],
 /// kept within kMostAdjustment; x_ik = ln(rate of k after i / mean rate), for money ln(conversion x price), and the
-/// mean is over the candidates by their chances, softmax of the logits. `known` (outcomes.categories()) says which
-/// categories the user has had to do with. O(candidates x count) at most.
+/// mean is over the candidates by their chances, softmax of the logits. O(candidates x count) at most.
 std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& outcomes,
-                          std::span<const Candidate> candidates, const std::vector<bool>& known, size_t count);
+                          std::span<const Candidate> candidates, const Acquaintance& user, size_t count);
 
 /// For the user, why an item stands higher: "People come back after this".
 std::string sentence_of(Aim aim, const std::string& objective);

@@ -57,8 +57,8 @@ class ObjectiveTest : public ::testing::Test {
     return candidates;
   }
 
-  [[nodiscard]] std::vector<bool> categories(bool known) const {
-    return std::vector<bool>(static_cast<size_t>(outcomes_.categories()), known);
+  [[nodiscard]] Acquaintance categories(bool known) const {
+    return {.categories = std::vector<bool>(static_cast<size_t>(outcomes_.categories()), known), .customer = false};
   }
 
   Dictionary types_;
@@ -83,14 +83,14 @@ TEST_F(ObjectiveTest, AWeightOfOneRanksByTheExpectedOutcome) {
   double mean = 0;
   double total = 0;
   for (const Candidate& candidate : candidates) {
-    mean += std::exp(candidate.logit) * outcomes_.log_ratio(Outcome::conversion, candidate.item);
+    mean += std::exp(candidate.logit) * outcomes_.log_ratio(Outcome::first_conversion, candidate.item);
     total += std::exp(candidate.logit);
   }
   mean /= total;
   double last = INFINITY;
   for (const Placed& placed : list) {
     const auto [item, logit] = candidates[placed.candidate];
-    const double ratio = outcomes_.log_ratio(Outcome::conversion, item);
+    const double ratio = outcomes_.log_ratio(Outcome::first_conversion, item);
     EXPECT_NEAR(placed.adjustment, std::clamp(ratio - mean, -kMostAdjustment, kMostAdjustment), 1e-9);
     EXPECT_LE(logit + placed.adjustment, last);
     last = logit + placed.adjustment;
@@ -116,8 +116,8 @@ TEST_F(ObjectiveTest, NoWeightLetsAnItemPassAnotherThatIsLikedNineTimesAsMuch) {
 }
 
 TEST_F(ObjectiveTest, BreadthWantsEachNewCategoryOnce) {
-  std::vector<bool> known = categories(false);
-  known[static_cast<size_t>(outcomes_.category(0))] = true;
+  Acquaintance known = categories(false);
+  known.categories[static_cast<size_t>(outcomes_.category(0))] = true;
   const std::vector<Placed> list = place({.breadth = 1}, outcomes_, falling(0.01), known, 10);
   for (size_t i = 0; i < 7; ++i) {
     EXPECT_EQ(list[i].candidate, 5 * (i + 1)) << "the best of each category that is new";
@@ -132,6 +132,13 @@ TEST_F(ObjectiveTest, MoneyIsConversionTimesPrice) {
   EXPECT_EQ(place({.money = 1}, outcomes_, two, categories(true), 2)[0].aim, Aim::money);
   const std::vector<Candidate> hardly_bought = {{35, 0}, {34, 0}};  // 45 against 44, bought ten times as rarely
   EXPECT_EQ(place({.money = 1}, outcomes_, hardly_bought, categories(true), 2)[0].candidate, 1U);
+}
+
+TEST_F(ObjectiveTest, CustomersGoByWhatCustomersBuy) {
+  Acquaintance customer = categories(true);
+  customer.customer = true;
+  for (const Placed& placed : place({.conversion = 1}, outcomes_, falling(0.01), customer, kItems))
+    EXPECT_EQ(placed.adjustment, 0) << "nobody here has bought twice";
 }
 
 TEST_F(ObjectiveTest, NothingToChooseFromGivesAnEmptyList) {

@@ -71,12 +71,13 @@ std::vector<ItemId> newest_items(const Profile& profile, size_t count) {
   return items;
 }
 
-/// Of the items of a history.
-std::vector<bool> categories_of(const Profile* profile, const ItemOutcomes& outcomes) {
-  std::vector<bool> known(static_cast<size_t>(outcomes.categories()));
-  if (profile == nullptr) return known;
-  for (const HistoryToken& token : profile->history) known[static_cast<size_t>(outcomes.category(token.item))] = true;
-  return known;
+Acquaintance acquaintance_of(const Profile* profile, const ItemOutcomes& outcomes) {
+  Acquaintance user{.categories = std::vector<bool>(static_cast<size_t>(outcomes.categories())), .customer = false};
+  if (profile == nullptr) return user;
+  for (const HistoryToken& token : profile->history)
+    user.categories[static_cast<size_t>(outcomes.category(token.item))] = true;
+  user.customer = outcomes.is_customer(*profile);
+  return user;
 }
 
 Profile without_item(const Profile& profile, ItemId item) {
@@ -135,14 +136,14 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
   Choice choice{.request = request,
                 .outcomes = nullptr,
                 .allowed = allowed_items(state, profile, request.exclude_seen, items),
-                .known_categories = {},
+                .user = {},
                 .wanted = static_cast<size_t>(std::clamp(request.count, 1, 500))};
   if (!request.objective.weights.any()) return choice;
   {
     const std::lock_guard lock(mutex_);
     choice.outcomes = outcomes_;
   }
-  choice.known_categories = categories_of(profile, *choice.outcomes);
+  choice.user = acquaintance_of(profile, *choice.outcomes);
   return choice;
 }
 
@@ -165,8 +166,7 @@ void Recommender::fill_by_objective(const Source& source, std::span<const float>
     if (source.counts && score <= 0) break;
     candidates.push_back({static_cast<ItemId>(item), source.counts ? std::log(score) : score});
   }
-  for (const Placed& placed :
-       place(objective.weights, *choice.outcomes, candidates, choice.known_categories, missing)) {
+  for (const Placed& placed : place(objective.weights, *choice.outcomes, candidates, choice.user, missing)) {
     const auto [item, logit] = candidates[placed.candidate];
     const double score = logit + placed.adjustment;
     RecommendedItem& shown = result.items.emplace_back(
@@ -175,7 +175,7 @@ void Recommender::fill_by_objective(const Source& source, std::span<const float>
     if (choice.request.explain && placed.aim)
       shown.reasons.push_back({"objective", sentence_of(*placed.aim, objective.name), aim_name(*placed.aim)});
     choice.allowed[item] = false;
-    choice.known_categories[static_cast<size_t>(choice.outcomes->category(item))] = true;
+    choice.user.categories[static_cast<size_t>(choice.outcomes->category(item))] = true;
   }
 }
 

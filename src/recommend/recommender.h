@@ -88,8 +88,8 @@ class Recommender {
   struct Choice {
     const RecommendRequest& request;
     std::shared_ptr<const ItemOutcomes> outcomes;
-    std::vector<bool> allowed;           // by item; what is in the list no more
-    std::vector<bool> known_categories;  // of the user's history; empty without an objective
+    std::vector<bool> allowed;  // by item; what is in the list no more
+    Acquaintance user;          // empty without an objective
     size_t wanted = 0;
   };
 
