@@ -23,6 +23,7 @@
 #include "server/metrics.h"
 #include "server/model_watch.h"
 #include "server/slate_queue.h"
+#include "server/stage_objectives.h"
 #include "server/state_gate.h"
 #include "server/views.h"
 
@@ -33,6 +34,7 @@ struct EngineOptions {
   SqliteLogOptions log;
   EventRoles roles;
   Definition stages;
+  StageObjectives objectives;
   size_t history_limit = 512;     // tokens kept a user
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
@@ -112,9 +114,10 @@ class Engine {
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
-  std::vector<Record> keep_slate(const Recommendation& chosen, const RecommendRequest& request, const Asker& asker,
-                                 TimeMs now);
+  std::vector<Record> keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
+                                 const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
+  std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
   json::object display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;
   Result<ServedSlate> slate_from_log(const std::string& recommendation_id, const std::string& user_id);
@@ -122,7 +125,7 @@ class Engine {
   void send_slates(std::vector<Record> slates);
   void housekeeping();
   void take_new_model();
-  void refresh_popularity_when_due();
+  void refresh_recommender_when_due();
   void advance_stages_when_due();
   void tell_stages();
   void save_snapshot_when_due();
