@@ -138,6 +138,13 @@ void add_user(const std::vector<Encounter>& encounters, const Rates& rates, std:
   }
 }
 
+/// Of one outcome.
+struct Study {
+  Encounters encounters;
+  Rates rates;
+  std::vector<Observed> items;
+};
+
 /// So that the expectations sum to the successes.
 void balance(std::vector<Observed>& items) {
   Observed sum;
@@ -204,13 +211,18 @@ ItemOutcomes ItemOutcomes::learn(const State& state, const OutcomeTypes& types, 
   learned.types_ = types;
   learned.read_catalogue(state.catalogue(), items);
   const TimeMs newest = newest_event(state);
+  std::vector<Study> studies;
+  for (size_t outcome = 0; outcome < kOutcomes; ++outcome)
+    studies.push_back(
+        {Encounters(static_cast<Outcome>(outcome), types, items, newest), {}, std::vector<Observed>(items)});
+  state.profiles().for_each([&](UserId, const Profile& profile) {
+    for (Study& study : studies) study.rates.add(study.encounters.of(profile.history));
+  });
+  state.profiles().for_each([&](UserId, const Profile& profile) {
+    for (Study& study : studies) add_user(study.encounters.of(profile.history), study.rates, study.items);
+  });
   for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {
-    Encounters encounters(static_cast<Outcome>(outcome), types, items, newest);
-    Rates rates;
-    state.profiles().for_each([&](UserId, const Profile& profile) { rates.add(encounters.of(profile.history)); });
-    std::vector<Observed> observed(items);
-    state.profiles().for_each(
-        [&](UserId, const Profile& profile) { add_user(encounters.of(profile.history), rates, observed); });
+    auto& [encounters, rates, observed] = studies[outcome];
     balance(observed);
     learned.mean_rates_[outcome] = rates.rate();
     for (const double ratio : credible_ratios(observed, learned.category_of_, learned.categories_, rates.rate()))

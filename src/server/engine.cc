@@ -17,6 +17,8 @@ constexpr double kSnapshotRetrySeconds = 30;
 constexpr double kStagesEverySeconds = 5;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
+constexpr double kOutcomesShare = 500;  // what comes of an item changes slowly
+constexpr double kOutcomesMinSeconds = 10;
 
 constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
 
@@ -66,7 +68,8 @@ Status Engine::load_state() {
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
-  refresh_recommender_when_due();
+  refresh_popularity_when_due();
+  refresh_outcomes_when_due();
   return {};
 }
 
@@ -443,7 +446,8 @@ void Engine::housekeeping() {
       watch_due_at_ = monotonic_seconds() + options_.watch_every_seconds;
       take_new_model();
     }
-    refresh_recommender_when_due();
+    refresh_popularity_when_due();
+    refresh_outcomes_when_due();
     advance_stages_when_due();
     save_snapshot_when_due();
     lock.lock();
@@ -464,19 +468,31 @@ void Engine::take_new_model() {
   spdlog::info("now serving the model {}", **model ? (**model)->id() : "none");
 }
 
-void Engine::refresh_recommender_when_due() {
+void Engine::refresh_popularity_when_due() {
   const double started = monotonic_seconds();
   const Offset offset = applied_;
   if (offset == popularity_offset_ || started < popularity_due_at_) return;
   {
     const auto lock = gate_.long_read();
     recommender_->refresh_popularity(*state_);
-    if (options_.objectives.enabled)
-      recommender_->refresh_outcomes(*state_, outcome_types(options_.stages, log_->event_types()));
   }
   popularity_offset_ = offset;
   const double took = monotonic_seconds() - started;
   popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);
+}
+
+void Engine::refresh_outcomes_when_due() {
+  const double started = monotonic_seconds();
+  const Offset offset = applied_;
+  if (!options_.objectives.enabled || offset == outcomes_offset_ || started < outcomes_due_at_) return;
+  const OutcomeTypes types = outcome_types(options_.stages, log_->event_types());
+  {
+    const auto lock = gate_.long_read();
+    recommender_->refresh_outcomes(*state_, types);
+  }
+  outcomes_offset_ = offset;
+  const double took = monotonic_seconds() - started;
+  outcomes_due_at_ = started + std::max(kOutcomesMinSeconds, took * kOutcomesShare);
 }
 
 void Engine::advance_stages_when_due() {

@@ -125,7 +125,8 @@ class Engine {
   void send_slates(std::vector<Record> slates);
   void housekeeping();
   void take_new_model();
-  void refresh_recommender_when_due();
+  void refresh_popularity_when_due();
+  void refresh_outcomes_when_due();
   void advance_stages_when_due();
   void tell_stages();
   void save_snapshot_when_due();
@@ -148,10 +149,12 @@ class Engine {
   std::atomic<Offset> applied_{0};
   std::atomic<Offset> snapshot_offset_{0};
   std::atomic<bool> snapshot_due_{false};
-  double snapshot_tried_at_ = 0;  // this and the next five: housekeeping's thread
+  double snapshot_tried_at_ = 0;  // this and the next seven: housekeeping's thread
   bool snapshot_failed_ = false;
   Offset popularity_offset_ = -1;
   double popularity_due_at_ = 0;
+  Offset outcomes_offset_ = -1;
+  double outcomes_due_at_ = 0;
   double watch_due_at_ = 0;
   double stages_due_at_ = 0;
 

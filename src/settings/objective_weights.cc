@@ -8,10 +8,10 @@ std::map<std::string, double> default_objective_weights() {
     const char* place;
     double conversion, money, revisit, breadth, sharing;
   };
-  constexpr Row kRows[] = {{"acquisition", 1, 0, 0, 0, 0}, {"activation", 0.5, 0, 1, 0, 0},
-                           {"retention", 0, 0, 1, 0, 0},   {"expansion", 0, 0.5, 0, 0.5, 0},
-                           {"advocacy", 0, 0, 0, 0, 1},    {"at_risk", 0.5, 0, 1, 0, 0},
-                           {"churned", 1, 0, 1, 0, 0},     {"won_back", 0.5, 0, 1, 0, 0}};
+  constexpr Row kRows[] = {{"acquisition", 0.5, 0, 0, 0, 0}, {"activation", 0, 0, 1, 0, 0},
+                           {"retention", 0, 0, 1, 0, 0},     {"expansion", 0, 0.25, 0, 0.5, 0},
+                           {"advocacy", 0, 0, 0, 0, 0.5},    {"at_risk", 0, 0, 1, 0, 0},
+                           {"churned", 0, 0, 1, 0, 0},       {"won_back", 0, 0, 1, 0, 0}};
   std::map<std::string, double> weights;
   for (const Row& row : kRows) {
     const std::string place(row.place);

@@ -81,8 +81,8 @@ Setting entry(const std::string& name, const std::string& meaning, std::map<std:
 }
 
 std::vector<Setting> objective_weight_settings() {
-  const std::map<std::string_view, const char*> outcomes = {{"conversion", "that an item shown is bought"},
-                                                            {"money", "what an item shown brings"},
+  const std::map<std::string_view, const char*> outcomes = {{"conversion", "that an item is bought"},
+                                                            {"money", "what an item brings"},
                                                             {"revisit", "that the user comes again"},
                                                             {"breadth", "a category new to the user, in logits"},
                                                             {"sharing", "that others are told"}};
@@ -90,7 +90,7 @@ std::vector<Setting> objective_weight_settings() {
   for (const auto& [key, weight] : default_objective_weights()) {
     const size_t point = key.find('.');
     settings.push_back(entry("objectives." + key,
-                             fmt::format("weight for users in {} of {}", key.substr(0, point),
+                             fmt::format("weight in lists for users in {}: {}", key.substr(0, point),
                                          outcomes.at(std::string_view(key).substr(point + 1))),
                              &Settings::objective_weights, key, 0, 5));
   }
