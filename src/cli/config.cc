@@ -17,7 +17,7 @@ Status show(const CommandLine& line) {
     return {};
   }
   for (const SettingOrigin& origin : origins)
-    fmt::print("{:28} {:16} {:10} {}\n", origin.name, origin.value.empty() ? "-" : origin.value, origin.source,
+    fmt::print("{:33} {:16} {:10} {}\n", origin.name, origin.value.empty() ? "-" : origin.value, origin.source,
                origin.meaning);
   return {};
 }

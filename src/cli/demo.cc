@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/http_client.h"
+#include "cli/objectives.h"
 #include "model/model_folder.h"
 #include "server/server.h"
 #include "simulator/shop.h"
@@ -139,7 +140,8 @@ class Demo {
     ServerOptions options;
     options.engine.data_folder = data_;
     options.engine.history_limit = 1024;
-    PERENNIAL_TRY_ASSIGN(options.engine.stages, preset("e-commerce"));
+    PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(Settings()));
+    options.engine.objectives = stage_objectives(Settings());
     options.engine.load_model = default_model_loader();
     options.port = 0;
     PERENNIAL_TRY_ASSIGN(const auto server, Server::start(options, clock));
@@ -155,6 +157,7 @@ class Demo {
     for (const std::string& user : users) {
       PERENNIAL_TRY(show_history(client, user));
       PERENNIAL_TRY_ASSIGN(const json::object reply, recommend(client, user));
+      print_objective(reply);
       print_list(reply, {});
     }
     chosen_ = users.front();
@@ -307,6 +310,13 @@ class Demo {
                                                text(event, "title"))));
     }
     return {};
+  }
+
+  static void print_objective(const json::object& reply) {
+    const json::object& objective = reply.at("objective").as_object();
+    const std::string held_out = objective.at("applied") == true ? "" : ", not applied: " + text(objective, "why");
+    fmt::print("    In {}; the list is for {}{}:\n", bold(text(reply, "stage")), bold(text(objective, "name")),
+               held_out);
   }
 
   static std::map<std::string, int> ranks(const json::object& reply) {

@@ -1,6 +1,7 @@
 // perennial serve: the HTTP server.
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/objectives.h"
 #include "server/server.h"
 
 namespace perennial {
@@ -20,6 +21,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.engine.log.queue_limit_records = settings.queue_limit_records;
   options.engine.roles = settings.roles;
   PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(settings));
+  options.engine.objectives = stage_objectives(settings);
   options.engine.history_limit = static_cast<size_t>(settings.history_limit);
   options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
   options.engine.load_model = default_model_loader();

@@ -71,6 +71,15 @@ std::vector<ItemId> newest_items(const Profile& profile, size_t count) {
   return items;
 }
 
+Acquaintance acquaintance_of(const Profile* profile, const ItemOutcomes& outcomes) {
+  Acquaintance user{.categories = std::vector<bool>(static_cast<size_t>(outcomes.categories())), .customer = false};
+  if (profile == nullptr) return user;
+  for (const HistoryToken& token : profile->history)
+    user.categories[static_cast<size_t>(outcomes.category(token.item))] = true;
+  user.customer = outcomes.is_customer(*profile);
+  return user;
+}
+
 Profile without_item(const Profile& profile, ItemId item) {
   Profile rest;
   for (const HistoryToken& token : profile.history)
@@ -106,8 +115,74 @@ void Recommender::refresh_popularity(const State& state) {
   popularity_ = std::move(popularity);
 }
 
+void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types) {
+  auto outcomes = std::make_shared<ItemOutcomes>(ItemOutcomes::learn(state, types, items_.size()));
+  const std::lock_guard lock(mutex_);
+  outcomes_ = std::move(outcomes);
+}
+
 RecommendedItem Recommender::entry(ItemId item, float score, const char* source) const {
-  return {.item = item, .item_id = items_.name(item), .score = score, .propensity = 1, .source = source, .reasons = {}};
+  return {.item = item,
+          .item_id = items_.name(item),
+          .score = score,
+          .adjustment = 0,
+          .propensity = 1,
+          .source = source,
+          .reasons = {}};
+}
+
+Recommender::Choice Recommender::make_choice(const State& state, const Profile* profile,
+                                             const RecommendRequest& request, size_t items) const {
+  Choice choice{.request = request,
+                .outcomes = nullptr,
+                .allowed = allowed_items(state, profile, request.exclude_seen, items),
+                .user = {},
+                .wanted = static_cast<size_t>(std::clamp(request.count, 1, 500))};
+  if (!request.objective.weights.any()) return choice;
+  {
+    const std::lock_guard lock(mutex_);
+    choice.outcomes = outcomes_;
+  }
+  choice.user = acquaintance_of(profile, *choice.outcomes);
+  return choice;
+}
+
+void Recommender::fill_plain(const Source& source, std::span<const float> scores, Choice& choice,
+                             Recommendation& result) const {
+  for (const int32_t item : top_k(scores, choice.allowed, choice.wanted - result.items.size())) {
+    result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], source.name));
+    choice.allowed[static_cast<size_t>(item)] = false;
+  }
+}
+
+/// Items of which nothing has been counted have no logit: they are left for fill_plain.
+void Recommender::fill_by_objective(const Source& source, std::span<const float> scores, Choice& choice,
+                                    Recommendation& result) const {
+  const Objective& objective = choice.request.objective;
+  const size_t missing = choice.wanted - result.items.size();
+  std::vector<SlateCandidate> candidates;
+  for (const int32_t item : top_k(scores, choice.allowed, missing + kMoreCandidates)) {
+    const double score = scores[static_cast<size_t>(item)];
+    if (source.counts && score <= 0) break;
+    candidates.push_back({static_cast<ItemId>(item), source.counts ? std::log(score) : score});
+  }
+  for (const Placed& placed : place(objective.weights, *choice.outcomes, candidates, choice.user, missing)) {
+    const auto [item, logit] = candidates[placed.candidate];
+    const double score = logit + placed.adjustment;
+    RecommendedItem& shown = result.items.emplace_back(
+        entry(item, static_cast<float>(source.counts ? std::exp(score) : score), source.name));
+    shown.adjustment = static_cast<float>(placed.adjustment);
+    if (choice.request.explain && placed.aim)
+      shown.reasons.push_back({"objective", sentence_of(*placed.aim, objective.name), aim_name(*placed.aim)});
+    choice.allowed[item] = false;
+    choice.user.categories[static_cast<size_t>(choice.outcomes->category(item))] = true;
+  }
+}
+
+void Recommender::fill(const Source& source, std::span<const float> scores, Choice& choice,
+                       Recommendation& result) const {
+  if (choice.outcomes != nullptr) fill_by_objective(source, scores, choice, result);
+  fill_plain(source, scores, choice, result);
 }
 
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
@@ -127,28 +202,21 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
                     : profile == nullptr       ? "unknown_user"
                     : profile->history.empty() ? "empty_history"
                                                : "";
-  const auto wanted = static_cast<size_t>(std::clamp(request.count, 1, 500));
-
-  std::vector<bool> allowed =
-      allowed_items(state, profile, request.exclude_seen, std::max<size_t>(items_.size(), popularity->size()));
+  Choice choice = make_choice(state, profile, request, std::max<size_t>(items_.size(), popularity->size()));
   if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
     std::vector<float> scores = scores_of(*model, model->tokens_of(*profile), inputs);
-    scores.resize(allowed.size(), std::numeric_limits<float>::quiet_NaN());  // items that came after the training
-    for (const int32_t item : top_k(scores, allowed, wanted)) {
-      result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], "transformer"));
-      allowed[static_cast<size_t>(item)] = false;
-    }
+    scores.resize(choice.allowed.size(), std::numeric_limits<float>::quiet_NaN());  // items after the training
+    fill({.name = "transformer", .counts = false}, scores, choice, result);
     if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
   }
-  if (result.items.size() < wanted) {
+  const size_t by_model = result.items.size();
+  if (by_model < choice.wanted) {
     Popularity scores = *popularity;
-    scores.resize(allowed.size(), 0);
-    for (const int32_t item : top_k(scores, allowed, wanted - result.items.size())) {
-      result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], "popular"));
-      if (request.explain && scores[static_cast<size_t>(item)] > 0)
-        result.items.back().reasons.push_back({"popular", "Popular in the last weeks", ""});
-    }
+    scores.resize(choice.allowed.size(), 0);
+    fill({.name = "popular", .counts = true}, scores, choice, result);
+    for (size_t i = by_model; request.explain && i < result.items.size(); ++i)
+      if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
   }
   return result;
 }
@@ -163,7 +231,7 @@ void Recommender::explain(const ServingModel& model, const Catalogue& catalogue,
     float largest = 0;
     std::optional<ItemId> strongest;
     for (size_t i = 0; i < causes.size(); ++i) {
-      const float drop = item.score - scores_without[i][item.item];
+      const float drop = item.score - item.adjustment - scores_without[i][item.item];
       if (causes[i] != item.item && drop > largest) {
         largest = drop;
         strongest = causes[i];

@@ -1,5 +1,6 @@
-// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model and the popularity
-// list, which may be swapped at any time. Thread rule: any thread; the caller holds the state still during a call.
+// What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model, the popularity list
+// and the items' outcomes, which may be swapped at any time. Thread rule: any thread; the caller holds the state still
+// during a call.
 #pragma once
 
 #include <memory>
@@ -11,6 +12,7 @@
 #include "events/ids.h"
 #include "log/dictionary.h"
 #include "profiles/state.h"
+#include "recommend/objective.h"
 #include "recommend/serving_model.h"
 
 namespace perennial {
@@ -28,10 +30,11 @@ struct RecommendRequest {
   bool exclude_seen = true;
   bool explain = false;
   RequestContext context;
+  Objective objective;  // without any weight the list is the plain one, to the bit
 };
 
 struct Reason {
-  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"
+  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"; "objective"
   std::string text;      // one sentence for the user
   std::string evidence;  // the item id or fact behind it, or empty
 };
@@ -39,7 +42,8 @@ struct Reason {
 struct RecommendedItem {
   ItemId item = kNoId;
   std::string item_id;
-  float score = 0;  // of the source's own scale: logits, or weighted counts
+  float score = 0;       // what the list is in order of, on the source's own scale: logits, or weighted counts
+  float adjustment = 0;  // by the objective, in logits: the plain score is score - adjustment, or score / e^adjustment
   float propensity = 1;
   std::string source;  // "transformer" or "popular"
   std::vector<Reason> reasons;
@@ -64,6 +68,10 @@ class Recommender {
   /// newest one; one without a time weighs 1.
   void refresh_popularity(const State& state);
 
+  /// Learns anew what follows after each item (ItemOutcomes::learn), which objectives of the next calls go by. Before
+  /// the first call every item is like the mean.
+  void refresh_outcomes(const State& state, const OutcomeTypes& types);
+
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
   /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
@@ -72,7 +80,26 @@ class Recommender {
  private:
   using Popularity = std::vector<float>;  // by item id
 
+  struct Source {  // one that gives every item a score
+    const char* name;
+    bool counts;  // its scores are weighted counts, not logits
+  };
+  /// What all sources of a list go by.
+  struct Choice {
+    const RecommendRequest& request;
+    std::shared_ptr<const ItemOutcomes> outcomes;
+    std::vector<bool> allowed;  // by item; what is in the list no more
+    Acquaintance user;          // empty without an objective
+    size_t wanted = 0;
+  };
+
+  [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
+                                   size_t items) const;
   RecommendedItem entry(ItemId item, float score, const char* source) const;
+  void fill_plain(const Source& source, std::span<const float> scores, Choice& choice, Recommendation& result) const;
+  void fill_by_objective(const Source& source, std::span<const float> scores, Choice& choice,
+                         Recommendation& result) const;
+  void fill(const Source& source, std::span<const float> scores, Choice& choice, Recommendation& result) const;
   void explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
                Recommendation& recommendation) const;
 
@@ -80,6 +107,7 @@ class Recommender {
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const ServingModel> model_;
   std::shared_ptr<const Popularity> popularity_ = std::make_shared<Popularity>();
+  std::shared_ptr<const ItemOutcomes> outcomes_ = std::make_shared<ItemOutcomes>();
 };
 
 }  // namespace perennial

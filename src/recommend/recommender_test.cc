@@ -3,6 +3,10 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+
+#include "base/temporary_folder.h"
+#include "model/bias_model.h"
 
 namespace perennial {
 namespace {
@@ -10,6 +14,7 @@ namespace {
 constexpr TimeMs kDay = 86'400'000;
 constexpr EventTypeId kViewed = 0;
 constexpr EventTypeId kNotInterested = 1;
+constexpr EventTypeId kOrdered = 2;
 constexpr TimeMs kNow = 1'700'000'000'000;
 
 class RecommenderTest : public ::testing::Test {
@@ -17,6 +22,7 @@ class RecommenderTest : public ::testing::Test {
   RecommenderTest() {
     types_.add("Product Viewed");
     types_.add("Not Interested");
+    types_.add("Order Completed");
     for (int item = 0; item < 6; ++item) items_.add(fmt::format("item-{}", item));
   }
 
@@ -41,6 +47,34 @@ class RecommenderTest : public ::testing::Test {
     state_.apply(record);
   }
 
+  void describe(ItemId item, const char* fields) { item_record(item, ItemUpsert{fields}); }
+
+  /// Of 60 who look at each of the six items, `buyers[item]` buy it. The lookers are strangers to each other.
+  void looks_and_orders(const std::vector<int>& buyers) {
+    for (ItemId item = 0; item < buyers.size(); ++item)
+      for (UserId user = 0; user < 60; ++user) {
+        const UserId id = 1'000 + item * 100 + user;
+        view(id, item, kNow - 20 * kDay);
+        if (static_cast<int>(user) < buyers[item]) event(id, item, kNow - 20 * kDay + 1, kOrdered);
+      }
+    view(9'999, 5, kNow);  // so that those encounters are over
+    recommender_.refresh_outcomes(state_, {.value = {false, false, true}, .sharing = {}});
+  }
+
+  /// A model that ranks by these biases.
+  void use_model(const std::vector<float>& biases) {
+    std::vector<std::string> names;
+    for (ItemId item = 0; item < biases.size(); ++item) names.push_back(items_.name(item));
+    ASSERT_TRUE(publish_bias_model(folder_.path(), "biases", names, biases).ok());
+    Result<std::shared_ptr<const ServingModel>> model = load_serving_model(folder_.path(), items_, types_);
+    ASSERT_TRUE(model.ok()) << model.status().message();
+    recommender_.set_model(*std::move(model));
+  }
+
+  static RecommendRequest aiming(const ObjectiveWeights& weights, int count = 6) {
+    return {.count = count, .exclude_seen = false, .objective = {"first_value", weights}};
+  }
+
   std::vector<std::string> ids(std::optional<UserId> user, RecommendRequest request = {}) {
     recommender_.refresh_popularity(state_);
     last_ = recommender_.recommend(state_, user, request, kNow);
@@ -56,6 +90,7 @@ class RecommenderTest : public ::testing::Test {
   Dictionary types_;
   Dictionary items_;
   State state_{EventRoles(), types_, 64};
+  TemporaryFolder folder_;
   Recommender recommender_{items_};
   Recommendation last_;
   Offset offset_ = 0;
@@ -114,6 +149,71 @@ TEST_F(RecommenderTest, WithdrawnAndDeletedItemsAreNeverShown) {
   EXPECT_EQ(std::count(shown.begin(), shown.end(), "item-1"), 0);
   EXPECT_EQ(std::count(shown.begin(), shown.end(), "item-2"), 0);
   EXPECT_EQ(std::count(shown.begin(), shown.end(), "item-3"), 1);
+}
+
+TEST_F(RecommenderTest, AnObjectiveMovesWhatTheModelRanks) {
+  use_model({0.5F, 0.2F, 0.3F, 0.15F, 0.1F, -9});
+  looks_and_orders({3, 30, 3, 3, 40, 40});
+  view(0, 0, kNow - kDay);
+  RecommendRequest request = aiming({.conversion = 1});
+  request.explain = true;
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-4", "item-1", "item-0", "item-2", "item-3", "item-5"}));
+  const RecommendedItem& first = last_.items[0];
+  EXPECT_EQ(first.source, "transformer");
+  EXPECT_NEAR(first.score - first.adjustment, 0.1, 1e-6) << "the model's own score can be told";
+  EXPECT_GT(first.adjustment, 0);
+  ASSERT_FALSE(first.reasons.empty());
+  EXPECT_EQ(first.reasons[0].code, "objective");
+  EXPECT_EQ(first.reasons[0].text, "A good first choice");
+  EXPECT_EQ(first.reasons[0].evidence, "conversion");
+  EXPECT_TRUE(last_.items[2].reasons.empty()) << "it was not lifted";
+  EXPECT_EQ(last_.items[5].item_id, "item-5") << "bought by most, but liked far less than the others";
+}
+
+TEST_F(RecommenderTest, AnObjectiveMovesWhatIsPopularToo) {
+  looks_and_orders({3, 3, 40, 3, 3, 3});
+  for (UserId user = 0; user < 40; ++user) view(user, 1, kNow);
+  EXPECT_EQ(ids(std::nullopt, aiming({}, 1)), (std::vector<std::string>{"item-1"}));
+  const float plain = last_.items[0].score;
+  const std::vector<std::string> moved = ids(std::nullopt, aiming({.conversion = 1}));
+  EXPECT_EQ(moved[0], "item-2");
+  EXPECT_EQ(moved[1], "item-1");
+  EXPECT_EQ(last_.fallback, "no_model");
+  EXPECT_NEAR(last_.items[1].score / std::exp(last_.items[1].adjustment), plain, 1e-3);
+  for (size_t i = 1; i < last_.items.size(); ++i) EXPECT_LE(last_.items[i].score, last_.items[i - 1].score);
+}
+
+TEST_F(RecommenderTest, WhatNobodyTouchedComesLastWhateverTheObjective) {
+  view(0, 3, kNow);
+  for (ItemId item = 0; item < 6; ++item) describe(item, item == 3 ? R"({"category":"a"})" : R"({"category":"b"})");
+  recommender_.refresh_outcomes(state_, {});
+  EXPECT_EQ(ids(0, aiming({.breadth = 100})),
+            (std::vector<std::string>{"item-3", "item-0", "item-1", "item-2", "item-4", "item-5"}));
+}
+
+TEST_F(RecommenderTest, WithoutWeightsTheListIsThePlainOneToTheBit) {
+  use_model({0.5F, 0.4F, 0.1F + 0.2F, 0.3F, 1e-7F, -9});
+  looks_and_orders({3, 30, 3, 3, 40, 40});
+  view(0, 0, kNow - kDay);
+  for (const std::optional<UserId> user : {std::optional<UserId>(0), std::optional<UserId>()}) {
+    const auto plain_ids = ids(user, {.exclude_seen = false});
+    const Recommendation plain = last_;
+    EXPECT_EQ(ids(user, aiming({}, 10)), plain_ids);
+    for (size_t i = 0; i < plain.items.size(); ++i) {
+      EXPECT_EQ(last_.items[i].score, plain.items[i].score);
+      EXPECT_EQ(last_.items[i].adjustment, 0);
+    }
+  }
+}
+
+TEST_F(RecommenderTest, BreadthLooksAtTheUsersOwnCategories) {
+  use_model({0.5F, 0.4F, 0.3F, 0.2F, 0.1F, 0});
+  for (ItemId item = 0; item < 6; ++item) describe(item, item < 3 ? R"({"category":"a"})" : R"({"category":"b"})");
+  view(0, 0, kNow - kDay);
+  view(1, 4, kNow - kDay);
+  recommender_.refresh_outcomes(state_, {});
+  EXPECT_EQ(ids(0, aiming({.breadth = 1}, 3)), (std::vector<std::string>{"item-3", "item-0", "item-1"}));
+  EXPECT_EQ(ids(1, aiming({.breadth = 1}, 3)), (std::vector<std::string>{"item-0", "item-1", "item-2"}));
 }
 
 TEST_F(RecommenderTest, AnEmptyShopAnswersWithAnEmptyList) {

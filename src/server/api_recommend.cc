@@ -112,6 +112,22 @@ json::array items_value(const ServedRecommendation& served, bool explain) {
   return list;
 }
 
+json::object objective_value(const ServedRecommendation& served) {
+  const ChosenObjective& chosen = served.objective;
+  const ObjectiveWeights& weights = chosen.objective.weights;
+  return {{"name", chosen.objective.name},
+          {"stage", stage_name(served.standing.stage)},
+          {"overlay", overlay_name(served.standing.overlay)},
+          {"weights",
+           {{"conversion", weights.conversion},
+            {"money", weights.money},
+            {"revisit", weights.revisit},
+            {"breadth", weights.breadth},
+            {"sharing", weights.sharing}}},
+          {"applied", chosen.applied()},
+          {"why", chosen.applied() ? json::value() : json::value(chosen.why)}};
+}
+
 json::object slate_value(const std::string& recommendation_id, const SlateView& view) {
   json::array items;
   for (const SlateItem& item : view.slate.items) {
@@ -153,9 +169,10 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   const Recommendation& chosen = served.recommendation;
   reply(json_response(json::object{{"recommendation_id", chosen.recommendation_id},
                                    {"model", chosen.model},
-                                   {"variant", served.policy},
+                                   {"variant", served.objective.variant},
                                    {"stage", stage_name(served.standing.stage)},
                                    {"overlay", overlay_name(served.standing.overlay)},
+                                   {"objective", objective_value(served)},
                                    {"fallback", chosen.fallback.empty() ? json::value() : json::value(chosen.fallback)},
                                    {"items", items_value(served, explain)},
                                    {"took_ms", std::round(served.seconds * 1e6) / 1e3}}));

@@ -12,7 +12,6 @@
 namespace perennial {
 namespace {
 
-constexpr const char* kPolicy = "default";
 constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
@@ -22,6 +21,8 @@ constexpr size_t kStagesSlice = 10'000;  // users looked at while recommendation
 constexpr int64_t kMostReportedUsers = 10'000;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
+constexpr double kOutcomesShare = 500;  // what comes of an item changes slowly
+constexpr double kOutcomesMinSeconds = 10;
 
 constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
 
@@ -80,6 +81,7 @@ Status Engine::load_state() {
   take_new_model();
   forecast_watch_.poll(options_.stages);
   refresh_popularity_when_due();
+  refresh_outcomes_when_due();
   return {};
 }
 
@@ -172,6 +174,12 @@ std::optional<UserId> Engine::find_user(const RecommendRequest& request, const A
   return anonymous ? anonymous : known;
 }
 
+/// Of the identity that the user was merged into; of somebody of whom nothing is known, the id that was asked with.
+std::string Engine::lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const {
+  if (user) return log_->users().name(state_->profiles().resolve(*user));
+  return request.user_id.empty() ? asker.anonymous_id : request.user_id;
+}
+
 json::object Engine::display_fields(ItemId id) const {
   json::object shown;
   const Item* item = state_->catalogue().find(id);
@@ -186,16 +194,17 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   const double started = monotonic_seconds();
   const TimeMs now = clock_.now_ms();
   ServedRecommendation served;
-  served.policy = kPolicy;
   std::vector<Record> due;
   {
     const auto lock = gate_.read();
     const std::optional<UserId> user = find_user(request, asker);
-    served.recommendation = recommender_->recommend(*state_, user, request, now);
     if (const Life* life = user ? lives_->find(*user) : nullptr)
       served.standing = standing_at(lives_->definition(), life->facts, now);
+    served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker));
+    if (served.objective.applied()) request.objective = served.objective.objective;
+    served.recommendation = recommender_->recommend(*state_, user, request, now);
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
-    due = keep_slate(served.recommendation, request, asker, now);  // before an erasure of the user can be applied
+    due = keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
   }
   if (!served.recommendation.fallback.empty()) metrics_.fallback(served.recommendation.fallback);
   served.seconds = monotonic_seconds() - started;
@@ -205,10 +214,11 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
 }
 
 /// Remembers the slate and queues it for the log; returns those that are to be sent now.
-std::vector<Record> Engine::keep_slate(const Recommendation& chosen, const RecommendRequest& request,
+std::vector<Record> Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
                                        const Asker& asker, TimeMs now) {
+  const Recommendation& chosen = served.recommendation;
   if (chosen.items.empty()) return {};
-  Slate slate{chosen.recommendation_id, request.surface, chosen.model, kPolicy, asker.context, {}};
+  Slate slate{chosen.recommendation_id, request.surface, chosen.model, served.objective.variant, asker.context, {}};
   for (const RecommendedItem& item : chosen.items) {
     slate.items.push_back({item.item_id, item.score, item.propensity, item.source});
   }
@@ -498,6 +508,7 @@ void Engine::housekeeping() {
       forecast_watch_.poll(options_.stages);
     }
     refresh_popularity_when_due();
+    refresh_outcomes_when_due();
     advance_stages_when_due();
     save_snapshot_when_due();
     lock.lock();
@@ -529,6 +540,20 @@ void Engine::refresh_popularity_when_due() {
   popularity_offset_ = offset;
   const double took = monotonic_seconds() - started;
   popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);
+}
+
+void Engine::refresh_outcomes_when_due() {
+  const double started = monotonic_seconds();
+  const Offset offset = applied_;
+  if (!options_.objectives.enabled || offset == outcomes_offset_ || started < outcomes_due_at_) return;
+  const OutcomeTypes types = outcome_types(options_.stages, log_->event_types());
+  {
+    const auto lock = gate_.long_read();
+    recommender_->refresh_outcomes(*state_, types);
+  }
+  outcomes_offset_ = offset;
+  const double took = monotonic_seconds() - started;
+  outcomes_due_at_ = started + std::max(kOutcomesMinSeconds, took * kOutcomesShare);
 }
 
 void Engine::advance_stages_when_due() {

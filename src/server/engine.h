@@ -27,6 +27,7 @@
 #include "server/metrics.h"
 #include "server/model_watch.h"
 #include "server/slate_queue.h"
+#include "server/stage_objectives.h"
 #include "server/state_gate.h"
 #include "server/views.h"
 
@@ -38,6 +39,7 @@ struct EngineOptions {
   EventRoles roles;
   Definition stages;
   std::string currency = "USD";   // of amounts that name none
+  StageObjectives objectives;
   size_t history_limit = 512;     // tokens kept a user
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
@@ -127,9 +129,10 @@ class Engine {
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
-  std::vector<Record> keep_slate(const Recommendation& chosen, const RecommendRequest& request, const Asker& asker,
-                                 TimeMs now);
+  std::vector<Record> keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
+                                 const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
+  std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
   json::object display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;
   Result<ServedSlate> slate_from_log(const std::string& recommendation_id, const std::string& user_id);
@@ -138,6 +141,7 @@ class Engine {
   void housekeeping();
   void take_new_model();
   void refresh_popularity_when_due();
+  void refresh_outcomes_when_due();
   void advance_stages_when_due();
   void tell_stages();
   void save_snapshot_when_due();
@@ -162,10 +166,12 @@ class Engine {
   std::atomic<Offset> applied_{0};
   std::atomic<Offset> snapshot_offset_{0};
   std::atomic<bool> snapshot_due_{false};
-  double snapshot_tried_at_ = 0;  // this and the next five: housekeeping's thread
+  double snapshot_tried_at_ = 0;  // this and the next seven: housekeeping's thread
   bool snapshot_failed_ = false;
   Offset popularity_offset_ = -1;
   double popularity_due_at_ = 0;
+  Offset outcomes_offset_ = -1;
+  double outcomes_due_at_ = 0;
   double watch_due_at_ = 0;
   double stages_due_at_ = 0;
 

@@ -307,7 +307,7 @@ TEST_F(HttpTest, SlateIsInTheLogWithWhatAnEvaluationNeeds) {
   EXPECT_EQ(slate.recommendation_id, id);
   EXPECT_EQ(slate.surface, "home");
   EXPECT_EQ(slate.model, "none");
-  EXPECT_EQ(slate.policy, "default");
+  EXPECT_EQ(slate.policy, "plain");
   ASSERT_EQ(slate.items.size(), 1u);
   EXPECT_EQ(slate.items[0].item, "a");
   EXPECT_EQ(slate.items[0].propensity, 1.0f);

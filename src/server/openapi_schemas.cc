@@ -114,7 +114,7 @@ const std::string_view kOpenapiSchemas = R"json({
         "type": "array",
         "items": {
           "type": "object",
-          "properties": {"code": {"type": "string"}, "text": {"type": "string"}, "evidence": {"type": "string"}}
+          "properties": {"code": {"type": "string", "description": "history, popular or objective."}, "text": {"type": "string"}, "evidence": {"type": "string"}}
         }
       },
       "title": {"type": "string"},
@@ -123,13 +123,14 @@ const std::string_view kOpenapiSchemas = R"json({
   },
   "Recommendation": {
     "type": "object",
-    "required": ["recommendation_id", "model", "variant", "stage", "overlay", "fallback", "items", "took_ms"],
+    "required": ["recommendation_id", "model", "variant", "stage", "overlay", "objective", "fallback", "items", "took_ms"],
     "properties": {
       "recommendation_id": {"type": "string", "description": "Send it back as properties.recommendation_id."},
       "model": {"type": "string"},
-      "variant": {"type": "string"},
+      "variant": {"$ref": "#/components/schemas/Variant"},
       "stage": {"$ref": "#/components/schemas/Stage"},
       "overlay": {"$ref": "#/components/schemas/Overlay"},
+      "objective": {"$ref": "#/components/schemas/Objective"},
       "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, ..."},
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
       "took_ms": {"type": "number"}
@@ -188,6 +189,33 @@ const std::string_view kOpenapiSchemas = R"json({
         "properties": {"items": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Item"}}}
       }
     ]
+  },
+  "Variant": {
+    "description": "The arm of the user, also in the logged slate: plain when objectives are off, holdout for users who never have one.",
+    "type": "string",
+    "enum": ["plain", "stage-aware", "holdout"]
+  },
+  "Objective": {
+    "description": "What the user's stage asks of the list. Weights as in [objectives] of the configuration.",
+    "type": "object",
+    "required": ["name", "stage", "overlay", "weights", "applied", "why"],
+    "properties": {
+      "name": {"type": "string", "enum": ["first_value", "second_value", "return", "breadth_and_value", "sharing", "win_back"]},
+      "stage": {"$ref": "#/components/schemas/Stage"},
+      "overlay": {"$ref": "#/components/schemas/Overlay"},
+      "weights": {
+        "type": "object",
+        "properties": {
+          "conversion": {"type": "number"},
+          "money": {"type": "number"},
+          "revisit": {"type": "number"},
+          "breadth": {"type": "number"},
+          "sharing": {"type": "number"}
+        }
+      },
+      "applied": {"type": "boolean", "description": "Whether the list was ordered by it."},
+      "why": {"type": ["string", "null"], "description": "Not applied because: off, holdout or no_weights."}
+    }
   },
   "Stage": {"type": "string", "enum": ["acquisition", "activation", "retention", "expansion", "advocacy"]},
   "Overlay": {"type": "string", "enum": ["none", "at_risk", "churned", "won_back"]},

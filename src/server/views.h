@@ -10,13 +10,14 @@
 #include "lifecycle/standing.h"
 #include "log/event_log.h"
 #include "recommend/recommender.h"
+#include "server/stage_objectives.h"
 
 namespace perennial {
 
 struct ServedRecommendation {
   Recommendation recommendation;
   std::vector<json::object> display;  // one an item: title, price, image_url and their kin, as far as they are known
-  std::string policy;
+  ChosenObjective objective;
   Standing standing;  // the user's; that of a stranger when nothing is known
   double seconds = 0;
 };

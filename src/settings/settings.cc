@@ -21,8 +21,8 @@ constexpr std::string_view kSignalsSection = "lifecycle.signals.";
 constexpr std::string_view kStagesSection = "lifecycle.stages.";
 
 struct Setting {
-  const char* name;
-  const char* meaning;
+  std::string name;
+  std::string meaning;
   std::function<std::string(const Settings&)> get;
   std::function<Status(Settings&, const std::string&)> set;
 };
@@ -67,9 +67,39 @@ Setting word(const char* name, const char* meaning, std::string Settings::*membe
           }};
 }
 
-const std::vector<Setting>& all_settings() {
+/// One of a table of settings.
+Setting entry(const std::string& name, const std::string& meaning, std::map<std::string, double> Settings::*table,
+              const std::string& key, double lowest, double highest) {
+  return {name, meaning, [=](const Settings& s) { return fmt::format("{}", (s.*table).at(key)); },
+          [=](Settings& s, const std::string& text) -> Status {
+            const Result<double> number = parse_number(text);
+            if (!number.ok() || *number < lowest || *number > highest)
+              return invalid_argument("{} must be a number from {} to {}, not '{}'", name, lowest, highest, text);
+            (s.*table).at(key) = *number;
+            return {};
+          }};
+}
+
+std::vector<Setting> objective_weight_settings() {
+  const std::map<std::string_view, const char*> outcomes = {{"conversion", "that an item is bought"},
+                                                            {"money", "what an item brings"},
+                                                            {"revisit", "that the user comes again"},
+                                                            {"breadth", "a category new to the user, in logits"},
+                                                            {"sharing", "that others are told"}};
+  std::vector<Setting> settings;
+  for (const auto& [key, weight] : default_objective_weights()) {
+    const size_t point = key.find('.');
+    settings.push_back(entry("objectives." + key,
+                             fmt::format("weight in lists for users in {}: {}", key.substr(0, point),
+                                         outcomes.at(std::string_view(key).substr(point + 1))),
+                             &Settings::objective_weights, key, 0, 5));
+  }
+  return settings;
+}
+
+std::vector<Setting> plain_settings() {
   using S = Settings;
-  static const std::vector<Setting> settings = {
+  return {
       word("events.currency", "currency of amounts that name none", &S::currency),
       word("lifecycle.preset", "stages and signals to start from: e-commerce, content, social, ads or saas",
            &S::lifecycle_preset),
@@ -79,6 +109,10 @@ const std::vector<Setting>& all_settings() {
       word("lifecycle.inviter_properties",
            "properties of an invited user's event that name who invited; empty: as the preset says",
            &S::inviter_properties),
+      flag("objectives.enabled", "order lists by what users' stages ask for; false: every list is the plain one",
+           &S::objectives),
+      real("objectives.holdout_share", "of users, by hash of their id, whose lists are always the plain ones",
+           &S::objectives_holdout_share, 0, 1),
       whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
             1'000, 100'000'000),
       whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records,
@@ -112,6 +146,18 @@ const std::vector<Setting>& all_settings() {
       whole("train.threads", "threads of training; 0 takes every core", &S::train_threads, 0, 256),
       whole("train.seed", "seed of every random number in training", &S::seed, 0, INT64_MAX),
   };
+}
+
+/// In the order in which `config show` lists them: the weights stand behind the rest of their section.
+const std::vector<Setting>& all_settings() {
+  static const std::vector<Setting> settings = [] {
+    std::vector<Setting> all = plain_settings();
+    const auto behind =
+        std::find_if(all.begin(), all.end(), [](const Setting& setting) { return setting.name.starts_with("log."); });
+    std::vector<Setting> weights = objective_weight_settings();
+    all.insert(behind, weights.begin(), weights.end());
+    return all;
+  }();
   return settings;
 }
 

@@ -13,6 +13,10 @@
 
 namespace perennial {
 
+/// A weight for each stage, and for each overlay, which replaces its stage's, and each outcome: "at_risk.revisit".
+/// Chosen by measurement: docs/measurements.md, "Objectives".
+std::map<std::string, double> default_objective_weights();
+
 struct Settings {
   // [events]
   EventRoles roles;
@@ -25,6 +29,10 @@ struct Settings {
   std::string inviter_properties;
   std::map<std::string, std::string> lifecycle_signals;  // by name, instead of the preset's or beside them
   std::map<std::string, std::string> lifecycle_stages;   // rule by stage, instead of the preset's
+  // [objectives]; what the weights mean: recommend/objective.h
+  bool objectives = true;
+  double objectives_holdout_share = 0.05;
+  std::map<std::string, double> objective_weights = default_objective_weights();  // by "acquisition.conversion"
   // [log]
   int64_t repeat_window = 1'000'000;
   int64_t queue_limit_records = 200'000;

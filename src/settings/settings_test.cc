@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace perennial {
 namespace {
 
@@ -60,6 +62,40 @@ TEST(Settings, RolesOfEventTypesCanBeSet) {
   EXPECT_EQ(lifecycle->lifecycle_preset, "saas");
   EXPECT_EQ(lifecycle->lifecycle_signals.at("value"), "Invoice Paid");
   EXPECT_EQ(lifecycle->lifecycle_stages.at("retention"), "value >= 2");
+}
+
+TEST(Settings, ObjectivesHaveAWeightForEachStageAndOutcome) {
+  std::vector<SettingOrigin> origins;
+  const auto settings = parse_settings(
+      "[objectives]\nenabled = false\nholdout_share = 0.2\n[objectives.at_risk]\nrevisit = 2\nmoney = 0.25\n",
+      {{"PERENNIAL_OBJECTIVES_ACQUISITION_CONVERSION", "0.7"}}, &origins);
+  ASSERT_TRUE(settings.ok()) << settings.status().message();
+  EXPECT_FALSE(settings->objectives);
+  EXPECT_EQ(settings->objectives_holdout_share, 0.2);
+  EXPECT_EQ(settings->objective_weights.at("at_risk.revisit"), 2);
+  EXPECT_EQ(settings->objective_weights.at("at_risk.money"), 0.25);
+  EXPECT_EQ(settings->objective_weights.at("acquisition.conversion"), 0.7);
+  EXPECT_EQ(settings->objective_weights.at("churned.revisit"), default_objective_weights().at("churned.revisit"));
+  EXPECT_EQ(settings->objective_weights.size(), 8U * 5U);
+  const auto shown = std::count_if(origins.begin(), origins.end(), [](const SettingOrigin& origin) {
+    return origin.name.starts_with("objectives.") && !origin.meaning.empty();
+  });
+  EXPECT_EQ(shown, 2 + 8 * 5);
+}
+
+TEST(Settings, WrongObjectivesAreToldWhatIsWrong) {
+  const auto told = [](const char* toml) {
+    return std::string(parse_settings(toml, {}, nullptr, "shop.toml").status().message());
+  };
+  const std::string stage = told("[objectives.aquisition]\nconversion = 1\n");
+  EXPECT_NE(stage.find("did you mean 'objectives.acquisition.conversion'"), std::string::npos) << stage;
+  const std::string outcome = told("[objectives.churned]\nrevisits = 1\n");
+  EXPECT_NE(outcome.find("did you mean 'objectives.churned.revisit'"), std::string::npos) << outcome;
+  EXPECT_EQ(told("[objectives.churned]\n\nrevisit = -1\n"),
+            "shop.toml:3: objectives.churned.revisit must be a number from 0 to 5, not '-1'");
+  EXPECT_NE(told("[objectives]\nholdout_share = 1.5\n").find("objectives.holdout_share must be a number from 0 to 1"),
+            std::string::npos);
+  EXPECT_NE(told("[objectives]\nenabled = \"yes\"\n").find("must be true or false"), std::string::npos);
 }
 
 TEST(Settings, ErrorsPointAtTheLine) {

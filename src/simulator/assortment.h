@@ -61,7 +61,9 @@ struct ShopItem {
   double quality = 0;     // about standard normal
   double attraction = 0;  // log of its share of attention, all else equal; Zipf within its category
   Style style{};
-  TimeMs created = 0;  // it cannot be seen before
+  TimeMs created = 0;      // it cannot be seen before
+  double brings_back = 0;  // ln of the factor by which a look at it makes its visitor come more often for a week
+  double told = 0;         // ln of the factor by which its buyers review it more often
 };
 
 struct Assortment {

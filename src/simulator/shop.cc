@@ -114,6 +114,15 @@ Status write_truth(const ShopHistory& history, const ShopMessages& messages, con
   return write_file_atomically(folder / "truth.jsonl", text);
 }
 
+/// By a source of each item's own, so that all else is as in a shop without.
+void draw_item_effects(Assortment& assortment, const ShopOptions& options) {
+  for (size_t i = 0; options.item_effects > 0 && i < assortment.items.size(); ++i) {
+    Random random(mix64(options.seed + mix64(~static_cast<uint64_t>(i))));
+    assortment.items[i].brings_back = options.item_effects * grid_normal(random);
+    assortment.items[i].told = options.item_effects * grid_normal(random);
+  }
+}
+
 }  // namespace
 
 Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserver& observer) {
@@ -121,12 +130,15 @@ Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserv
   PERENNIAL_TRY(check_range("items", options.items, kFewestItems, kMostItems));
   PERENNIAL_TRY(check_range("months", options.months, 1, 60));
   PERENNIAL_TRY(check_currency(options.currency));
+  if (!(options.item_effects >= 0 && options.item_effects <= 1))
+    return invalid_argument("item_effects must be from 0 to 1, got {}", options.item_effects);
   ShopHistory history;
   history.options = options;
   PERENNIAL_TRY_ASSIGN(history.month_starts, month_starts(options.start, options.months));
   Random random(options.seed);
   history.assortment =
       make_assortment(options.items, history.month_starts.front(), history.month_starts.back(), random);
+  draw_item_effects(history.assortment, options);
   simulate_visitors(history, observer);
   std::sort(history.events.begin(), history.events.end(), [](const ShopEvent& a, const ShopEvent& b) {
     return std::tie(a.time, a.user, a.sequence) < std::tie(b.time, b.user, b.sequence);

@@ -21,6 +21,7 @@ struct ShopOptions {
   uint64_t seed = 42;
   std::string start = "2025-01-01";  // the first day of a month, 2000 to 2090
   std::string currency = "EUR";      // of two minor digits
+  double item_effects = 0;           // spread of ShopItem::brings_back and ::told, 0 to 1; 0: items do not differ in it
 };
 
 enum class ShopEventKind : uint8_t {
@@ -102,12 +103,15 @@ struct ShopHistory {
   std::vector<ShopEvent> events;  // by time, then user, then sequence
 };
 
-/// `see` is called for looks at an item with the distribution the item was drawn from, over all items: each user's
-/// looks in their order, users one after the other. Observing changes nothing, but a distribution costs a hundred times
-/// its draw.
+/// What is told of visits while they are made. `see` is called for looks at an item with the distribution the item was
+/// drawn from, over all items: each user's looks in their order, users one after the other. Observing changes nothing,
+/// but a distribution costs a hundred times its draw.
 struct ChoiceObserver {
   std::function<void(int32_t user, const std::vector<double>& probabilities, int32_t item)> see;  // may be empty
   int64_t every = 1;  // of how many looks one is told
+
+  /// At the start of each visit, before its first look, who comes and in what state.
+  std::function<void(int32_t user, TimeMs now, const Shopper& shopper)> visit;  // may be empty
 };
 
 /// invalid_argument, with the range allowed, when an option is out of it.

@@ -170,6 +170,11 @@ void Shopper::write_distribution(const std::vector<double>& weights, TimeMs now,
   if (basket_chance() > 0) probabilities[static_cast<size_t>(basket_item_)] += basket_chance();
 }
 
+void Shopper::look_chances(TimeMs now, std::vector<double>& probabilities) const {
+  probabilities.resize(assortment_.items.size());
+  write_distribution(category_weights(now), now, probabilities);
+}
+
 int32_t Shopper::choose_view(TimeMs now, Random& random, std::vector<double>* probabilities) {
   const std::vector<double> weights = category_weights(now);
   if (probabilities != nullptr) write_distribution(weights, now, *probabilities);

@@ -32,6 +32,9 @@ class Shopper {
   /// Draws the next item to look at. With `probabilities` (items) overwrites them with the distribution it drew from.
   int32_t choose_view(TimeMs now, Random& random, std::vector<double>* probabilities);
 
+  /// The distribution that the next look would be drawn from.
+  void look_chances(TimeMs now, std::vector<double>& probabilities) const;
+
   /// Turns to the category that goes with what was just put into the basket. False when nothing goes with it.
   bool turn_to_complement(int32_t item, TimeMs now, Random& random);
 

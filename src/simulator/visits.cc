@@ -15,6 +15,7 @@ constexpr TimeMs kHour = 3'600'000;
 constexpr TimeMs kDay = 24 * kHour;
 constexpr int64_t kClubPriceMinor = 4900;
 constexpr int kMostViews = 14;
+constexpr double kMostDrawn = 1.5;
 
 // Sessions begin between 8 and 22 h and end before midnight; reviews are written between 7 and 8.
 constexpr std::array<double, 14> kHourWeights = {3, 4, 5, 5, 6, 5, 4, 4, 5, 6, 8, 10, 10, 7};
@@ -125,6 +126,7 @@ class Life {
     if (user_.newsletter && user_.signed_up) rate *= 1.15;
     if (club_) rate *= 1.2;
     if (shopper_.needs_refill(day)) rate *= 1.5;
+    if (day <= drawn_until_) rate *= std::exp(drawn_);
     return drifting_ ? rate * 0.25 : rate;
   }
 
@@ -150,6 +152,7 @@ class Life {
     if (user_.second_device && user_.signed_up && random_.chance(0.2)) mobile_ = !mobile_;
     shopper_.begin_session(now_, random_);
     seen_.clear();
+    if (observer_.visit) observer_.visit(index_, now_, shopper_);
     if (user_.invited_by >= 0 && !user_.signed_up) sign_up();
     const bool refill = shopper_.needs_refill(now_);
     const bool buys = willing_ && random_.chance(std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1)));
@@ -162,6 +165,15 @@ class Life {
       leave_basket();
     if (user_.orders >= 2 && random_.chance(advocate_ ? 0.12 : 0.008)) invite();
     if (!drifting_ && random_.chance(leaving_chance())) start_drifting();
+    be_drawn();
+  }
+
+  /// What was looked at brings the visitor back, or does not.
+  void be_drawn() {
+    drawn_ = 0;
+    for (const int32_t seen : seen_) drawn_ += item(seen).brings_back;
+    drawn_ = std::clamp(drawn_, -kMostDrawn, kMostDrawn);
+    drawn_until_ = now_ + 7 * kDay;
   }
 
   void look_around(int at_least, double more) {
@@ -248,7 +260,7 @@ class Life {
       order.lines.push_back({id, quantity});
       order.total_minor += quantity * item(id).price_minor;
       shopper_.bought(id, quantity, now_, random_);
-      if (random_.chance(0.2))
+      if (random_.chance(std::min(0.9, 0.2 * std::exp(item(id).told))))
         reviews_.push_back({now_ / kDay * kDay + static_cast<TimeMs>(5 + random_.below(10)) * kDay, id});
     }
     user_.item_events += static_cast<int64_t>(basket_.size());
@@ -349,6 +361,8 @@ class Life {
   TimeMs now_ = 0;
   TimeMs last_time_ = 0;
   TimeMs drift_end_ = 0;
+  TimeMs drawn_until_ = 0;
+  double drawn_ = 0;  // ln of a factor on how often the visitor comes until then
   int32_t sequence_ = 0;
   bool willing_ = true;  // to sign up, sooner or later
   bool advocate_ = false;

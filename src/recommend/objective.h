@@ -1,0 +1,70 @@
+// What a list is for, beyond being liked: the order that a model or popularity gives, moved within a bound towards the
+// items after which the wished outcomes are more frequent. Covered by recommend/objective_test.cc.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "recommend/item_outcomes.h"
+
+namespace perennial {
+
+/// How much each outcome counts. A weight of 1 alone ranks by expected outcomes: the chance that the item is the next
+/// touched times what comes of a touch of it. None below 0.
+struct ObjectiveWeights {
+  double conversion = 0;  // that it is bought
+  double money = 0;       // what it brings: conversion times price
+  double revisit = 0;     // that the user comes again
+  double breadth = 0;     // a category that is new to the user, and that the list does not hold yet; in logits
+  double sharing = 0;     // that others are told
+
+  bool operator==(const ObjectiveWeights&) const = default;
+  [[nodiscard]] bool any() const { return *this != ObjectiveWeights(); }
+};
+
+struct Objective {
+  std::string name;  // "first_value"
+  ObjectiveWeights weights;
+};
+
+/// No item passes another whose logit is more than twice this above its own, whatever the weights: ln 3, so that an
+/// item must be liked at least a ninth as much.
+inline constexpr double kMostAdjustment = 1.0986122886681098;
+
+/// How many more than asked for are looked at.
+inline constexpr size_t kMoreCandidates = 300;
+
+/// An item that may be shown, and the ln of how likely it is the next one touched, up to a constant of the list.
+struct SlateCandidate {
+  ItemId item = kNoId;
+  double logit = 0;
+};
+
+/// What an objective asks of the user's past.
+struct Acquaintance {
+  std::vector<bool> categories;  // ItemOutcomes::categories() of them: whether the user has had to do with it
+  bool customer = false;         // has bought: ItemOutcomes::is_customer
+};
+
+enum class Aim : uint8_t { conversion, money, revisit, breadth, sharing };
+
+struct Placed {
+  size_t candidate = 0;      // its place among the candidates
+  double adjustment = 0;     // added to its logit, within kMostAdjustment either way
+  std::optional<Aim> aim{};  // which of the weights lifted it most; none when nothing did noticeably
+};
+
+/// The best `count` candidates by logit + adjustment, best first; ties by place. The adjustment of item i is
+///   sum over outcomes k of w_k (x_ik - mean x_k) + w_breadth [its category is neither known nor in the list above],
+/// kept within kMostAdjustment; x_ik = ln(rate of k after i / mean rate), for money ln(conversion x price), and the
+/// mean is over the candidates by their chances, softmax of the logits. O(candidates x count) at most.
+std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& outcomes,
+                          std::span<const SlateCandidate> candidates, const Acquaintance& user, size_t count);
+
+/// For the user, why an item stands higher: "People come back after this".
+std::string sentence_of(Aim aim, const std::string& objective);
+const char* aim_name(Aim aim);
+
+}  // namespace perennial
