@@ -198,9 +198,12 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   {
     const auto lock = gate_.read();
     const std::optional<UserId> user = find_user(request, asker);
-    if (const Life* life = user ? lives_->find(*user) : nullptr)
+    std::optional<double> churn;
+    if (const Life* life = user ? lives_->find(*user) : nullptr) {
       served.standing = standing_at(lives_->definition(), life->facts, now);
-    served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker));
+      if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
+    }
+    served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
     if (served.objective.applied()) request.objective = served.objective.objective;
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
@@ -211,6 +214,14 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   metrics_.recommend_duration.Observe(served.seconds);
   send_slates(std::move(due));
   return served;
+}
+
+/// By the best classical family, which takes microseconds; nullopt when nothing is known of it.
+std::optional<double> Engine::churn_probability(const Subject& subject, TimeMs now) const {
+  const std::shared_ptr<const Forecasts> forecasts = forecast_watch_.current();
+  if (forecasts == nullptr) return std::nullopt;
+  const Result<Prediction> prediction = forecasts->predict("churn", subject, now);
+  return prediction.ok() ? std::optional(prediction->value) : std::nullopt;
 }
 
 /// Remembers the slate and queues it for the log; returns those that are to be sent now.

@@ -38,7 +38,7 @@ struct EngineOptions {
   SqliteLogOptions log;
   EventRoles roles;
   Definition stages;
-  std::string currency = "USD";   // of amounts that name none
+  std::string currency = "USD";  // of amounts that name none
   StageObjectives objectives;
   size_t history_limit = 512;     // tokens kept a user
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
@@ -125,6 +125,7 @@ class Engine {
 
   Status load_state();
   Status catch_up(Offset end);
+  std::optional<double> churn_probability(const Subject& subject, TimeMs now) const;
   std::optional<HeadForecast> head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const;
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "forecast/simulated_shop.h"
 #include "model/bias_model.h"
 #include "recommend/serving_model.h"
 #include "server/test_server.h"
@@ -172,6 +173,27 @@ TEST_F(EngineTest, StagesMoveByEventsAndByTimeAloneAndARestartKnowsThem) {
   EXPECT_EQ(story.changes[1].cause, "silence");
   EXPECT_EQ(engine_->count_stages_at(then).in(Stage::activation), 1);
   EXPECT_EQ(engine_->count_stages_at(then - 1).all(), 0);
+}
+
+TEST_F(EngineTest, AForecastOfChurnTurnsTheListTowardsWinningBack) {
+  engine_.reset();
+  options_.objectives.enabled = true;
+  options_.objectives.overlays[static_cast<size_t>(Overlay::at_risk)].revisit = 2;
+  open();
+  ASSERT_TRUE(
+      engine_->post_and_wait({{random_message_id(), clock_.now_ms(), "una", {}, "Order Completed", Event{}}}).ok());
+  const auto revisit = [&] { return engine_->recommend({.user_id = "una"}, {}).objective.objective.weights.revisit; };
+  EXPECT_EQ(revisit(), 0) << "nothing is forecast";
+  const SimulatedShop shop(3000, 500, 21);
+  ASSERT_TRUE(save_forecasts(folder_.path(), Forecasts::fit(shop.definition(), shop.subjects(), shop.until())).ok());
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+  open();
+  const double at_first = revisit();
+  EXPECT_GT(at_first, 0);
+  EXPECT_LT(at_first, 2);
+  clock_.advance(40 * 86'400'000LL);
+  EXPECT_GT(revisit(), at_first) << "silence makes churn likelier";
 }
 
 TEST_F(EngineTest, ASnapshotOfOtherSignalsIsMadeAnew) {
