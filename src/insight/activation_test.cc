@@ -14,20 +14,23 @@ TEST_F(ActivationTest, TheFirstActivationIsTheFirstTransition) {
   // Growth can come about by time alone, and windows end.
   definition.rules[1] = parse_rule("growth(active) >= 2 over 10d or value >= 3 within 12d", definition.signals).value();
   int activated = 0;
+  int before = 0;  // they were first seen
   for (const Definition& each : {small_definition(), definition}) {
     lives_.for_each([&](UserId user, const Life& life) {
       for (const TimeMs until : {at("2025-03-01"), at("2025-12-01")}) {
         const std::vector<Transition> changes = transitions(each, life.facts, until);
-        const auto time = activation_time(each, life.facts, until);
-        ASSERT_EQ(time.has_value(), !changes.empty()) << user;
+        const auto time = activation_time(each, life, until);
+        ASSERT_EQ(time.has_value(), !changes.empty() && life.first_seen <= until) << user;
         if (time) {
-          EXPECT_EQ(*time, changes.front().time) << user;
+          EXPECT_EQ(*time, std::max(changes.front().time, life.first_seen)) << user;
+          before += changes.front().time < life.first_seen ? 1 : 0;
         }
         activated += time ? 1 : 0;
       }
     });
   }
   EXPECT_GT(activated, 200);
+  EXPECT_GT(before, 0);
 }
 
 TEST_F(ActivationTest, UsersNotActivatedAreCountedForAsLongAsTheyWereWatched) {
@@ -60,6 +63,19 @@ TEST_F(ActivationTest, CohortsAreByFirstEvent) {
   EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-01"), "median_days"), 2);
   EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-02"), "median_days"), 0) << "the first event was an order";
   EXPECT_FALSE(cell_of(table, row_of(table, "2025-02"), "users").incomplete);
+}
+
+TEST_F(ActivationTest, NobodyIsActivatedBeforeTheFirstEvent) {
+  name_users(12);
+  for (UserId user = 0; user < 6; ++user) {
+    invited(user, "2025-01-10", fmt::format("u{}", user + 6));
+    event(user + 6, "2025-02-10", "view");
+  }
+  const Table table = time_to_activation(lives_, {}, at("2025-03-01")).value();
+  const size_t inviters = row_of(table, "2025-02");
+  EXPECT_EQ(whole(table, inviters, "activated"), 6);
+  EXPECT_DOUBLE_EQ(real(table, inviters, "within_1_days"), 1);
+  EXPECT_DOUBLE_EQ(real(table, inviters, "median_days"), 0) << "as soon as they are there";
 }
 
 TEST_F(ActivationTest, NobodyIsNothing) {

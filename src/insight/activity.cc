@@ -19,7 +19,7 @@ std::vector<Counts> count_activity(const Lives& lives, uint8_t signal, const Int
     if (number >= span.first - 1 && number < span.end) ++(counts[static_cast<size_t>(number - span.first + 1)].*member);
   };
   lives.for_each([&](UserId, const Life& life) {
-    const std::vector<int64_t> active = active_intervals(span.interval, life.facts.of(signal), span.now);
+    const std::vector<int64_t> active = active_intervals(span.interval, life, signal, life.first_seen, span.now);
     for (size_t i = 0; i < active.size(); ++i) {
       const bool stayed = i > 0 && active[i - 1] + 1 == active[i];
       add(active[i], i == 0 ? &Counts::fresh : stayed ? &Counts::returning : &Counts::resurrecting);

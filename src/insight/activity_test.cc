@@ -74,6 +74,16 @@ TEST_F(ActivityTest, AMergedUserIsOne) {
   EXPECT_EQ(whole(table, 1, "returning"), 1);
 }
 
+TEST_F(ActivityTest, AUserIsThereFromTheFirstEventOn) {
+  name_users(2);
+  event(1, "2025-02-10", "view");
+  invited(0, "2025-01-05", "u1");
+  const Table table = activity(lives_, {{}, "referral"}, at("2025-03-01")).value();
+  EXPECT_EQ(whole(table, 0, "active"), 0) << "the inviter was not there yet";
+  EXPECT_EQ(whole(table, 1, "new"), 1);
+  EXPECT_EQ(whole(activity(lives_, {{}, "referral"}, at("2025-02-01")).value(), 0, "active"), 0);
+}
+
 TEST_F(ActivityTest, NobodyAndNoTimes) {
   EXPECT_TRUE(activity(lives_, {}, at("2025-03-01")).value().rows.empty());
   event(1, kNoTime, "view");

@@ -26,7 +26,7 @@ class RetentionCount {
     if (!known_at(life, span_.now)) return;
     TimeMs start = life.first_seen;
     if (options_.cohort == CohortEvent::activation) {
-      const auto activated = activation_time(lives_.definition(), life.facts, span_.now);
+      const auto activated = activation_time(lives_.definition(), life, span_.now);
       if (!activated) return;
       start = *activated;
     }
@@ -34,13 +34,12 @@ class RetentionCount {
     if (!span_.contains(first)) return;
     Cohort& cohort = cohorts_[static_cast<size_t>(first - span_.first)];
     ++cohort.users;
-    std::span<const Fact> facts = facts_until(life.facts.of(signal_), span_.now);
-    facts = facts.subspan(facts_until(facts, start - 1).size());
-    if (facts.empty()) return;
+    const std::vector<int64_t> active = active_intervals(span_.interval, life, signal_, start, span_.now);
+    if (active.empty()) return;
     if (options_.variant == RetentionVariant::on) {
-      for (const int64_t number : active_intervals(span_.interval, facts, span_.now)) count(cohort, number - first);
+      for (const int64_t number : active) count(cohort, number - first);
     } else {
-      const int64_t last = interval_of(span_.interval, facts.back().time) - first;
+      const int64_t last = active.back() - first;
       for (int64_t after = 0; after <= last; ++after) count(cohort, after);
     }
   }

@@ -76,6 +76,17 @@ TEST_F(RetentionTest, WeeksAreThoseOfTheCalendar) {
   EXPECT_TRUE(blank(table, row_of(table, "2026-03-02"), "week_0")) << "of nobody there is no share";
 }
 
+TEST_F(RetentionTest, AFactBeforeTheFirstEventIsOfTheFirstInterval) {
+  name_users(2);
+  invited(0, "2025-01-05", "u1");
+  event(1, "2025-02-10", "view");
+  for (const CohortEvent cohort : {CohortEvent::first_seen, CohortEvent::activation}) {
+    const Table table = retention(lives_, {.cohort = cohort, .signal = "referral"}, at("2025-03-01")).value();
+    EXPECT_EQ(whole(table, row_of(table, "2025-02"), "users"), 1);
+    EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-02"), "month_0"), 1);
+  }
+}
+
 TEST_F(RetentionTest, OnOrAfterIsNeverLessThanOnAndFalls) {
   Random random(21);
   random_lives(random, 150);

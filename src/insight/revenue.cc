@@ -19,7 +19,7 @@ struct Revenue {
 std::vector<Revenue> sum_by_stage(const Lives& lives, uint8_t signal, const IntervalSpan& span) {
   std::vector<Revenue> sums(static_cast<size_t>(span.size()));
   lives.for_each([&](UserId, const Life& life) {
-    for (const Purchase& purchase : purchases(life.facts.of(signal), span.now)) {
+    for (const Purchase& purchase : purchases(life, signal, span.now)) {
       const int64_t number = interval_of(span.interval, purchase.time);
       if (purchase.amount_minor == 0 || !span.contains(number)) continue;
       const Standing before = standing_at(lives.definition(), life.facts, purchase.time - 1);
@@ -47,7 +47,7 @@ std::vector<Cohort> sum_by_cohort(const Lives& lives, uint8_t signal, const Inte
     if (!span.contains(first)) return;
     Cohort& cohort = cohorts[static_cast<size_t>(first - span.first)];
     ++cohort.users;
-    for (const Purchase& purchase : purchases(life.facts.of(signal), span.now)) {
+    for (const Purchase& purchase : purchases(life, signal, span.now)) {
       const int64_t number = interval_of(span.interval, purchase.time);
       if (span.contains(number)) cohort.money[static_cast<size_t>(number - first)] += purchase.amount_minor;
     }

@@ -29,17 +29,6 @@ void add_stage_columns(Table& table) {
         {.name = stage_name(static_cast<Stage>(stage)), .type = ColumnType::count, .look = Look::heat});
 }
 
-/// When another fact comes or time alone may change something, whichever is first.
-TimeMs stands_until(const Definition& definition, const UserFacts& facts, TimeMs now) {
-  TimeMs until = next_change(definition, facts, now);
-  for (size_t signal = 0; signal < definition.signals.size(); ++signal) {
-    const std::span<const Fact> all = facts.of(static_cast<uint8_t>(signal));
-    const size_t known = facts_until(all, now).size();
-    if (known < all.size()) until = std::min(until, all[known].time);
-  }
-  return until;
-}
-
 /// Adds 1 where the user stands at each instant from when it was first seen. Most users are silent at most instants,
 /// and stand where they stood.
 void count_life(const Definition& definition, const Life& life, std::span<const TimeMs> instants,
@@ -50,7 +39,7 @@ void count_life(const Definition& definition, const Life& life, std::span<const 
   for (auto i = static_cast<size_t>(first - instants.begin()); i < instants.size(); ++i) {
     if (instants[i] >= until) {
       standing = standing_at(definition, life.facts, instants[i]);
-      until = stands_until(definition, life.facts, instants[i]);
+      until = next_change(definition, life.facts, instants[i]);
     }
     ++history[i].users[static_cast<size_t>(standing.stage)][static_cast<size_t>(standing.overlay)];
   }

@@ -110,8 +110,9 @@ Result<Table> stickiness(const Lives& lives, const StickinessOptions& options, T
   PERENNIAL_TRY_ASSIGN(const TimeMs earliest, earliest_seen(lives));
   const IntervalSpan span = intervals_until(Interval::month, earliest, now, options.months);
   std::vector<Month> months = months_of(span);
-  lives.for_each(
-      [&](UserId, const Life& life) { add_user(months, active_intervals(Interval::day, life.facts.of(signal), now)); });
+  lives.for_each([&](UserId, const Life& life) {
+    add_user(months, active_intervals(Interval::day, life, signal, life.first_seen, now));
+  });
   Table table{.name = "stickiness", .title = "Stickiness", .at = now, .dated = true, .columns = columns()};
   table.explanation = fmt::format("On how many days of a month its users are there (signal '{}').",
                                   lives.definition().signals[signal].name);

@@ -38,6 +38,16 @@ TEST_F(StickinessTest, AMonthThatIsNotOverHasAsManyDaysAsBegan) {
   EXPECT_TRUE(cell_of(table, 0, "dau_mau").incomplete);
 }
 
+TEST_F(StickinessTest, AUserIsThereFromTheFirstEventOn) {
+  name_users(2);
+  event(1, "2025-02-10", "view");
+  invited(0, "2025-01-05", "u1");
+  invited(2, "2025-02-12", "u1");
+  const Table table = stickiness(lives_, {12, "referral"}, at("2025-03-01")).value();
+  EXPECT_EQ(whole(table, 0, "mau"), 0);
+  EXPECT_DOUBLE_EQ(real(table, 1, "share_2_to_3_days"), 1) << "its first day and the twelfth";
+}
+
 TEST_F(StickinessTest, AgreesWithCountingEveryDayAnew) {
   Random random(31);
   random_lives(random, 80);
