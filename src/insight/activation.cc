@@ -12,7 +12,7 @@ constexpr int kWithinDays[] = {1, 7, 30, 90};
 std::vector<Cell> row_of(Cell label, bool over, const std::vector<Watched>& watched) {
   const auto activated = std::count_if(watched.begin(), watched.end(), [](const Watched& one) { return one.happened; });
   std::vector<Cell> row = {std::move(label), Cell(static_cast<int64_t>(watched.size()), !over),
-                           Cell(static_cast<int64_t>(activated))};
+                           Cell(static_cast<int64_t>(activated), !over || activated < std::ssize(watched))};
   const Survival survival(watched);
   for (const int days : kWithinDays) {
     row.push_back(number_or_blank(survival.happened_within(days * kDayMs)));
@@ -74,7 +74,8 @@ Result<Table> time_to_activation(const Lives& lives, const IntervalOptions& opti
         row_of(span.start_of(number), span.over(number), cohorts[static_cast<size_t>(number - span.first)]));
   table.notes = {
       "Shares and days are estimates in which users who are not activated count for as long as they were watched.",
-      "Blank: nobody was watched that long, or fewer than that many are activated so far."};
+      fmt::format("Blank: fewer than that many are activated so far, or fewer than {} users were watched that long.",
+                  Survival::kFewestWatched)};
   return table;
 }
 

@@ -15,7 +15,8 @@ namespace perennial {
 std::optional<TimeMs> activation_time(const Definition& definition, const Life& life, TimeMs until);
 
 /// A row for all users, then one a cohort of first event: how many are activated, the estimated shares that are within
-/// some days, and after how many days a quarter, half and three quarters are. Blank where it was watched too short.
+/// some days, and after how many days a quarter, half and three quarters are. Blank where it was
+/// watched too short, or of too few.
 Result<Table> time_to_activation(const Lives& lives, const IntervalOptions& options, TimeMs now);
 
 }  // namespace perennial
