@@ -55,17 +55,23 @@ class RetentionCount {
   std::vector<Cohort> cohorts_;
 };
 
-std::vector<Cell> cohort_row(const Cohort& cohort, int64_t number, const IntervalSpan& span) {
+/// A share of users who came in an interval or later rises whenever one of the others comes.
+Cell share_cell(int64_t active, int64_t users, RetentionVariant variant, bool over) {
+  const bool can_rise = variant == RetentionVariant::on_or_after && active < users;
+  return quotient(active, users, !over || can_rise);
+}
+
+std::vector<Cell> cohort_row(const Cohort& cohort, int64_t number, const IntervalSpan& span, RetentionVariant variant) {
   std::vector<Cell> row = {span.start_of(number), Cell(cohort.users, !span.over(number))};
   for (size_t after = 0; after < cohort.active.size(); ++after) {
     const bool over = span.over(number + static_cast<int64_t>(after));
-    row.push_back(quotient(cohort.active[after], cohort.users, !over));
+    row.push_back(share_cell(cohort.active[after], cohort.users, variant, over));
   }
   row.resize(2 + static_cast<size_t>(span.size()));
   return row;
 }
 
-std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalSpan& span) {
+std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalSpan& span, RetentionVariant variant) {
   int64_t everybody = 0;
   for (const Cohort& cohort : cohorts) everybody += cohort.users;
   std::vector<Cell> row = {std::string("all"), everybody};
@@ -77,7 +83,7 @@ std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalS
       users += cohort.users;
       active += cohort.active[static_cast<size_t>(after)];
     }
-    row.push_back(quotient(active, users));
+    row.push_back(share_cell(active, users, variant, true));
   }
   return row;
 }
@@ -94,7 +100,10 @@ void explain(const RetentionOptions& options, const std::string& signal, Table& 
   table.notes.push_back(
       fmt::format("{} 0 is the {} of the beginning itself; 'all' weighs cohorts by users, where the {} is over.", unit,
                   unit, unit));
-  if (!on) table.notes.emplace_back("Young cohorts have had less time to come back, so their last columns are low.");
+  if (!on)
+    table.notes.emplace_back(
+        "Who comes back raises all the columns before, so all can rise; young cohorts have had less time to come "
+        "back.");
 }
 
 }  // namespace
@@ -114,9 +123,10 @@ Result<Table> retention(const Lives& lives, const RetentionOptions& options, Tim
                              .type = ColumnType::share,
                              .look = Look::heat,
                              .head = after == 0 ? fmt::format("{} 0", unit) : std::to_string(after)});
-  if (span.size() > 0) table.rows.push_back(row_of_all(count.cohorts(), span));
+  if (span.size() > 0) table.rows.push_back(row_of_all(count.cohorts(), span, options.variant));
   for (int64_t number = span.first; number < span.end; ++number)
-    table.rows.push_back(cohort_row(count.cohorts()[static_cast<size_t>(number - span.first)], number, span));
+    table.rows.push_back(
+        cohort_row(count.cohorts()[static_cast<size_t>(number - span.first)], number, span, options.variant));
   return table;
 }
 

@@ -42,6 +42,22 @@ TEST_F(RetentionTest, OnOrAfterCountsLaterIntervalsToo) {
   EXPECT_DOUBLE_EQ(real(table, january, "month_3"), 1.0 / 3);
 }
 
+TEST_F(RetentionTest, OnOrAfterCanStillRiseUnlessItIsEverybody) {
+  four_users();
+  const Table table = retention(lives_, {.variant = RetentionVariant::on_or_after}, at("2025-05-01")).value();
+  const size_t january = row_of(table, "2025-01");
+  EXPECT_FALSE(cell_of(table, january, "month_0").incomplete);
+  for (const char* month : {"month_1", "month_2", "month_3"}) {
+    EXPECT_TRUE(cell_of(table, january, month).incomplete) << "user 3 may come back: " << month;
+    EXPECT_TRUE(cell_of(table, row_of(table, "all"), month).incomplete) << month;
+  }
+  EXPECT_FALSE(cell_of(table, row_of(table, "2025-02"), "month_1").incomplete) << "all of the cohort came";
+  const Table value =
+      retention(lives_, {.variant = RetentionVariant::on_or_after, .signal = "value"}, at("2025-05-01")).value();
+  EXPECT_TRUE(cell_of(value, january, "month_0").incomplete) << "whoever buys later raises the beginning too";
+  EXPECT_FALSE(cell_of(retention(lives_, {}, at("2025-05-01")).value(), january, "month_2").incomplete);
+}
+
 TEST_F(RetentionTest, WhatIsNotOverIsMarkedAndNotInAll) {
   four_users();
   const Table table = retention(lives_, {}, at("2025-04-15")).value();
