@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace perennial {
 Result<TimeMs> earliest_seen(const Lives& lives) {
   TimeMs earliest = std::numeric_limits<TimeMs>::max();
@@ -13,6 +15,12 @@ Result<TimeMs> earliest_seen(const Lives& lives) {
         "no event has a time, so nothing can be said of the lives of users ({}): import a file with a timestamp column",
         lives.size());
   return earliest;
+}
+
+void note_cut(const IntervalSpan& span, Table& table) {
+  if (span.size() == 0 || !(span.cut(span.first) || span.cut(span.first - 1))) return;
+  table.notes.push_back(fmt::format("The log begins on {:.10}: that {} is not whole, nor what is compared with it.",
+                                    format_iso8601(span.earliest), interval_name(span.interval)));
 }
 
 bool known_at(const Life& life, TimeMs now) { return life.first_seen != kNoTime && life.first_seen <= now; }

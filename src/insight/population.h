@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "insight/interval.h"
+#include "insight/table.h"
 #include "lifecycle/lives.h"
 
 namespace perennial {
@@ -19,6 +20,9 @@ struct IntervalOptions {
 /// When the first of the users was seen; the end of time when there are none. failed_precondition when there are users,
 /// but none of them has an event with a time: there is nothing that a report could stand on.
 Result<TimeMs> earliest_seen(const Lives& lives);
+
+/// Adds to the table of the span what a reader must know where the log begins within its first interval.
+void note_cut(const IntervalSpan& span, Table& table);
 
 /// Whether the user exists at `now`, with a time.
 bool known_at(const Life& life, TimeMs now);

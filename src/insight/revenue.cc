@@ -91,7 +91,7 @@ Result<Table> revenue_by_stage(const Lives& lives, const RevenueOptions& options
   const std::vector<Revenue> sums = sum_by_stage(lives, signal, span);
   for (int64_t number = span.first; number < span.end; ++number) {
     const Revenue& sum = sums[static_cast<size_t>(number - span.first)];
-    const bool incomplete = !span.over(number);
+    const bool incomplete = !span.whole(number);
     std::vector<Cell>& row = table.rows.emplace_back();
     row = {span.start_of(number), Cell(sum.all(), incomplete)};
     for (const int64_t money : sum.by_stage) row.emplace_back(money, incomplete);
@@ -101,6 +101,7 @@ Result<Table> revenue_by_stage(const Lives& lives, const RevenueOptions& options
       "A first order is of acquisition. Of won back is part of the others: money of users who had been away for so "
       "long "
       "that they counted as churned."};
+  note_cut(span, table);
   return table;
 }
 

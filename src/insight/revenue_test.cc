@@ -67,6 +67,14 @@ TEST_F(RevenueTest, AFactBeforeTheFirstEventIsOfTheFirstInterval) {
   EXPECT_EQ(whole(table, row_of(table, "2025-02"), "month_0"), 700);
 }
 
+TEST_F(RevenueTest, WhereTheLogBeginsWithinIsMarked) {
+  event(1, "2025-01-20", "order", 700);
+  event(1, "2025-02-20", "order", 700);
+  const Table table = revenue_by_stage(lives_, {}, "EUR", at("2025-03-01")).value();
+  EXPECT_TRUE(cell_of(table, 0, "all").incomplete);
+  EXPECT_FALSE(cell_of(table, 1, "all").incomplete);
+}
+
 TEST_F(RevenueTest, BothCountTheSameMoney) {
   Random random(61);
   random_lives(random, 200);

@@ -42,7 +42,8 @@ struct Column {
 using Series = std::vector<int64_t>;
 
 /// Nothing when there is nothing to say: a blank, null, an empty field. A string may stand in a column of any type
-/// ("all" among months). `incomplete`: its time is not over, so that the figure will still change.
+/// ("all" among months). `incomplete`: its time is not over, so that the figure will still change, or began before the
+/// log did.
 struct Cell {
   std::variant<std::monostate, std::string, int64_t, double, Series> value;
   bool incomplete = false;

@@ -31,7 +31,7 @@ TEST(Table, TextIsAlignedWithUnitsAndMarks) {
             "month     users   churn rate  money EUR  who     trend\n"
             "2026-02  12,345       12.5 %  -1,234.56  a, \"b\"  ·▂█\n"
             "2026-03       7*                   0.05  =1+1\n\n"
-            "* not over yet: the figure will still change.\nA note.\n");
+            "* not whole: what is not over will still change.\nA note.\n");
 }
 
 TEST(Table, JsonHasNumbersDatesAndWhatIsIncomplete) {
@@ -72,7 +72,7 @@ TEST(Table, BarsAndShadesShowSizeButNotOfWhatIsIncomplete) {
             "4  ━━━━━━━━━━━━━━━━  100 %█\n"
             "2  ━━━━━━━━          4.2 %▁\n"
             "1*                    90 %*\n\n"
-            "* not over yet: the figure will still change.\n");
+            "* not whole: what is not over will still change.\n");
   EXPECT_NE(to_text(table, {.colour = true}).find("\x1b[97;48;5;28m100 % \x1b[0m"), std::string::npos);
 }
 
