@@ -168,6 +168,19 @@ std::string format_duration(double seconds) {
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    const auto next = static_cast<uint8_t>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool c1 = byte == 0xC2 && next >= 0x80 && next <= 0x9F;
+    out += byte < 0x20 || byte == 0x7F || c1 ? '.' : text[i];
+    if (c1) ++i;
+  }
+  return out;
+}
+
 Result<double> parse_number(std::string_view text) {
   const std::string_view digits = without_plus(trim(text));
   double number = 0;

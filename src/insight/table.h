@@ -83,7 +83,8 @@ std::string to_text(const Table& table, const TextStyle& style = {});
 json::object to_json(const Table& table);
 
 /// RFC 4180: one header row, CRLF. Of a dated table the last column, "incomplete", names the row's columns that are
-/// (blanks between). A text that a spreadsheet would take for a formula gets a ' in front.
+/// (blanks between). Where a spreadsheet that separates by commas, semicolons or tabs would take a text, or a part
+/// of it, for a formula, a ' is put in front; texts with such signs are quoted.
 std::string to_csv(const Table& table);
 
 }  // namespace perennial
