@@ -24,7 +24,7 @@ Result<TimeMs> earliest_seen(const Lives& lives);
 /// Adds to the table of the span what a reader must know where the log begins within its first interval.
 void note_cut(const IntervalSpan& span, Table& table);
 
-/// Whether the user exists at `now`, with a time.
+/// Whether the user exists at `now`: from its first event with a time on.
 bool known_at(const Life& life, TimeMs now);
 
 /// invalid_argument, listing them, for a name that the definition does not have. An empty name is the signal of

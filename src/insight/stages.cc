@@ -33,6 +33,7 @@ void add_stage_columns(Table& table) {
 /// and stand where they stood.
 void count_life(const Definition& definition, const Life& life, std::span<const TimeMs> instants,
                 std::vector<StageCounts>& history) {
+  if (instants.empty() || !known_at(life, instants.back())) return;
   const auto first = std::lower_bound(instants.begin(), instants.end(), life.first_seen);
   TimeMs until = std::numeric_limits<TimeMs>::min();
   Standing standing;
@@ -51,10 +52,18 @@ struct FlowCounts {
   std::array<std::array<int64_t, kOverlays>, kStages + 1> overlays{};
 };
 
+void note_without_time(const Lives& lives, Table& table) {
+  int64_t users = 0;
+  lives.for_each([&](UserId, const Life& life) { users += life.first_seen == kNoTime ? 1 : 0; });
+  if (users == 1) table.notes.emplace_back("1 user is known without a time and is not counted.");
+  if (users > 1)
+    table.notes.push_back(fmt::format("{} users are known without a time and are not counted.", with_commas(users)));
+}
+
 FlowCounts count_flows(const Lives& lives, TimeMs since, TimeMs now) {
   FlowCounts counts;
   lives.for_each([&](UserId, const Life& life) {
-    if (life.first_seen > now) return;
+    if (!known_at(life, now)) return;
     const bool there = life.first_seen <= since;
     const Standing from = there ? standing_at(lives.definition(), life.facts, since) : Standing();
     const Standing to = standing_at(lives.definition(), life.facts, now);
@@ -139,6 +148,7 @@ Result<Table> stages_today(const Lives& lives, const IntervalOptions& options, T
   for (size_t stage = 1; stage < kStages; ++stage)
     table.notes.push_back(
         fmt::format("{:12} {}", stage_name(static_cast<Stage>(stage)), lives.definition().rules[stage].text));
+  note_without_time(lives, table);
   return table;
 }
 

@@ -114,7 +114,7 @@ Result<Table> user_list(const Lives& lives, const Dictionary& users, const UserL
   PERENNIAL_TRY_ASSIGN(const uint8_t money_signal, signal_named(definition, options.money_signal));
   Best best(static_cast<size_t>(std::max<int64_t>(options.limit, 0)));
   lives.for_each([&](UserId user, const Life& life) {
-    if (life.first_seen > now) return;
+    if (!known_at(life, now)) return;
     const Standing standing = standing_at(definition, life.facts, now);
     if (options.stage && standing.stage != *options.stage) return;
     if (options.overlay && standing.overlay != *options.overlay) return;

@@ -73,6 +73,12 @@ TEST_F(UserListTest, NothingIsBeforeTheFirstEvent) {
   EXPECT_EQ(whole(table, tom, "since"), at("2025-03-05"));
 }
 
+TEST_F(UserListTest, UsersWithoutATimeAreNotListed) {
+  users_.add("ida");
+  event(4, kNoTime, "order", 100);
+  EXPECT_EQ(listed({}).rows.size(), 3U);
+}
+
 TEST_F(UserListTest, WordsAreReadBack) {
   EXPECT_EQ(parse_stage("advocacy").value(), Stage::advocacy);
   EXPECT_EQ(parse_overlay("at_risk").value(), Overlay::at_risk);

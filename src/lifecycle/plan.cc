@@ -20,7 +20,7 @@ Plan compare(const Lives& now, const Lives& then, TimeMs at, size_t most_movers)
   Plan plan;
   plan.at = at;
   now.for_each([&](UserId user, const Life& life) {
-    if (life.first_seen > at) return;
+    if (life.first_seen == kNoTime || life.first_seen > at) return;
     const Standing from = standing_at(now.definition(), life.facts, at);
     const Standing to = standing_at(then.definition(), then.find(user)->facts, at);
     ++plan.now.of(from);
