@@ -155,7 +155,7 @@ std::string format_iso8601(TimeMs time) {
 std::string with_commas(int64_t number) {
   std::string digits = std::to_string(number);
   for (auto at = static_cast<ptrdiff_t>(digits.size()) - 3; at > (number < 0 ? 1 : 0); at -= 3)
-    digits.insert(static_cast<size_t>(at), ",");
+    digits.insert(digits.begin() + at, ',');
   return digits;
 }
 
@@ -166,6 +166,19 @@ std::string format_duration(double seconds) {
   const auto whole = static_cast<int64_t>(seconds + 0.5);
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
+}
+
+std::string printable(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<uint8_t>(text[i]);
+    const auto next = static_cast<uint8_t>(i + 1 < text.size() ? text[i + 1] : 0);
+    const bool c1 = byte == 0xC2 && next >= 0x80 && next <= 0x9F;
+    out += byte < 0x20 || byte == 0x7F || c1 ? '.' : text[i];
+    if (c1) ++i;
+  }
+  return out;
 }
 
 Result<double> parse_number(std::string_view text) {

@@ -31,6 +31,10 @@ std::string with_commas(int64_t number);
 /// `850 ms`, `12.3 s`, `4 min 05 s`, `2 h 10 min`. Negative and NaN are `0 ms`.
 std::string format_duration(double seconds);
 
+/// UTF-8 from outside as a terminal may show it: each control character (U+0000 to U+001F, U+007F to U+009F), which
+/// could move the cursor or worse, is a dot.
+std::string printable(std::string_view text);
+
 /// Whole text to a number; nothing may be left over.
 Result<double> parse_number(std::string_view text);
 Result<int64_t> parse_integer(std::string_view text);

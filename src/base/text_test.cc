@@ -166,6 +166,13 @@ TEST(Durations, SurviveWhatIsNoDuration) {
   EXPECT_TRUE(format_duration(std::numeric_limits<double>::infinity()).ends_with(" min"));
 }
 
+TEST(Printable, ControlCharactersAreDots) {
+  EXPECT_EQ(printable("a\x1b[2Jb\r\n\x7f"), "a.[2Jb...");
+  EXPECT_EQ(printable("\0"sv), ".");
+  EXPECT_EQ(printable("\xC2\x80x\xC2\x9B\xC2\x9F"), ".x..") << "those of two bytes";
+  EXPECT_EQ(printable("\xC2\xA0größer 日本 🏕\xC2"), "\xC2\xA0größer 日本 🏕\xC2") << "and nothing else";
+}
+
 TEST(Trim, TakesBlanksOffBothEnds) {
   EXPECT_EQ(trim(" \t a b\r "), "a b");
   EXPECT_EQ(trim(" \t\r"), "");

@@ -37,7 +37,7 @@ void print_moves(const Plan& plan, const Dictionary& users) {
   if (plan.movers.empty()) return;
   fmt::print("\n{} of them:\n", with_commas(static_cast<int64_t>(plan.movers.size())));
   for (const Mover& mover : plan.movers)
-    fmt::print("  {:24} {} → {}\n", users.name(mover.user), in_words(mover.from), in_words(mover.to));
+    fmt::print("  {:24} {} → {}\n", printable(users.name(mover.user)), in_words(mover.from), in_words(mover.to));
 }
 
 void print_plan(const Plan& plan, const Lives& now, const Lives& then, const Dictionary& users,

@@ -7,9 +7,10 @@ namespace perennial {
 namespace {
 
 void print_story(const LifeStory& story) {
-  fmt::print("{} at {}: {}\n\n", story.user_id, format_iso8601(story.at), in_words(story.standing));
+  fmt::print("{} at {}: {}\n\n", printable(story.user_id), format_iso8601(story.at), in_words(story.standing));
   for (const auto& [transition, cause, rule] : story.changes)
-    fmt::print("{:.10}  {:24} {:28} {}\n", format_iso8601(transition.time), in_words(transition.to), cause, rule);
+    fmt::print("{:.10}  {:24} {:28} {}\n", format_iso8601(transition.time), in_words(transition.to), printable(cause),
+               rule);
   if (story.next_change != kNeverChanges)
     fmt::print("\nWithout another event nothing changes before {:.10}.\n", format_iso8601(story.next_change));
 }

@@ -9,24 +9,10 @@ namespace {
 
 constexpr int kWithinDays[] = {1, 7, 30, 90};
 
-bool is_activated(const Definition& definition, const UserFacts& facts, TimeMs time) {
-  return standing_at(definition, facts, time).stage != Stage::acquisition;
-}
-
-/// The distinct instants of the user's facts up to `until`, rising.
-std::vector<TimeMs> fact_times(const Definition& definition, const UserFacts& facts, TimeMs until) {
-  std::vector<TimeMs> times;
-  for (size_t signal = 0; signal < definition.signals.size(); ++signal)
-    for (const Fact& fact : facts_until(facts.of(static_cast<uint8_t>(signal)), until)) times.push_back(fact.time);
-  std::sort(times.begin(), times.end());
-  times.erase(std::unique(times.begin(), times.end()), times.end());
-  return times;
-}
-
 std::vector<Cell> row_of(Cell label, bool over, const std::vector<Watched>& watched) {
   const auto activated = std::count_if(watched.begin(), watched.end(), [](const Watched& one) { return one.happened; });
   std::vector<Cell> row = {std::move(label), Cell(static_cast<int64_t>(watched.size()), !over),
-                           Cell(static_cast<int64_t>(activated))};
+                           Cell(static_cast<int64_t>(activated), !over || activated < std::ssize(watched))};
   const Survival survival(watched);
   for (const int days : kWithinDays) {
     row.push_back(number_or_blank(survival.happened_within(days * kDayMs)));
@@ -45,7 +31,7 @@ std::vector<std::vector<Watched>> watch(const Lives& lives, const IntervalSpan& 
   std::vector<std::vector<Watched>> cohorts(static_cast<size_t>(span.size()) + 1);
   lives.for_each([&](UserId, const Life& life) {
     if (!known_at(life, span.now)) return;
-    const auto activated = activation_time(lives.definition(), life.facts, span.now);
+    const auto activated = activation_time(lives.definition(), life, span.now);
     const Watched one{activated.value_or(span.now) - life.first_seen, activated.has_value()};
     cohorts.back().push_back(one);
     const int64_t number = interval_of(span.interval, life.first_seen);
@@ -56,14 +42,10 @@ std::vector<std::vector<Watched>> watch(const Lives& lives, const IntervalSpan& 
 
 }  // namespace
 
-std::optional<TimeMs> activation_time(const Definition& definition, const UserFacts& facts, TimeMs until) {
-  const std::vector<TimeMs> times = fact_times(definition, facts, until);
-  for (size_t i = 0; i < times.size(); ++i) {
-    if (is_activated(definition, facts, times[i])) return times[i];
-    const TimeMs end = i + 1 < times.size() ? times[i + 1] - 1 : until;
-    for (TimeMs at = next_change(definition, facts, times[i]); at <= end; at = next_change(definition, facts, at))
-      if (is_activated(definition, facts, at)) return at;
-  }
+std::optional<TimeMs> activation_time(const Definition& definition, const Life& life, TimeMs until) {
+  if (!known_at(life, until)) return std::nullopt;
+  for (TimeMs at = life.first_seen; at <= until && at != kNeverChanges; at = next_change(definition, life.facts, at))
+    if (standing_at(definition, life.facts, at).stage != Stage::acquisition) return at;
   return std::nullopt;
 }
 
@@ -92,7 +74,8 @@ Result<Table> time_to_activation(const Lives& lives, const IntervalOptions& opti
         row_of(span.start_of(number), span.over(number), cohorts[static_cast<size_t>(number - span.first)]));
   table.notes = {
       "Shares and days are estimates in which users who are not activated count for as long as they were watched.",
-      "Blank: nobody was watched that long, or fewer than that many are activated so far."};
+      fmt::format("Blank: fewer than that many are activated so far, or fewer than {} users were watched that long.",
+                  Survival::kFewestWatched)};
   return table;
 }
 

@@ -19,7 +19,7 @@ std::vector<Counts> count_activity(const Lives& lives, uint8_t signal, const Int
     if (number >= span.first - 1 && number < span.end) ++(counts[static_cast<size_t>(number - span.first + 1)].*member);
   };
   lives.for_each([&](UserId, const Life& life) {
-    const std::vector<int64_t> active = active_intervals(span.interval, life.facts.of(signal), span.now);
+    const std::vector<int64_t> active = active_intervals(span.interval, life, signal, life.first_seen, span.now);
     for (size_t i = 0; i < active.size(); ++i) {
       const bool stayed = i > 0 && active[i - 1] + 1 == active[i];
       add(active[i], i == 0 ? &Counts::fresh : stayed ? &Counts::returning : &Counts::resurrecting);
@@ -30,12 +30,14 @@ std::vector<Counts> count_activity(const Lives& lives, uint8_t signal, const Int
   return counts;
 }
 
-std::vector<Cell> row_of(TimeMs start, const Counts& counts, int64_t active_before, bool incomplete) {
-  std::vector<Cell> row = {start};
-  for (const int64_t count : {counts.active(), counts.fresh, counts.returning, counts.resurrecting, counts.dormant})
-    row.emplace_back(count, incomplete);
-  row.push_back(quotient(counts.dormant, active_before, incomplete));
-  row.push_back(quotient(counts.fresh + counts.resurrecting, counts.dormant, incomplete));
+std::vector<Cell> row_of(const IntervalSpan& span, int64_t number, const Counts& counts, int64_t active_before) {
+  const bool incomplete = !span.whole(number);
+  const bool compared = incomplete || span.cut(number - 1);
+  std::vector<Cell> row = {span.start_of(number)};
+  for (const int64_t count : {counts.active(), counts.fresh}) row.emplace_back(count, incomplete);
+  for (const int64_t count : {counts.returning, counts.resurrecting, counts.dormant}) row.emplace_back(count, compared);
+  row.push_back(quotient(counts.dormant, active_before, compared));
+  row.push_back(quotient(counts.fresh + counts.resurrecting, counts.dormant, compared));
   return row;
 }
 
@@ -58,8 +60,8 @@ Result<Table> activity(const Lives& lives, const ActivityOptions& options, TimeM
   table.columns.push_back({.name = "quick_ratio", .type = ColumnType::ratio});
   const std::vector<Counts> counts = count_activity(lives, signal, span);
   for (int64_t i = 0; i < span.size(); ++i)
-    table.rows.push_back(row_of(span.start_of(span.first + i), counts[static_cast<size_t>(i) + 1],
-                                counts[static_cast<size_t>(i)].active(), !span.over(span.first + i)));
+    table.rows.push_back(
+        row_of(span, span.first + i, counts[static_cast<size_t>(i) + 1], counts[static_cast<size_t>(i)].active()));
   table.notes = {
       fmt::format(
           "Active = new (first time ever) + returning (also the {} before) + resurrecting (earlier, but not the {} "
@@ -68,6 +70,7 @@ Result<Table> activity(const Lives& lives, const ActivityOptions& options, TimeM
       fmt::format("Dormant: active the {} before, not in this one. Churn rate: dormant / active the {} before.", unit,
                   unit),
       "Quick ratio: (new + resurrecting) / dormant; above 1 the number of active users grows."};
+  note_cut(span, table);
   return table;
 }
 

@@ -74,6 +74,42 @@ TEST_F(ActivityTest, AMergedUserIsOne) {
   EXPECT_EQ(whole(table, 1, "returning"), 1);
 }
 
+TEST_F(ActivityTest, WhereTheLogBeginsWithinIsMarkedAndWhatIsComparedWithIt) {
+  for (const char* day : {"2025-01-25T10:00:00Z", "2025-02-10", "2025-03-10"}) event(1, day, "view");
+  event(2, "2025-01-31", "view");
+  const Table table = activity(lives_, {}, at("2025-04-01")).value();
+  for (const char* name : {"active", "new"}) {
+    EXPECT_TRUE(cell_of(table, 0, name).incomplete) << name;
+    EXPECT_FALSE(cell_of(table, 1, name).incomplete) << name;
+  }
+  for (const char* name : {"returning", "dormant", "churn_rate", "quick_ratio"}) {
+    EXPECT_TRUE(cell_of(table, 1, name).incomplete) << name;
+    EXPECT_FALSE(cell_of(table, 2, name).incomplete) << name;
+  }
+  EXPECT_NE(to_text(table).find("The log begins on 2025-01-25"), std::string::npos);
+  const Table later = activity(lives_, {{Interval::month, 2}, ""}, at("2025-04-01")).value();
+  EXPECT_TRUE(cell_of(later, 0, "churn_rate").incomplete) << "also where the month before is not shown";
+}
+
+TEST_F(ActivityTest, ALogThatBeginsOnTheFirstDayIsWhole) {
+  event(1, "2025-01-01T09:00:00Z", "view");
+  event(1, "2025-02-01", "view");
+  const Table table = activity(lives_, {}, at("2025-03-01")).value();
+  EXPECT_FALSE(cell_of(table, 0, "active").incomplete);
+  EXPECT_FALSE(cell_of(table, 1, "churn_rate").incomplete);
+  EXPECT_EQ(to_text(table).find("The log begins"), std::string::npos);
+}
+
+TEST_F(ActivityTest, AUserIsThereFromTheFirstEventOn) {
+  name_users(2);
+  event(1, "2025-02-10", "view");
+  invited(0, "2025-01-05", "u1");
+  const Table table = activity(lives_, {{}, "referral"}, at("2025-03-01")).value();
+  EXPECT_EQ(whole(table, 0, "active"), 0) << "the inviter was not there yet";
+  EXPECT_EQ(whole(table, 1, "new"), 1);
+  EXPECT_EQ(whole(activity(lives_, {{}, "referral"}, at("2025-02-01")).value(), 0, "active"), 0);
+}
+
 TEST_F(ActivityTest, NobodyAndNoTimes) {
   EXPECT_TRUE(activity(lives_, {}, at("2025-03-01")).value().rows.empty());
   event(1, kNoTime, "view");

@@ -21,9 +21,11 @@ class Known : public LivesFixture {
  public:
   Known(uint64_t seed, TimeMs until) {
     Random random(seed);
+    name_users(kUsers);
     for (UserId user = 0; user < kUsers; ++user) {
-      users_.add(fmt::format("u{}", user));
       TimeMs time = at("2025-01-01") + static_cast<TimeMs>(random.below(200)) * kDayMs;
+      const std::string inviter = fmt::format("u{}", random.below(kUsers));
+      if (random.chance(0.2) && time <= until) invited(user, time, inviter);
       for (uint64_t i = random.below(20); i > 0; --i) {
         const char* type = random.chance(0.6) ? "view" : random.chance(0.9) ? "order" : "invite";
         const auto minor = static_cast<int64_t>(random.below(20'000));
@@ -37,9 +39,6 @@ class Known : public LivesFixture {
 
   [[nodiscard]] const Lives& lives() const { return lives_; }
   [[nodiscard]] const Dictionary& users() const { return users_; }
-
- private:
-  Dictionary users_;
 };
 
 using Report = std::function<Result<Table>(const Known& known, TimeMs now)>;
@@ -52,6 +51,7 @@ std::vector<Report> all_reports() {
     reports.emplace_back([=](const Known& k, TimeMs now) { return stages_today(k.lives(), options, now); });
     reports.emplace_back([=](const Known& k, TimeMs now) { return activity(k.lives(), {options, ""}, now); });
     reports.emplace_back([=](const Known& k, TimeMs now) { return time_to_activation(k.lives(), options, now); });
+    reports.emplace_back([=](const Known& k, TimeMs now) { return activity(k.lives(), {options, "referral"}, now); });
     for (const RetentionVariant variant : {RetentionVariant::on, RetentionVariant::on_or_after})
       for (const CohortEvent cohort : {CohortEvent::first_seen, CohortEvent::activation})
         reports.emplace_back([=](const Known& k, TimeMs now) {
@@ -60,12 +60,14 @@ std::vector<Report> all_reports() {
     reports.emplace_back([=](const Known& k, TimeMs now) {
       return revenue_by_stage(k.lives(), {options, "value"}, "EUR", now);
     });
-    reports.emplace_back([=](const Known& k, TimeMs now) {
-      return revenue_by_cohort(k.lives(), {options, "value"}, "EUR", now);
-    });
+    for (const char* signal : {"value", "referral"})
+      reports.emplace_back([=](const Known& k, TimeMs now) {
+        return revenue_by_cohort(k.lives(), {options, signal}, "EUR", now);
+      });
   }
   reports.emplace_back([](const Known& k, TimeMs now) { return flows(k.lives(), now - 30 * kDayMs, now); });
   reports.emplace_back([](const Known& k, TimeMs now) { return stickiness(k.lives(), {}, now); });
+  reports.emplace_back([](const Known& k, TimeMs now) { return stickiness(k.lives(), {12, "referral"}, now); });
   reports.emplace_back([](const Known& k, TimeMs now) { return rfm(k.lives(), {}, "EUR", now); });
   reports.emplace_back(
       [](const Known& k, TimeMs now) { return user_list(k.lives(), k.users(), {.limit = 1000}, "EUR", now); });

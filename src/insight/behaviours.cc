@@ -25,7 +25,7 @@ Compared compared_users(const Lives& lives, const BehaviourOptions& options, Tim
   lives.for_each([&](UserId user, const Life& life) {
     if (!known_at(life, now - options.within_days * kDayMs)) return;
     const TimeMs until = life.first_seen + options.within_days * kDayMs;
-    const auto activated = activation_time(lives.definition(), life.facts, until);
+    const auto activated = activation_time(lives.definition(), life, until);
     if (activated && *activated < life.first_seen + options.early_days * kDayMs) return;
     compared.activated.emplace(user, activated.has_value());
     ++compared.all.users;

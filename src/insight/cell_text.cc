@@ -19,14 +19,6 @@ size_t level_of(double part) {
   return static_cast<size_t>(std::min(clamped * 8, 7.0));
 }
 
-/// Names of users come from outside: what would move the cursor is shown as a dot.
-std::string printable(const std::string& text) {
-  std::string out = text;
-  for (char& c : out)
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = '.';
-  return out;
-}
-
 /// From 0 to its own maximum; of zeros a dot.
 std::string sparkline(const Series& series) {
   const int64_t most = series.empty() ? 0 : *std::max_element(series.begin(), series.end());

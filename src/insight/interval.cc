@@ -46,7 +46,7 @@ std::string interval_label(Interval interval, int64_t number) {
 }
 
 IntervalSpan intervals_until(Interval interval, TimeMs earliest, TimeMs now, int64_t most) {
-  IntervalSpan span{interval, 0, 0, now};
+  IntervalSpan span{interval, 0, 0, now, earliest};
   if (earliest >= now) return span;
   span.end = interval_of(interval, now - 1) + 1;
   span.first = std::max(interval_of(interval, earliest), span.end - std::max<int64_t>(most, 1));

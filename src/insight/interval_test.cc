@@ -44,6 +44,17 @@ TEST(Interval, TheNewestThatBeganBeforeNow) {
   EXPECT_TRUE(later.over(later.end - 2));
 }
 
+TEST(Interval, TheLogBeginsWithinOneUnlessOnItsFirstDay) {
+  const IntervalSpan span = intervals_until(Interval::month, at("2025-01-02"), at("2025-03-01"), 12);
+  EXPECT_TRUE(span.cut(span.first));
+  EXPECT_FALSE(span.cut(span.first + 1));
+  EXPECT_FALSE(span.cut(span.first - 1));
+  EXPECT_FALSE(span.whole(span.first));
+  EXPECT_TRUE(span.whole(span.first + 1));
+  const IntervalSpan first_day = intervals_until(Interval::month, at("2025-01-01T23:59:59Z"), at("2025-03-01"), 12);
+  EXPECT_FALSE(first_day.cut(first_day.first));
+}
+
 TEST(Interval, NoneBeforeAnybodyWasSeen) {
   EXPECT_EQ(intervals_until(Interval::week, at("2025-01-20"), at("2025-01-20"), 12).size(), 0);
   EXPECT_EQ(intervals_until(Interval::week, at("2025-01-20"), at("2025-01-20") + 1, 12).size(), 1);

@@ -24,6 +24,7 @@ inline Definition small_definition() {
   const char* const rules[] = {"value >= 1", "value >= 2 within 60d", "sum(value) >= 500 within 90d", "referral >= 1"};
   for (size_t stage = 1; stage < kStages; ++stage)
     definition.rules[stage] = parse_rule(rules[stage - 1], definition.signals).value();
+  definition.inviter_properties = {"referred_by"};
   definition.at_risk_after_ms = 20 * kDayMs;
   definition.churned_after_ms = 40 * kDayMs;
   definition.won_back_for_ms = 15 * kDayMs;
@@ -34,7 +35,7 @@ inline Definition small_definition() {
 class LivesFixture : public testing::Test {
  protected:
   explicit LivesFixture(Definition definition = small_definition()) : lives_(std::move(definition), types_, users_) {
-    for (const char* type : {"view", "order", "invite", "other"}) types_.add(type);
+    for (const char* type : {"view", "order", "invite", "other", "Signed Up"}) types_.add(type);
   }
 
   void event(UserId user, TimeMs time, std::string_view type, int64_t minor = 0) {
@@ -51,6 +52,24 @@ class LivesFixture : public testing::Test {
   void event(UserId user, std::string_view time, std::string_view type, int64_t minor = 0) {
     event(user, at(time), type, minor);
   }
+  /// The user signs up and names who invited it: a referral of the inviter's at that time, also before its own first
+  /// event.
+  void invited(UserId user, TimeMs time, const std::string& inviter) {
+    StoredRecord record;
+    record.offset = ++offset_;
+    record.user = user;
+    record.time = time;
+    record.type = static_cast<EventTypeId>(*types_.find("Signed Up"));
+    Event event;
+    event.properties = fmt::format(R"({{"referred_by":"{}"}})", inviter);
+    record.payload = event;
+    lives_.apply(record);
+  }
+  void invited(UserId user, std::string_view time, const std::string& inviter) { invited(user, at(time), inviter); }
+  /// Names users 0 to `users` - 1 u0, u1, ...
+  void name_users(UserId users) {
+    for (UserId user = users_.size(); user < users; ++user) users_.add(fmt::format("u{}", user));
+  }
   void merge(UserId from, UserId into) {
     StoredRecord record;
     record.offset = ++offset_;
@@ -60,11 +79,14 @@ class LivesFixture : public testing::Test {
     lives_.apply(record);
   }
 
-  /// Users 0 to `users` - 1 with events of random days, some merged, over about 300 days from 2025-01-01.
+  /// Users 0 to `users` - 1 with events of random days, some invited by others that may come later, some merged, over
+  /// about 300 days from 2025-01-01.
   void random_lives(Random& random, UserId users) {
     const TimeMs start = at("2025-01-01");
+    name_users(users);
     for (UserId user = 0; user < users; ++user) {
       TimeMs time = start + static_cast<TimeMs>(random.below(200)) * kDayMs;
+      if (random.chance(0.2)) invited(user, time, fmt::format("u{}", random.below(users)));
       for (uint64_t i = random.below(20); i > 0; --i) {
         const double draw = random.uniform();
         const char* type = draw < 0.6 ? "view" : draw < 0.9 ? "order" : draw < 0.93 ? "invite" : "other";

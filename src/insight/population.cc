@@ -2,16 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace perennial {
-namespace {
-
-/// Totals count modulo 2^64; the difference of neighbours is right.
-int64_t difference(int64_t a, int64_t b) {
-  return static_cast<int64_t>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
-}
-
-}  // namespace
-
 Result<TimeMs> earliest_seen(const Lives& lives) {
   TimeMs earliest = std::numeric_limits<TimeMs>::max();
   lives.for_each([&](UserId, const Life& life) {
@@ -24,6 +17,12 @@ Result<TimeMs> earliest_seen(const Lives& lives) {
   return earliest;
 }
 
+void note_cut(const IntervalSpan& span, Table& table) {
+  if (span.size() == 0 || !(span.cut(span.first) || span.cut(span.first - 1))) return;
+  table.notes.push_back(fmt::format("The log begins on {:.10}: that {} is not whole, nor what is compared with it.",
+                                    format_iso8601(span.earliest), interval_name(span.interval)));
+}
+
 bool known_at(const Life& life, TimeMs now) { return life.first_seen != kNoTime && life.first_seen <= now; }
 
 Result<uint8_t> signal_named(const Definition& definition, std::string_view name) {
@@ -34,27 +33,27 @@ Result<uint8_t> signal_named(const Definition& definition, std::string_view name
   return invalid_argument("there is no signal '{:.40}': the definition has {}", name, known);
 }
 
-std::span<const Fact> facts_until(std::span<const Fact> facts, TimeMs now) {
-  const auto end =
-      std::upper_bound(facts.begin(), facts.end(), now, [](TimeMs time, const Fact& fact) { return time < fact.time; });
-  return facts.first(static_cast<size_t>(end - facts.begin()));
-}
-
-std::vector<Purchase> purchases(std::span<const Fact> facts, TimeMs now) {
+std::vector<Purchase> purchases(const Life& life, uint8_t signal, TimeMs now) {
   std::vector<Purchase> all;
-  int64_t before = 0;
-  for (const Fact& fact : facts_until(facts, now)) {
-    if (all.empty() || all.back().time != fact.time) all.push_back({fact.time, 0});
-    all.back().amount_minor += difference(fact.total_minor, before);
-    before = fact.total_minor;
+  if (!known_at(life, now)) return all;
+  const std::span<const Fact> facts = life.facts.of(signal);
+  const size_t known = count_until(facts, now);
+  for (size_t begin = 0; begin < known;) {
+    const size_t end = count_until(facts, facts[begin].time);
+    all.push_back({std::max(facts[begin].time, life.first_seen), money_between(facts, begin, end)});
+    begin = end;
   }
   return all;
 }
 
-std::vector<int64_t> active_intervals(Interval interval, std::span<const Fact> facts, TimeMs now) {
+std::vector<int64_t> active_intervals(Interval interval, const Life& life, uint8_t signal, TimeMs since, TimeMs now) {
   std::vector<int64_t> active;
-  for (const Fact& fact : facts_until(facts, now)) {
-    const int64_t number = interval_of(interval, fact.time);
+  if (!known_at(life, now)) return active;
+  const std::span<const Fact> facts = life.facts.of(signal);
+  for (const Fact& fact : facts.first(count_until(facts, now))) {
+    const TimeMs time = std::max(fact.time, life.first_seen);
+    if (time < since) continue;
+    const int64_t number = interval_of(interval, time);
     if (active.empty() || active.back() != number) active.push_back(number);
   }
   return active;

@@ -26,7 +26,7 @@ class RetentionCount {
     if (!known_at(life, span_.now)) return;
     TimeMs start = life.first_seen;
     if (options_.cohort == CohortEvent::activation) {
-      const auto activated = activation_time(lives_.definition(), life.facts, span_.now);
+      const auto activated = activation_time(lives_.definition(), life, span_.now);
       if (!activated) return;
       start = *activated;
     }
@@ -34,13 +34,12 @@ class RetentionCount {
     if (!span_.contains(first)) return;
     Cohort& cohort = cohorts_[static_cast<size_t>(first - span_.first)];
     ++cohort.users;
-    std::span<const Fact> facts = facts_until(life.facts.of(signal_), span_.now);
-    facts = facts.subspan(facts_until(facts, start - 1).size());
-    if (facts.empty()) return;
+    const std::vector<int64_t> active = active_intervals(span_.interval, life, signal_, start, span_.now);
+    if (active.empty()) return;
     if (options_.variant == RetentionVariant::on) {
-      for (const int64_t number : active_intervals(span_.interval, facts, span_.now)) count(cohort, number - first);
+      for (const int64_t number : active) count(cohort, number - first);
     } else {
-      const int64_t last = interval_of(span_.interval, facts.back().time) - first;
+      const int64_t last = active.back() - first;
       for (int64_t after = 0; after <= last; ++after) count(cohort, after);
     }
   }
@@ -56,17 +55,23 @@ class RetentionCount {
   std::vector<Cohort> cohorts_;
 };
 
-std::vector<Cell> cohort_row(const Cohort& cohort, int64_t number, const IntervalSpan& span) {
+/// A share of users who came in an interval or later rises whenever one of the others comes.
+Cell share_cell(int64_t active, int64_t users, RetentionVariant variant, bool over) {
+  const bool can_rise = variant == RetentionVariant::on_or_after && active < users;
+  return quotient(active, users, !over || can_rise);
+}
+
+std::vector<Cell> cohort_row(const Cohort& cohort, int64_t number, const IntervalSpan& span, RetentionVariant variant) {
   std::vector<Cell> row = {span.start_of(number), Cell(cohort.users, !span.over(number))};
   for (size_t after = 0; after < cohort.active.size(); ++after) {
     const bool over = span.over(number + static_cast<int64_t>(after));
-    row.push_back(quotient(cohort.active[after], cohort.users, !over));
+    row.push_back(share_cell(cohort.active[after], cohort.users, variant, over));
   }
   row.resize(2 + static_cast<size_t>(span.size()));
   return row;
 }
 
-std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalSpan& span) {
+std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalSpan& span, RetentionVariant variant) {
   int64_t everybody = 0;
   for (const Cohort& cohort : cohorts) everybody += cohort.users;
   std::vector<Cell> row = {std::string("all"), everybody};
@@ -78,7 +83,7 @@ std::vector<Cell> row_of_all(const std::vector<Cohort>& cohorts, const IntervalS
       users += cohort.users;
       active += cohort.active[static_cast<size_t>(after)];
     }
-    row.push_back(quotient(active, users));
+    row.push_back(share_cell(active, users, variant, true));
   }
   return row;
 }
@@ -95,7 +100,10 @@ void explain(const RetentionOptions& options, const std::string& signal, Table& 
   table.notes.push_back(
       fmt::format("{} 0 is the {} of the beginning itself; 'all' weighs cohorts by users, where the {} is over.", unit,
                   unit, unit));
-  if (!on) table.notes.emplace_back("Young cohorts have had less time to come back, so their last columns are low.");
+  if (!on)
+    table.notes.emplace_back(
+        "Who comes back raises all the columns before, so all can rise; young cohorts have had less time to come "
+        "back.");
 }
 
 }  // namespace
@@ -115,9 +123,10 @@ Result<Table> retention(const Lives& lives, const RetentionOptions& options, Tim
                              .type = ColumnType::share,
                              .look = Look::heat,
                              .head = after == 0 ? fmt::format("{} 0", unit) : std::to_string(after)});
-  if (span.size() > 0) table.rows.push_back(row_of_all(count.cohorts(), span));
+  if (span.size() > 0) table.rows.push_back(row_of_all(count.cohorts(), span, options.variant));
   for (int64_t number = span.first; number < span.end; ++number)
-    table.rows.push_back(cohort_row(count.cohorts()[static_cast<size_t>(number - span.first)], number, span));
+    table.rows.push_back(
+        cohort_row(count.cohorts()[static_cast<size_t>(number - span.first)], number, span, options.variant));
   return table;
 }
 

@@ -22,7 +22,8 @@ struct RetentionOptions {
 
 /// A row a cohort, after one of all; a column an interval after that of the cohort, which is number 0. Intervals are of
 /// the calendar. R(c,k) = users of c with the signal in interval c + k, not before they began / users of c. That of all
-/// weighs cohorts by their users, and only those for which interval c + k is over. Fails for an unknown signal.
+/// weighs cohorts by their users, and only those for which interval c + k is over. On or after, every share below 1 is
+/// incomplete: a later return raises it. Fails for an unknown signal.
 Result<Table> retention(const Lives& lives, const RetentionOptions& options, TimeMs now);
 
 }  // namespace perennial

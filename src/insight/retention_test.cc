@@ -42,6 +42,22 @@ TEST_F(RetentionTest, OnOrAfterCountsLaterIntervalsToo) {
   EXPECT_DOUBLE_EQ(real(table, january, "month_3"), 1.0 / 3);
 }
 
+TEST_F(RetentionTest, OnOrAfterCanStillRiseUnlessItIsEverybody) {
+  four_users();
+  const Table table = retention(lives_, {.variant = RetentionVariant::on_or_after}, at("2025-05-01")).value();
+  const size_t january = row_of(table, "2025-01");
+  EXPECT_FALSE(cell_of(table, january, "month_0").incomplete);
+  for (const char* month : {"month_1", "month_2", "month_3"}) {
+    EXPECT_TRUE(cell_of(table, january, month).incomplete) << "user 3 may come back: " << month;
+    EXPECT_TRUE(cell_of(table, row_of(table, "all"), month).incomplete) << month;
+  }
+  EXPECT_FALSE(cell_of(table, row_of(table, "2025-02"), "month_1").incomplete) << "all of the cohort came";
+  const Table value =
+      retention(lives_, {.variant = RetentionVariant::on_or_after, .signal = "value"}, at("2025-05-01")).value();
+  EXPECT_TRUE(cell_of(value, january, "month_0").incomplete) << "whoever buys later raises the beginning too";
+  EXPECT_FALSE(cell_of(retention(lives_, {}, at("2025-05-01")).value(), january, "month_2").incomplete);
+}
+
 TEST_F(RetentionTest, WhatIsNotOverIsMarkedAndNotInAll) {
   four_users();
   const Table table = retention(lives_, {}, at("2025-04-15")).value();
@@ -74,6 +90,17 @@ TEST_F(RetentionTest, WeeksAreThoseOfTheCalendar) {
   EXPECT_DOUBLE_EQ(real(table, row_of(table, "2026-02-23"), "week_1"), 1);
   EXPECT_EQ(whole(table, row_of(table, "2026-03-02"), "users"), 0);
   EXPECT_TRUE(blank(table, row_of(table, "2026-03-02"), "week_0")) << "of nobody there is no share";
+}
+
+TEST_F(RetentionTest, AFactBeforeTheFirstEventIsOfTheFirstInterval) {
+  name_users(2);
+  invited(0, "2025-01-05", "u1");
+  event(1, "2025-02-10", "view");
+  for (const CohortEvent cohort : {CohortEvent::first_seen, CohortEvent::activation}) {
+    const Table table = retention(lives_, {.cohort = cohort, .signal = "referral"}, at("2025-03-01")).value();
+    EXPECT_EQ(whole(table, row_of(table, "2025-02"), "users"), 1);
+    EXPECT_DOUBLE_EQ(real(table, row_of(table, "2025-02"), "month_0"), 1);
+  }
 }
 
 TEST_F(RetentionTest, OnOrAfterIsNeverLessThanOnAndFalls) {

@@ -19,7 +19,7 @@ struct Revenue {
 std::vector<Revenue> sum_by_stage(const Lives& lives, uint8_t signal, const IntervalSpan& span) {
   std::vector<Revenue> sums(static_cast<size_t>(span.size()));
   lives.for_each([&](UserId, const Life& life) {
-    for (const Purchase& purchase : purchases(life.facts.of(signal), span.now)) {
+    for (const Purchase& purchase : purchases(life, signal, span.now)) {
       const int64_t number = interval_of(span.interval, purchase.time);
       if (purchase.amount_minor == 0 || !span.contains(number)) continue;
       const Standing before = standing_at(lives.definition(), life.facts, purchase.time - 1);
@@ -47,7 +47,7 @@ std::vector<Cohort> sum_by_cohort(const Lives& lives, uint8_t signal, const Inte
     if (!span.contains(first)) return;
     Cohort& cohort = cohorts[static_cast<size_t>(first - span.first)];
     ++cohort.users;
-    for (const Purchase& purchase : purchases(life.facts.of(signal), span.now)) {
+    for (const Purchase& purchase : purchases(life, signal, span.now)) {
       const int64_t number = interval_of(span.interval, purchase.time);
       if (span.contains(number)) cohort.money[static_cast<size_t>(number - first)] += purchase.amount_minor;
     }
@@ -91,7 +91,7 @@ Result<Table> revenue_by_stage(const Lives& lives, const RevenueOptions& options
   const std::vector<Revenue> sums = sum_by_stage(lives, signal, span);
   for (int64_t number = span.first; number < span.end; ++number) {
     const Revenue& sum = sums[static_cast<size_t>(number - span.first)];
-    const bool incomplete = !span.over(number);
+    const bool incomplete = !span.whole(number);
     std::vector<Cell>& row = table.rows.emplace_back();
     row = {span.start_of(number), Cell(sum.all(), incomplete)};
     for (const int64_t money : sum.by_stage) row.emplace_back(money, incomplete);
@@ -101,6 +101,7 @@ Result<Table> revenue_by_stage(const Lives& lives, const RevenueOptions& options
       "A first order is of acquisition. Of won back is part of the others: money of users who had been away for so "
       "long "
       "that they counted as churned."};
+  note_cut(span, table);
   return table;
 }
 

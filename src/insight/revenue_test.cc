@@ -58,6 +58,23 @@ TEST_F(RevenueTest, CohortsHaveTheirMoneyByMonthAfter) {
   EXPECT_TRUE(blank(table, row_of(table, "2025-03"), "month_1"));
 }
 
+TEST_F(RevenueTest, AFactBeforeTheFirstEventIsOfTheFirstInterval) {
+  name_users(2);
+  invited(0, "2025-01-05", "u1");
+  event(1, "2025-02-10", "invite", 700);
+  const Table table = revenue_by_cohort(lives_, {{}, "referral"}, "EUR", at("2025-03-01")).value();
+  EXPECT_EQ(whole(table, row_of(table, "2025-01"), "all"), 0);
+  EXPECT_EQ(whole(table, row_of(table, "2025-02"), "month_0"), 700);
+}
+
+TEST_F(RevenueTest, WhereTheLogBeginsWithinIsMarked) {
+  event(1, "2025-01-20", "order", 700);
+  event(1, "2025-02-20", "order", 700);
+  const Table table = revenue_by_stage(lives_, {}, "EUR", at("2025-03-01")).value();
+  EXPECT_TRUE(cell_of(table, 0, "all").incomplete);
+  EXPECT_FALSE(cell_of(table, 1, "all").incomplete);
+}
+
 TEST_F(RevenueTest, BothCountTheSameMoney) {
   Random random(61);
   random_lives(random, 200);
@@ -75,7 +92,8 @@ TEST_F(RevenueTest, BothCountTheSameMoney) {
   }
   for (size_t row = 0; row < cohorts.rows.size(); ++row) of_cohorts += whole(cohorts, row, "all");
   lives_.for_each([&](UserId, const Life& life) {
-    if (const auto facts = facts_until(life.facts.of(1), now); !facts.empty()) of_lives += facts.back().total_minor;
+    const std::span<const Fact> facts = life.facts.of(1);
+    of_lives += money_between(facts, 0, count_until(facts, now));
   });
   EXPECT_GT(of_lives, 0);
   EXPECT_EQ(of_rows, of_lives);

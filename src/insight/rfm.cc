@@ -45,11 +45,10 @@ struct Buyers {
 Buyers collect(const Lives& lives, uint8_t signal, TimeMs window_ms, TimeMs now) {
   Buyers buyers;
   lives.for_each([&](UserId, const Life& life) {
-    if (!known_at(life, now)) return;
     int64_t times = 0;
     int64_t money = 0;
     TimeMs last = 0;
-    for (const Purchase& purchase : purchases(life.facts.of(signal), now)) {
+    for (const Purchase& purchase : purchases(life, signal, now)) {
       if (window_ms != 0 && purchase.time <= now - window_ms) continue;
       ++times;
       money += purchase.amount_minor;

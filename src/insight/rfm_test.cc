@@ -71,6 +71,17 @@ TEST_F(RfmTest, LinesOfOneOrderAreOnePurchase) {
   EXPECT_EQ(whole(table, row, "money"), 300);
 }
 
+TEST_F(RfmTest, TwoPurchasesBeforeTheFirstEventAreTwoOnTheFirstDay) {
+  name_users(3);
+  invited(0, "2025-04-05", "u2");
+  invited(1, "2025-04-06", "u2");
+  event(2, "2025-05-30", "view");
+  const Table table = made({.signal = "referral"});
+  const size_t row = row_of(table, "hibernating");
+  EXPECT_DOUBLE_EQ(real(table, row, "mean_times"), 2);
+  EXPECT_DOUBLE_EQ(real(table, row, "mean_silence_days"), 2);
+}
+
 TEST_F(RfmTest, TheWindowAndTheFutureAreLeftOut) {
   event(1, "2025-01-01", "order", 100);
   event(2, "2025-05-20", "order", 100);

@@ -20,9 +20,10 @@ struct RiskRatio {
 /// The z that a standard normal number stays below with this probability, which must be in (0, 1); error below 1e-9.
 double normal_quantile(double probability);
 
-/// (a/n) / (b/m) and its interval of Katz (1978), normal on the logarithm; where a group has none to whom it happened,
-/// half a case is added to each count and to each group. `looks` intervals together hold with `confidence`
-/// (Bonferroni). Both groups have users; looks >= 1.
+/// (a/n) / (b/m) and its interval of Katz (1978), normal on the logarithm. Where it happened to nobody or to everybody
+/// of a group, which would leave no variance, half a user to whom it happened and half a one to whom not are added to
+/// each group. `looks` intervals together hold with `confidence` (Bonferroni), approximately in small groups. Both
+/// groups have users; looks >= 1.
 RiskRatio risk_ratio(const Group& with, const Group& without, double confidence, int64_t looks);
 
 }  // namespace perennial

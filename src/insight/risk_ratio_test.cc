@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "base/random.h"
 
@@ -37,21 +38,34 @@ TEST(RiskRatio, NobodyInAGroupStillHasAnInterval) {
   EXPECT_TRUE(std::isfinite(none.low) && std::isfinite(none.high) && none.ratio > 0 && none.ratio < 0.2);
   const RiskRatio all = risk_ratio({20, 20}, {20, 20}, 0.95, 1);
   EXPECT_DOUBLE_EQ(all.ratio, 1);
+  EXPECT_LT(all.low, 0.95);
 }
 
-TEST(RiskRatio, TheIntervalHoldsTheTruthAsOftenAsItSays) {
+Group draw(Random& random, int64_t users, double rate) {
+  Group group{users, 0};
+  for (int64_t i = 0; i < users; ++i) group.happened += random.chance(rate) ? 1 : 0;
+  return group;
+}
+
+/// How often the 95 % interval holds the true ratio of the two rates.
+double coverage(int64_t users, double rate, int64_t others, double other_rate) {
   Random random(5);
   int held = 0;
-  constexpr int kTrials = 2000;
+  constexpr int kTrials = 4000;
   for (int trial = 0; trial < kTrials; ++trial) {
-    Group with{200, 0};
-    Group without{300, 0};
-    for (int i = 0; i < 200; ++i) with.happened += random.chance(0.3) ? 1 : 0;
-    for (int i = 0; i < 300; ++i) without.happened += random.chance(0.2) ? 1 : 0;
-    const RiskRatio ratio = risk_ratio(with, without, 0.95, 1);
-    held += ratio.low <= 1.5 && 1.5 <= ratio.high ? 1 : 0;
+    const RiskRatio ratio = risk_ratio(draw(random, users, rate), draw(random, others, other_rate), 0.95, 1);
+    held += ratio.low <= rate / other_rate && rate / other_rate <= ratio.high ? 1 : 0;
   }
-  EXPECT_NEAR(static_cast<double>(held) / kTrials, 0.95, 0.015);
+  return static_cast<double>(held) / kTrials;
+}
+
+TEST(RiskRatio, TheIntervalHoldsTheTruthAsOftenAsItSays) { EXPECT_NEAR(coverage(200, 0.3, 300, 0.2), 0.95, 0.01); }
+
+TEST(RiskRatio, EverybodyInASmallGroupIsNotCertainty) {
+  EXPECT_LT(risk_ratio({10, 10}, {40, 36}, 0.95, 1).low, 1) << "ten of ten may well be chance where it is nine of ten";
+  for (const auto& [rate, others, other_rate] :
+       {std::tuple(0.9, 40, 0.9), std::tuple(0.98, 10, 0.9), std::tuple(0.95, 40, 0.95), std::tuple(0.8, 40, 0.8)})
+    EXPECT_GE(coverage(10, rate, others, other_rate), 0.94) << rate << " and " << other_rate << " of " << others;
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST_F(StagesTest, FlowsAreTheDifferencesOfTheStages) {
 TEST_F(StagesTest, HistoryIsWhatEachDateCounts) {
   Random random(42);
   random_lives(random, 300);
-  event(500, kNoTime, "view");  // known for ever, as count_stages has it
+  event(500, kNoTime, "view");  // at no date
   std::vector<TimeMs> instants;
   for (TimeMs time = at("2024-12-20"); time < at("2025-12-01"); time += 9 * kDayMs + 12'345) instants.push_back(time);
   const std::vector<StageCounts> history = stage_history(lives_, instants);
@@ -123,6 +123,23 @@ TEST_F(StagesTest, BeforeAnybodyThereIsNothing) {
   event(1, "2025-01-10", "order", 100);
   EXPECT_TRUE(stages_over_time(lives_, {}, at("2024-03-01")).value().rows.empty());
   EXPECT_EQ(stages_over_time(lives_, {}, at("2025-01-10")).value().rows.size(), 1U) << "the instant of the first";
+}
+
+TEST_F(StagesTest, UsersWithoutATimeAreAtNoDateAndTheSummarySaysSo) {
+  event(1, "2025-01-10", "order", 100);
+  EXPECT_EQ(to_text(stages_today(lives_, {}, at("2025-03-01")).value()).find("without a time"), std::string::npos);
+  event(2, kNoTime, "order", 100);
+  const Table today = stages_today(lives_, {}, at("2025-03-01")).value();
+  EXPECT_EQ(whole(today, 0, "users") + whole(today, 1, "users"), 1);
+  EXPECT_NE(to_text(today).find("1 user is known without a time and is not counted."), std::string::npos);
+  event(3, kNoTime, "view");
+  EXPECT_NE(to_text(stages_today(lives_, {}, at("2025-03-01")).value())
+                .find("2 users are known without a time and are not counted."),
+            std::string::npos);
+  const Table moved = flows(lives_, at("2025-01-01"), at("2025-02-01")).value();
+  EXPECT_EQ(whole(moved, row_of(moved, "acquisition"), "users"), 0);
+  EXPECT_EQ(whole(moved, row_of(moved, "new"), "users"), 1);
+  EXPECT_EQ(whole(stages_over_time(lives_, {}, at("2025-03-01")).value(), 0, "users"), 1);
 }
 
 TEST_F(StagesTest, WithoutTimesThereIsNoLife) {

@@ -16,8 +16,8 @@ struct Days {
 constexpr std::array<Days, 5> kClasses = {{{1, 1}, {2, 3}, {4, 7}, {8, 14}, {15, kLongestMonth}}};
 
 struct Month {
-  int64_t first_day = 0;
-  int64_t days = 0;                                // so far
+  int64_t first_day = 0;                           // of the log
+  int64_t days = 0;                                // so far, of the log
   int64_t day_users = 0;                           // sum over days of users active on the day
   int64_t week_users = 0;                          // sum over days of users active in the seven days that end with it
   std::array<int64_t, kLongestMonth + 1> users{};  // by number of active days
@@ -32,7 +32,7 @@ struct Month {
 std::vector<Month> months_of(const IntervalSpan& span) {
   std::vector<Month> months;
   for (int64_t number = span.first; number < span.end; ++number) {
-    const int64_t first = span.start_of(number) / kDayMs;
+    const int64_t first = interval_of(Interval::day, std::max(span.start_of(number), span.earliest));
     const int64_t end = interval_of(Interval::day, std::min(span.start_of(number + 1), span.now) - 1) + 1;
     months.push_back({.first_day = first, .days = end - first});
   }
@@ -66,13 +66,21 @@ void add_user(std::vector<Month>& months, const std::vector<int64_t>& days) {
   }
 }
 
-std::vector<Cell> row_of(TimeMs start, const Month& month, bool incomplete) {
+/// Whether the week before the month is of a month within which the log begins, and the log does not have all of it.
+bool week_before_is_cut(const IntervalSpan& span, int64_t number) {
+  return span.cut(number - 1) &&
+         interval_of(Interval::day, span.earliest) > span.start_of(number) / kDayMs - (kWeekDays - 1);
+}
+
+std::vector<Cell> row_of(const IntervalSpan& span, int64_t number, const Month& month) {
   const int64_t active = month.active();
-  std::vector<Cell> row = {start, Cell(active, incomplete)};
+  const bool incomplete = !span.whole(number);
+  const bool weeks_incomplete = incomplete || week_before_is_cut(span, number);
+  std::vector<Cell> row = {span.start_of(number), Cell(active, incomplete)};
   row.push_back(quotient(month.day_users, month.days, incomplete));
-  row.push_back(quotient(month.week_users, month.days, incomplete));
+  row.push_back(quotient(month.week_users, month.days, weeks_incomplete));
   row.push_back(quotient(month.day_users, active * month.days, incomplete));
-  row.push_back(quotient(month.day_users, month.week_users, incomplete));
+  row.push_back(quotient(month.day_users, month.week_users, weeks_incomplete));
   for (const Days& days : kClasses) {
     int64_t users = 0;
     for (int64_t i = days.from; i <= days.to; ++i) users += month.users[static_cast<size_t>(i)];
@@ -110,20 +118,21 @@ Result<Table> stickiness(const Lives& lives, const StickinessOptions& options, T
   PERENNIAL_TRY_ASSIGN(const TimeMs earliest, earliest_seen(lives));
   const IntervalSpan span = intervals_until(Interval::month, earliest, now, options.months);
   std::vector<Month> months = months_of(span);
-  lives.for_each(
-      [&](UserId, const Life& life) { add_user(months, active_intervals(Interval::day, life.facts.of(signal), now)); });
+  lives.for_each([&](UserId, const Life& life) {
+    add_user(months, active_intervals(Interval::day, life, signal, life.first_seen, now));
+  });
   Table table{.name = "stickiness", .title = "Stickiness", .at = now, .dated = true, .columns = columns()};
   table.explanation = fmt::format("On how many days of a month its users are there (signal '{}').",
                                   lives.definition().signals[signal].name);
   for (int64_t i = 0; i < span.size(); ++i)
-    table.rows.push_back(
-        row_of(span.start_of(span.first + i), months[static_cast<size_t>(i)], !span.over(span.first + i)));
+    table.rows.push_back(row_of(span, span.first + i, months[static_cast<size_t>(i)]));
   table.notes = {
       "MAU: users active in the month. DAU: the mean over its days of users active on the day. WAU: the mean over its "
       "days "
       "of users active on the day or the six before.",
       "DAU/MAU 10 %: a user of the month is there on one day in ten. The shares say how many were there on so many "
       "days."};
+  note_cut(span, table);
   return table;
 }
 

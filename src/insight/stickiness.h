@@ -11,9 +11,9 @@ struct StickinessOptions {
   std::string signal;  // what counts as active; empty: that of activity
 };
 
-/// A row a calendar month: MAU, users active in it; DAU, the mean over its days so far of users active on the day; WAU,
-/// the same mean of users active on the day or the six before it; DAU/MAU, DAU/WAU; shares of MAU by active days, and
-/// the users active on exactly 1, 2, ... days. Fails for an unknown signal.
+/// A row a calendar month: MAU, users active in it; DAU, the mean over its days so far, and of the log, of users active
+/// on the day; WAU, the same mean of users active on the day or the six before it; DAU/MAU, DAU/WAU; shares of MAU by
+/// active days, and the users active on exactly 1, 2, ... days. Fails for an unknown signal.
 Result<Table> stickiness(const Lives& lives, const StickinessOptions& options, TimeMs now);
 
 }  // namespace perennial

@@ -38,6 +38,32 @@ TEST_F(StickinessTest, AMonthThatIsNotOverHasAsManyDaysAsBegan) {
   EXPECT_TRUE(cell_of(table, 0, "dau_mau").incomplete);
 }
 
+TEST_F(StickinessTest, TheFirstMonthHasTheDaysOfTheLog) {
+  event(1, "2025-01-30T12:00:00Z", "view");
+  event(1, "2025-01-31", "view");
+  event(2, "2025-01-31", "view");
+  event(1, "2025-02-01", "view");
+  const Table table = stickiness(lives_, {}, at("2025-04-01")).value();
+  EXPECT_DOUBLE_EQ(real(table, 0, "dau"), 3.0 / 2) << "of two days, not of 31";
+  EXPECT_DOUBLE_EQ(real(table, 0, "wau"), 3.0 / 2);
+  EXPECT_DOUBLE_EQ(real(table, 0, "dau_mau"), 3.0 / 4);
+  EXPECT_TRUE(cell_of(table, 0, "mau").incomplete);
+  EXPECT_FALSE(cell_of(table, 1, "mau").incomplete);
+  EXPECT_TRUE(cell_of(table, 1, "wau").incomplete) << "its first weeks began before the log";
+  EXPECT_TRUE(cell_of(table, 1, "dau_wau").incomplete);
+  EXPECT_FALSE(cell_of(table, 2, "wau").incomplete);
+}
+
+TEST_F(StickinessTest, AUserIsThereFromTheFirstEventOn) {
+  name_users(2);
+  event(1, "2025-02-10", "view");
+  invited(0, "2025-01-05", "u1");
+  invited(2, "2025-02-12", "u1");
+  const Table table = stickiness(lives_, {12, "referral"}, at("2025-03-01")).value();
+  EXPECT_EQ(whole(table, 0, "mau"), 0);
+  EXPECT_DOUBLE_EQ(real(table, 1, "share_2_to_3_days"), 1) << "its first day and the twelfth";
+}
+
 TEST_F(StickinessTest, AgreesWithCountingEveryDayAnew) {
   Random random(31);
   random_lives(random, 80);
@@ -45,7 +71,7 @@ TEST_F(StickinessTest, AgreesWithCountingEveryDayAnew) {
   const Table table = stickiness(lives_, {24, ""}, now).value();
   ASSERT_GE(table.rows.size(), 6U);
   for (size_t row = 0; row < table.rows.size(); ++row) {
-    const TimeMs start = whole(table, row, "month");
+    const TimeMs start = std::max(whole(table, row, "month"), earliest_seen(lives_).value() / kDayMs * kDayMs);
     const TimeMs end =
         std::min(interval_start(Interval::month, interval_of(Interval::month, start) + 1), at("2025-08-21"));
     int64_t day_users = 0;

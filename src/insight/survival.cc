@@ -7,7 +7,10 @@ namespace perennial {
 Survival::Survival(std::vector<Watched> watched) {
   std::sort(watched.begin(), watched.end(),
             [](const Watched& a, const Watched& b) { return a.duration_ms < b.duration_ms; });
-  if (!watched.empty()) longest_ms_ = watched.back().duration_ms;
+  for (const Watched& one : watched) {
+    durations_.push_back(one.duration_ms);
+    if (!one.happened) first_lost_ms_ = std::min(first_lost_ms_, one.duration_ms);
+  }
   double remaining = 1;
   for (size_t i = 0; i < watched.size();) {
     const size_t at_risk = watched.size() - i;
@@ -20,18 +23,24 @@ Survival::Survival(std::vector<Watched> watched) {
   }
 }
 
+bool Survival::known(TimeMs duration_ms) const {
+  if (duration_ms <= first_lost_ms_) return true;
+  return durations_.end() - std::lower_bound(durations_.begin(), durations_.end(), duration_ms) >= kFewestWatched;
+}
+
 std::optional<double> Survival::happened_within(TimeMs duration_ms) const {
+  if (durations_.empty() || !known(duration_ms)) return std::nullopt;
   const auto after = std::upper_bound(steps_.begin(), steps_.end(), duration_ms,
                                       [](TimeMs duration, const Step& step) { return duration < step.duration_ms; });
   const double remaining = after == steps_.begin() ? 1 : std::prev(after)->remaining;
-  if (duration_ms > longest_ms_ && remaining > 0) return std::nullopt;
   return 1 - remaining;
 }
 
 std::optional<TimeMs> Survival::quantile(double share) const {
   constexpr double kRounding = 1e-12;  // of the product
   for (const Step& step : steps_)
-    if (1 - step.remaining >= share - kRounding) return step.duration_ms;
+    if (1 - step.remaining >= share - kRounding)
+      return known(step.duration_ms) ? std::optional(step.duration_ms) : std::nullopt;
   return std::nullopt;
 }
 

@@ -44,9 +44,19 @@ json::value json_value(const Table& table, const Column& column, const Cell& cel
   return static_cast<double>(*whole) / std::pow(10, minor_digits(table.currency));
 }
 
-/// Spreadsheets run cells that begin so; after a ' they show them.
+constexpr std::string_view kSeparators = ",;\t\"\r\n";  // of fields, for one reader or another
+
+/// Spreadsheets run cells that begin so; after a ' they show them. Where other signs separate than ours, a cell may
+/// begin in the middle of the text: quotes do not prevent it, for they are none to a reader who has begun the field.
 std::string neutral(const std::string& text) {
-  return !text.empty() && std::string_view("=+-@\t\r\n").find(text[0]) != std::string_view::npos ? "'" + text : text;
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool begins = i == 0 || kSeparators.find(text[i - 1]) != std::string_view::npos;
+    const std::string_view signs = i == 0 ? std::string_view("=+-@\t\r\n") : std::string_view("=+-@");
+    if (begins && signs.find(text[i]) != std::string_view::npos) out += '\'';
+    out += text[i];
+  }
+  return out;
 }
 
 std::string csv_text(const Table& table, const Column& column, const Cell& cell) {
@@ -60,7 +70,7 @@ std::string csv_text(const Table& table, const Column& column, const Cell& cell)
 }
 
 void append_field(std::string& out, std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+  if (text.find_first_of(kSeparators) == std::string_view::npos) {
     out += text;
     return;
   }

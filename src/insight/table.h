@@ -42,7 +42,8 @@ struct Column {
 using Series = std::vector<int64_t>;
 
 /// Nothing when there is nothing to say: a blank, null, an empty field. A string may stand in a column of any type
-/// ("all" among months). `incomplete`: its time is not over, so that the figure will still change.
+/// ("all" among months). `incomplete`: its time is not over, so that the figure will still change, or began before the
+/// log did.
 struct Cell {
   std::variant<std::monostate, std::string, int64_t, double, Series> value;
   bool incomplete = false;
@@ -82,7 +83,8 @@ std::string to_text(const Table& table, const TextStyle& style = {});
 json::object to_json(const Table& table);
 
 /// RFC 4180: one header row, CRLF. Of a dated table the last column, "incomplete", names the row's columns that are
-/// (blanks between). A text that a spreadsheet would take for a formula gets a ' in front.
+/// (blanks between). Where a spreadsheet that separates by commas, semicolons or tabs would take a text, or a part
+/// of it, for a formula, a ' is put in front; texts with such signs are quoted.
 std::string to_csv(const Table& table);
 
 }  // namespace perennial

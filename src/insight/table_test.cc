@@ -31,7 +31,7 @@ TEST(Table, TextIsAlignedWithUnitsAndMarks) {
             "month     users   churn rate  money EUR  who     trend\n"
             "2026-02  12,345       12.5 %  -1,234.56  a, \"b\"  ·▂█\n"
             "2026-03       7*                   0.05  =1+1\n\n"
-            "* not over yet: the figure will still change.\nA note.\n");
+            "* not whole: what is not over will still change.\nA note.\n");
 }
 
 TEST(Table, JsonHasNumbersDatesAndWhatIsIncomplete) {
@@ -58,7 +58,17 @@ TEST(Table, CsvQuotesAndRunsNoFormula) {
   Table table{.columns = {{.name = "user_id"}}};
   for (const char* text : {"@SUM(A1)", "+1", "-1", "\tx", "\rx", "two\nlines", "plain"})
     table.rows.push_back({std::string(text)});
-  EXPECT_EQ(to_csv(table), "user_id\r\n'@SUM(A1)\r\n'+1\r\n'-1\r\n'\tx\r\n\"'\rx\"\r\n\"two\nlines\"\r\nplain\r\n");
+  EXPECT_EQ(to_csv(table), "user_id\r\n'@SUM(A1)\r\n'+1\r\n'-1\r\n\"'\tx\"\r\n\"'\rx\"\r\n\"two\nlines\"\r\nplain\r\n");
+}
+
+TEST(Table, CsvRunsNoFormulaWhereAnotherSignSeparates) {
+  // Read with semicolons, the second field of a row that begins with another may begin in the middle of a text, quoted
+  // or not.
+  Table table{.columns = {{.name = "user_id"}}};
+  for (const char* text : {"a;=1+1", "a\t@b", "a,-b", "a\"+b", "a;b", "c - d=e"})
+    table.rows.push_back({std::string(text)});
+  EXPECT_EQ(to_csv(table),
+            "user_id\r\n\"a;'=1+1\"\r\n\"a\t'@b\"\r\n\"a,'-b\"\r\n\"a\"\"'+b\"\r\n\"a;b\"\r\nc - d=e\r\n");
 }
 
 TEST(Table, BarsAndShadesShowSizeButNotOfWhatIsIncomplete) {
@@ -72,7 +82,7 @@ TEST(Table, BarsAndShadesShowSizeButNotOfWhatIsIncomplete) {
             "4  ━━━━━━━━━━━━━━━━  100 %█\n"
             "2  ━━━━━━━━          4.2 %▁\n"
             "1*                    90 %*\n\n"
-            "* not over yet: the figure will still change.\n");
+            "* not whole: what is not over will still change.\n");
   EXPECT_NE(to_text(table, {.colour = true}).find("\x1b[97;48;5;28m100 % \x1b[0m"), std::string::npos);
 }
 
@@ -96,8 +106,11 @@ TEST(Table, NothingIsSaidToBeNothing) {
 
 TEST(Table, NamesOfUsersMoveNoCursor) {
   Table table{.title = "T", .explanation = "E.", .columns = {{.name = "user"}}};
-  table.rows = {{std::string("a\x1b[2Jb")}};
+  table.rows = {{std::string("a\x1b[2Jb")},
+                {std::string("a\xC2\x9B"
+                             "2Jb")}};
   EXPECT_EQ(to_text(table).find('\x1b'), std::string::npos);
+  EXPECT_EQ(to_text(table).find("\xC2\x9B"), std::string::npos);
 }
 
 TEST(Table, NumbersThatAreNoneAreNotWritten) {

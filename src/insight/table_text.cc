@@ -129,7 +129,7 @@ class TextTable {
   void add_notes() {
     const bool marked = std::any_of(shapes_.begin(), shapes_.end(), [](const Shape& shape) { return shape.marked; });
     if (marked || !table_.notes.empty()) out_ += '\n';
-    if (marked) wrap("* not over yet: the figure will still change.", "");
+    if (marked) wrap("* not whole: what is not over will still change.", "");
     for (const std::string& note : table_.notes) wrap(note, "");
   }
 

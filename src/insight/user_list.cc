@@ -55,9 +55,10 @@ class Best {
 Listed look_at(const Definition& definition, uint8_t money_signal, UserId user, const Life& life,
                const Standing& standing, TimeMs now) {
   Listed listed{user, standing, kNoTime, 0, 0};
-  const std::span<const Fact> activity = facts_until(life.facts.of(definition.activity), now);
-  if (!activity.empty()) listed.last_activity = activity.back().time;
-  for (const Purchase& purchase : purchases(life.facts.of(money_signal), now)) {
+  const std::span<const Fact> activity = life.facts.of(definition.activity);
+  if (const size_t known = count_until(activity, now); known > 0)
+    listed.last_activity = std::max(activity[known - 1].time, life.first_seen);
+  for (const Purchase& purchase : purchases(life, money_signal, now)) {
     ++listed.orders;
     listed.money += purchase.amount_minor;
   }
@@ -82,7 +83,7 @@ Cell time_or_blank(TimeMs time) {
 std::vector<Cell> row_of(const Lives& lives, const Dictionary& users, const Listed& listed, TimeMs now) {
   const Life* life = lives.find(listed.user);
   const std::vector<Transition> changes = transitions(lives.definition(), life->facts, now);
-  const TimeMs since = changes.empty() ? life->first_seen : changes.back().time;
+  const TimeMs since = changes.empty() ? life->first_seen : std::max(changes.back().time, life->first_seen);
   return {users.name(listed.user),
           std::string(stage_name(listed.standing.stage)),
           std::string(listed.standing.overlay == Overlay::none ? "" : overlay_name(listed.standing.overlay)),
@@ -113,7 +114,7 @@ Result<Table> user_list(const Lives& lives, const Dictionary& users, const UserL
   PERENNIAL_TRY_ASSIGN(const uint8_t money_signal, signal_named(definition, options.money_signal));
   Best best(static_cast<size_t>(std::max<int64_t>(options.limit, 0)));
   lives.for_each([&](UserId user, const Life& life) {
-    if (life.first_seen > now) return;
+    if (!known_at(life, now)) return;
     const Standing standing = standing_at(definition, life.facts, now);
     if (options.stage && standing.stage != *options.stage) return;
     if (options.overlay && standing.overlay != *options.overlay) return;

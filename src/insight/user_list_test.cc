@@ -20,8 +20,6 @@ class UserListTest : public LivesFixture {
   Table listed(const UserListOptions& options) {
     return user_list(lives_, users_, options, "EUR", at("2025-03-01")).value();
   }
-
-  Dictionary users_;
 };
 
 TEST_F(UserListTest, ThoseWithMostMoneyFirst) {
@@ -65,6 +63,20 @@ TEST_F(UserListTest, TheBestOfManyAreTheBest) {
   });
   std::sort(all.rbegin(), all.rend());
   for (size_t row = 0; row < 50; ++row) EXPECT_EQ(whole(table, row, "money"), all[row]);
+}
+
+TEST_F(UserListTest, NothingIsBeforeTheFirstEvent) {
+  invited(2, "2025-01-20", "tom");
+  const Table table = user_list(lives_, users_, {}, "EUR", at("2025-03-10")).value();
+  const size_t tom = row_of(table, "tom");
+  EXPECT_EQ(words(table, tom, "stage"), "advocacy");
+  EXPECT_EQ(whole(table, tom, "since"), at("2025-03-05"));
+}
+
+TEST_F(UserListTest, UsersWithoutATimeAreNotListed) {
+  users_.add("ida");
+  event(4, kNoTime, "order", 100);
+  EXPECT_EQ(listed({}).rows.size(), 3U);
 }
 
 TEST_F(UserListTest, WordsAreReadBack) {

@@ -20,7 +20,7 @@ int64_t StageCounts::all() const {
 StageCounts count_stages(const Lives& lives, TimeMs now) {
   StageCounts counts;
   lives.for_each([&](UserId, const Life& life) {
-    if (life.first_seen > now) return;
+    if (life.first_seen == kNoTime || life.first_seen > now) return;
     ++counts.of(standing_at(lives.definition(), life.facts, now));
   });
   return counts;

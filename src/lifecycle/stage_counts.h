@@ -19,7 +19,7 @@ struct StageCounts {
   [[nodiscard]] int64_t all() const;
 };
 
-/// Of the users first seen at or before `now`.
+/// Of the users first seen at or before `now`; a user without an event that has a time is at no date.
 StageCounts count_stages(const Lives& lives, TimeMs now);
 
 json::object to_json(const StageCounts& counts, TimeMs now);
