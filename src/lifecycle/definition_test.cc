@@ -100,7 +100,8 @@ TEST(Definition, ErrorsNameTheKey) {
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["loyalty"] = "value >= 1"; }), "lifecycle.stages.loyalty"));
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.stages["retention"] = "orders >= 2"; }),
                       "lifecycle.stages.retention: 'orders' at character 1"));
-  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.signals["value"] = " , "; }), "lifecycle.signals.value: it has no event types"));
+  EXPECT_TRUE(refused(made([](DefinitionText& t) { t.signals["value"] = " , "; }),
+                      "lifecycle.signals.value: it has no event types"));
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "soon"; }), "lifecycle.churned_after: 'soon'"));
   EXPECT_TRUE(refused(made([](DefinitionText& t) { t.churned_after = "30d"; }), "lifecycle.churned_after: it must be"));
 }
