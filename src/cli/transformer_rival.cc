@@ -14,12 +14,6 @@ const UserHistory* find_history(const Dataset& dataset, UserId user) {
   return found == dataset.users.end() || found->user != user ? nullptr : &*found;
 }
 
-size_t tokens_until(const UserHistory& history, TimeMs now) {
-  return static_cast<size_t>(std::upper_bound(history.tokens.begin(), history.tokens.end(), now,
-                                              [](TimeMs time, const Token& token) { return time < token.time_ms; }) -
-                             history.tokens.begin());
-}
-
 }  // namespace
 
 Result<TransformerRival> TransformerRival::create(const fs::path& data_folder, const Settings& settings,
@@ -61,7 +55,7 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
     Transformer::Cache cache = model_.transformer->new_cache();
     size_t read = 0;
     for (const TimeMs instant : instants) {
-      for (const size_t end = tokens_until(history, instant); read < end; ++read)
+      for (const size_t end = tokens_until(history.tokens, instant); read < end; ++read)
         model_.transformer->append(cache, history.tokens[read]);
       if (read > 0)
         vectors_[{instant, history.user}].assign(cache.history_vector().begin(), cache.history_vector().end());
@@ -71,13 +65,16 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
 }
 
 std::optional<double> TransformerRival::forecast(const Question& question, const Subject& subject, TimeMs now) {
+  const ForecastHead& head = *model_.transformer->forecast_head();
+  if (last_asked_ == std::pair(now, subject.user)) return answer_of(last_, head.config(), question);
   std::vector<float> h;
   if (const auto known = vectors_.find({now, subject.user}); known != vectors_.end())
     h = known->second;
   else if (const UserHistory* history = find_history(dataset_, subject.user))
-    h = model_.transformer->history_vector(std::span(history->tokens).first(tokens_until(*history, now)));
-  const ForecastHead& head = *model_.transformer->forecast_head();
-  return answer_of(head.read(h, features_.of(definition_, subject, now)), head.config(), question);
+    h = model_.transformer->history_vector(std::span(history->tokens).first(tokens_until(history->tokens, now)));
+  last_ = head.read(h, features_.of(definition_, subject, now));
+  last_asked_ = {now, subject.user};
+  return answer_of(last_, head.config(), question);
 }
 
 std::vector<Rival> TransformerRival::rivals(const Exam& exam) {

@@ -37,6 +37,8 @@ class TransformerRival {
   const Definition& definition_;
   HeadFeatures features_;
   std::map<std::pair<TimeMs, UserId>, std::vector<float>> vectors_;  // (D), empty for nobody's history
+  std::pair<TimeMs, UserId> last_asked_{kNoTime, kNoId};             // most questions follow others about the same user
+  HeadForecast last_;
   bool told_ = false;
 };
 

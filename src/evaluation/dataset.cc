@@ -65,6 +65,12 @@ UserHistory history_of(UserId user, const Profile& profile, TypeTable& types) {
 
 }  // namespace
 
+size_t tokens_until(std::span<const Token> tokens, TimeMs at) {
+  return static_cast<size_t>(std::upper_bound(tokens.begin(), tokens.end(), at,
+                                              [](TimeMs time, const Token& token) { return time < token.time_ms; }) -
+                             tokens.begin());
+}
+
 Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_to, TimeMs before_ms,
                              int32_t most_items) {
   PERENNIAL_TRY_ASSIGN(const Offset end, log.end());

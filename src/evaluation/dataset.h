@@ -3,6 +3,7 @@
 #pragma once
 
 #include <limits>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct Dataset {
   int64_t newest_time_ms = 0;            // of all tokens; 0 when none has a time
   int64_t events = 0;                    // tokens of all users
 };
+
+/// How many of the tokens, which rise in time, have time <= at.
+size_t tokens_until(std::span<const Token> tokens, TimeMs at);
 
 /// Reads the log up to offset `up_to`; with `before_ms` > 0 only records before that time. failed_precondition, saying
 /// what to do, when that leaves no token. Of the items that the log names the first `most_items`: those that it named

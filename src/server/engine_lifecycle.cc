@@ -78,7 +78,7 @@ StageCounts Engine::count_stages_at(TimeMs at) const {
   return count_stages(*lives_, at);
 }
 
-/// By the best classical family, which takes microseconds; nullopt when nothing is known of it.
+/// By the best classical family; nullopt when nothing is known of it.
 std::optional<double> Engine::churn_probability(const Subject& subject, TimeMs now) const {
   const std::shared_ptr<const Forecasts> forecasts = forecast_watch_.current();
   if (forecasts == nullptr) return std::nullopt;

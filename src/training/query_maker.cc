@@ -12,13 +12,6 @@ constexpr int64_t kWantedQueries = 400'000;  // of all users together
 constexpr int64_t kMostOfUser = 32;
 constexpr int64_t kLeastOfUser = 2;
 
-int64_t tokens_until(const UserHistory& history, size_t visible, TimeMs at) {
-  const auto end = history.tokens.begin() + static_cast<ptrdiff_t>(visible);
-  return std::upper_bound(history.tokens.begin(), end, at,
-                          [](TimeMs time, const Token& token) { return time < token.time_ms; }) -
-         history.tokens.begin();
-}
-
 }  // namespace
 
 QueryMaker::QueryMaker(const ForecastSource& source, const Dataset& dataset, const std::vector<size_t>& lengths,
@@ -50,7 +43,7 @@ void QueryMaker::ask(const ForecastSource& source, const HeadFeatures& features,
     const TimeMs at = life->first_seen + static_cast<TimeMs>(random.uniform() * lived);
     Query& query = queries_.emplace_back();
     query.at = at;
-    query.tokens_before = tokens_until(history, visible, at);
+    query.tokens_before = static_cast<int64_t>(tokens_until(std::span(history.tokens).first(visible), at));
     for (const double feature : features.of(*source.definition, subject, at))
       query.features.push_back(static_cast<float>(feature));
     query.labels = labels_of(config_, *source.definition, subject, at, source.until);
