@@ -105,6 +105,7 @@ Status Transformer::load(const SafetensorsFile& file) {
   PERENNIAL_TRY(read_norm("final_norm", final_norm_));
   PERENNIAL_TRY(read_linear("mix_in", D, D, mix_in_));
   PERENNIAL_TRY(read_linear("mix_out", D, D, mix_out_));
+  prepare_whole_histories(file);
   if (!config_.forecasts) return {};
   PERENNIAL_TRY_ASSIGN(forecast_head_,
                        ForecastHead::create(*config_.forecasts, config_.width, std::max(1, config_.types()), file));
@@ -226,11 +227,74 @@ void Transformer::score(std::span<const Token> history, std::span<float> scores)
   score_items(u, scores);
 }
 
+void Transformer::prepare_whole_histories(const SafetensorsFile& file) {
+  shape_ = {config_.width, config_.heads, config_.layers, config_.window, config_.feed_forward};
+  const Result<const FusedKernels*> kernels = fused_kernels(Precision::float32);
+  if (!shape_.supported() || !kernels.ok()) return;
+  kernels_ = *kernels;
+  pointers_ = {items_.data(),           types_.data(),          values_.data(), gaps_.data(), {},
+               final_norm_.gain.data(), final_norm_.bias.data()};
+  for (size_t i = 0; i < layers_.size(); ++i) {
+    const auto weights = [&](const char* name) {  // as the file has them, (out, in); only packing reads them
+      return file.tensors.at(fmt::format("layer_{}.{}.weight", i, name)).values.data();
+    };
+    const Layer& layer = layers_[i];
+    pointers_.layers.push_back({layer.attention_norm.gain.data(), layer.attention_norm.bias.data(), weights("query"),
+                                layer.query.bias.data(), weights("key"), layer.key.bias.data(), weights("value"),
+                                layer.value.bias.data(), weights("out"), layer.out.bias.data(),
+                                layer.feed_forward_norm.gain.data(), layer.feed_forward_norm.bias.data(), weights("up"),
+                                layer.up.bias.data(), weights("down"), layer.down.bias.data()});
+  }
+  packed_.resize(kernels_->packed_history_bytes(shape_));
+  kernels_->pack_history(shape_, pointers_, packed_.data());
+  for (auto& layer : pointers_.layers)
+    layer.query = layer.key = layer.value = layer.out = layer.up = layer.down = nullptr;
+  for (int64_t position = 0; position < config_.history_tokens(); ++position)
+    for (const double frequency : frequencies_) {
+      cosine_.push_back(static_cast<float>(std::cos(static_cast<double>(position) * frequency)));
+      sine_.push_back(static_cast<float>(std::sin(static_cast<double>(position) * frequency)));
+    }
+}
+
+bool Transformer::takes_whole(std::span<const Token> history) const {
+  return kernels_ != nullptr && std::all_of(history.begin(), history.end(), [&](const Token& token) {
+           return token.item >= 0 && token.item < config_.items && token.type >= 0 && token.type < config_.types();
+         });
+}
+
+std::vector<float> Transformer::whole_history_vector(std::span<const Token> history) const {
+  struct Memory {
+    Arena kept, scratch;
+    std::vector<int64_t> rows;
+  };
+  thread_local Memory memory;  // some megabytes that would cost more to map anew than they take to fill
+  const size_t n = history.size();
+  memory.rows.resize(4 * n);
+  int64_t* items = memory.rows.data();
+  int64_t* types = items + n;
+  int64_t* values = types + n;
+  int64_t* gaps = values + n;
+  for (size_t i = 0; i < n; ++i) {
+    items[i] = history[i].item;
+    types[i] = history[i].type;
+    values[i] = value_bucket(history[i].value);
+    gaps[i] = i == 0 ? 0 : gap_bucket(history[i - 1].time_ms, history[i].time_ms);
+  }
+  const int64_t starts[] = {0, static_cast<int64_t>(n)};
+  const FusedTokens tokens{items, types, values, gaps, starts, 1, cosine_.data(), sine_.data()};
+  memory.kept.reset();
+  auto* h = static_cast<float*>(memory.kept.take(n * static_cast<size_t>(config_.width) * sizeof(float)));
+  void* saved = memory.kept.take(kernels_->history_saved_bytes(shape_, tokens.size()));
+  kernels_->history_forward(shape_, pointers_, packed_.data(), tokens, {}, h, saved, memory.scratch);
+  return {h + (n - 1) * static_cast<size_t>(config_.width), h + n * static_cast<size_t>(config_.width)};
+}
+
 std::vector<float> Transformer::history_vector(std::span<const Token> history) const {
   if (history.empty()) return {};
+  history = history.last(std::min(history.size(), static_cast<size_t>(config_.history_tokens())));
+  if (takes_whole(history)) return whole_history_vector(history);
   Cache cache = new_cache();
-  const size_t useful = std::min(history.size(), static_cast<size_t>(config_.history_tokens()));
-  for (const Token& token : history.last(useful)) append(cache, token);
+  for (const Token& token : history) append(cache, token);
   return std::move(cache.history_vector_);
 }
 

@@ -15,6 +15,7 @@
 #include <optional>
 
 #include "base/safetensors.h"
+#include "fused/fused.h"
 #include "model/config.h"
 #include "model/scorer.h"
 
@@ -55,7 +56,8 @@ class Transformer final : public Scorer {
   /// Reads one more token.
   void append(Cache& cache, const Token& token) const;
 
-  /// h (D) after the history, of whose end as much is read as can matter; empty for an empty history.
+  /// h (D) after the history, of whose end as much is read as can matter; empty for an empty history. Read all at once
+  /// where the fused kernels take the model's shape: equal to appending token by token but for rounding in float32.
   [[nodiscard]] std::vector<float> history_vector(std::span<const Token> history) const;
 
   /// u (D) from h (D); overwritten.
@@ -96,6 +98,9 @@ class Transformer final : public Scorer {
   void embed(const Token& token, int64_t last_time_ms, float* x) const;
   void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const;
   void rotate(float* vector, int64_t position) const;
+  void prepare_whole_histories(const SafetensorsFile& weights);
+  [[nodiscard]] bool takes_whole(std::span<const Token> history) const;
+  [[nodiscard]] std::vector<float> whole_history_vector(std::span<const Token> history) const;
 
   ModelConfig config_;
   std::vector<float> items_;                                       // (items, D)
@@ -106,6 +111,13 @@ class Transformer final : public Scorer {
   Linear mix_in_, mix_out_;
   std::optional<ForecastHead> forecast_head_;
   std::vector<double> frequencies_;  // (D / H / 2) radians a token
+
+  // Of whole histories at once; null kernels: the shape is not theirs.
+  const FusedKernels* kernels_ = nullptr;
+  FusedShape shape_;
+  HistoryPointers<const float> pointers_;
+  std::vector<unsigned char> packed_;
+  std::vector<float> cosine_, sine_;  // (L (W - 1) + 2, D / H / 2)
 };
 
 }  // namespace perennial

@@ -220,6 +220,40 @@ TEST(Transformer, AppendingTokensEqualsTheFormulasForEveryLength) {
   EXPECT_EQ(cache.tokens(), 15);
 }
 
+TEST(Transformer, WholeHistoriesEqualTheFormulasAndAppendingForEveryLength) {
+  ModelConfig config = small_config();
+  config.width = 32;
+  config.feed_forward = 48;
+  config.window = 19;
+  config.layers = 3;  // reads the last 56
+  const SafetensorsFile weights = random_weights(config, 11);
+  const auto model = Transformer::create(config, weights);
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  const Reference reference(config, weights);
+  Random random(12);
+  std::vector<Token> history = random_history(random, 90, config.items);
+  for (const bool unknown_items : {false, true}) {
+    for (Token& token : history) {
+      if (unknown_items && random.chance(0.1)) token.item = -1;
+      if (!unknown_items) token.item = std::max(0, token.item);
+      if (!unknown_items) token.type = std::max(0, token.type);
+    }
+    Transformer::Cache cache = (*model)->new_cache();
+    for (size_t length = 1; length <= history.size(); ++length) {
+      (*model)->append(cache, history[length - 1]);
+      const std::vector<float> got = (*model)->history_vector(std::span(history).first(length));
+      const bool expensive = length % 7 > 1;
+      const Row want =
+          expensive ? Row()
+                    : reference.history_vector({history.begin(), history.begin() + static_cast<ptrdiff_t>(length)});
+      for (size_t d = 0; d < got.size(); ++d) {
+        ASSERT_NEAR(got[d], cache.history_vector()[d], 5e-5) << length << " " << d;
+        ASSERT_NEAR(got[d], expensive ? got[d] : want[d], 5e-5) << length << " " << d;
+      }
+    }
+  }
+}
+
 TEST(Transformer, ReadTimeInputsAndScoresEqualTheFormulas) {
   const ModelConfig config = small_config();
   const SafetensorsFile weights = random_weights(config, 3);

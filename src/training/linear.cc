@@ -4,8 +4,6 @@
 
 namespace perennial {
 
-Precision best_precision() { return __builtin_cpu_supports("avx512bf16") ? Precision::bfloat16 : Precision::float32; }
-
 LinearImpl::LinearImpl(int64_t in, int64_t out, Precision precision_in, double scale) : precision(precision_in) {
   weight = register_parameter("weight", torch::randn({out, in}) * (scale / std::sqrt(static_cast<double>(in))));
   bias = register_parameter("bias", torch::zeros({out}));

@@ -3,12 +3,9 @@
 
 #include <torch/torch.h>
 
+#include "fused/fused.h"
+
 namespace perennial {
-
-enum class Precision { float32, bfloat16 };  // of matrix products; sums, norms and parameters are float32
-
-/// bfloat16 when the processor has instructions for it, float32 otherwise.
-Precision best_precision();
 
 struct LinearImpl : torch::nn::Module {
   LinearImpl(int64_t in, int64_t out, Precision precision, double scale = 1);

@@ -66,7 +66,8 @@ std::vector<RankingCase> validation_cases(const Holdout& holdout, const Dataset&
 
 class Run {
  public:
-  Run(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options)
+  Run(const fs::path& data_folder, const Dataset& dataset, const Holdout& holdout, TrainerOptions options,
+      const FusedKernels* kernels)
       : data_folder_(data_folder),
         options_(std::move(options)),
         dataset_(dataset),
@@ -74,7 +75,8 @@ class Run {
         batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens},
                  queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
-        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay) {
+        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay,
+               kernels) {
     if (!queries_) return;
     const auto [mean, scale] = queries_->scaling();
     state_.module->forecast()->set_scaling(mean, scale);
@@ -174,7 +176,6 @@ class Run {
     Random random(seed);
     const PackedBatch batch = batches_.make(users, random);
     if (batch.predictions > 0 || batch.queries.size() > 0) {
-      state_.optimizer.zero_grad();
       const TransformerModuleImpl::Loss loss = state_.module->loss(batch, negatives());
       torch::Tensor total = loss.next_item;
       if (loss.forecast.defined()) total = total + options_.forecast_weight * loss.forecast;
@@ -291,12 +292,13 @@ Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset
   PERENNIAL_TRY_ASSIGN(const FileLock lock, FileLock::acquire(data_folder / "training.lock",
                                                               "one training at a time over a data directory"));
   if (options.fresh) PERENNIAL_TRY(TrainingState::remove(data_folder));
+  PERENNIAL_TRY_ASSIGN(const FusedKernels* kernels, fused_kernels(options.precision));
   fill_in(options, dataset, holdout);
   keep_freed_memory();
   torch::set_num_threads(options.threads);
   torch::manual_seed(options.seed);
   try {
-    return Run(data_folder, dataset, holdout, std::move(options)).train();
+    return Run(data_folder, dataset, holdout, std::move(options), kernels).train();
   } catch (const c10::Error& error) {
     const std::string_view what = error.what_without_backtrace();
     if (what.find("DefaultCPUAllocator") == std::string_view::npos) return internal_error("libtorch: {}", what);

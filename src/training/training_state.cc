@@ -52,14 +52,10 @@ std::string to_bytes(const torch::Tensor& tensor) {
 }  // namespace
 
 TrainingState::TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
-                             double weight_decay)
-    : module(config, precision, dropout),
-      optimizer(module->parameters(),
-                torch::optim::AdamWOptions(learning_rate).betas({0.9, 0.98}).weight_decay(weight_decay)) {
-  // From the start, as they are after a step: the optimiser skips what has none, and a run that was taken up must not
-  // skip what one that was never interrupted moves.
-  for (torch::Tensor& parameter : module->parameters()) parameter.mutable_grad() = torch::zeros_like(parameter);
-}
+                             double weight_decay, const FusedKernels* kernels)
+    : module(config, precision, dropout, kernels),
+      optimizer(module->named_parameters(), {.learning_rate = static_cast<float>(learning_rate),
+                                             .weight_decay = static_cast<float>(weight_decay)}) {}
 
 Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {
   torch::serialize::OutputArchive archive;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "training/optimizer.h"
 #include "training/transformer_module.h"
 
 namespace perennial {
@@ -24,7 +25,7 @@ struct TrainingProgress {
 class TrainingState {
  public:
   TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
-                double weight_decay);
+                double weight_decay, const FusedKernels* kernels);
 
   /// Atomic. `fingerprint` names the run: settings and data.
   Status save(const fs::path& data_folder, const std::string& fingerprint);
@@ -41,7 +42,7 @@ class TrainingState {
   static Status remove(const fs::path& data_folder);
 
   TransformerModule module;
-  torch::optim::AdamW optimizer;
+  Optimizer optimizer;
   TrainingProgress progress;
   SafetensorsFile best;  // weights of the best epoch; empty before the first
 

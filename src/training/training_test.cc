@@ -116,7 +116,7 @@ TEST_P(TransformerModuleWindow, EqualsTheTorchFreeForwardPass) {
   torch::manual_seed(3);
   ModelConfig config = small_config();
   config.window = GetParam();
-  TransformerModule module(config, Precision::float32, 0.0);
+  TransformerModule module(config, Precision::float32, 0.0, nullptr);
   randomise(module);
   module->eval();
   const auto served = Transformer::create(config, module->export_weights());
@@ -143,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(Windows, TransformerModuleWindow, testing::Values(1, 5,
 TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
   torch::manual_seed(5);
   const ModelConfig config = small_config();
-  TransformerModule module(config, Precision::float32, 0.0);
+  TransformerModule module(config, Precision::float32, 0.0, nullptr);
   randomise(module);
   module->eval();
   const auto served = Transformer::create(config, module->export_weights());
@@ -169,7 +169,7 @@ TEST(TransformerModule, ReadTimeInputsEqualTheTorchFreeOnes) {
 TEST(TransformerModule, AHistoryLongerThanTheReceptiveFieldScoresAsItsEnd) {
   torch::manual_seed(6);
   const ModelConfig config = small_config();
-  TransformerModule module(config, Precision::float32, 0.0);
+  TransformerModule module(config, Precision::float32, 0.0, nullptr);
   randomise(module);
   const auto served = Transformer::create(config, module->export_weights());
   ASSERT_TRUE(served.ok());
@@ -196,7 +196,7 @@ TEST(TransformerModule, AHistoryLongerThanTheReceptiveFieldScoresAsItsEnd) {
 TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
   torch::manual_seed(8);
   const ModelConfig config = small_config(12);
-  TransformerModule module(config, Precision::float32, 0.0);
+  TransformerModule module(config, Precision::float32, 0.0, nullptr);
   randomise(module);
   const Dataset dataset = random_dataset(9, 3, config.items);
   const PackedBatch batch = batch_of(dataset, config, {0, 1, 2});

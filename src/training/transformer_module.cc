@@ -49,7 +49,8 @@ Tensor rotary(const Tensor& x, const Tensor& cosine, const Tensor& sine) {
 
 }  // namespace
 
-TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout)
+TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout,
+                                             const FusedKernels* kernels)
     : config_(config), precision_(precision), dropout_(dropout) {
   const int64_t D = config.width;
   const auto table = [&](const char* name, int64_t rows) {
@@ -86,6 +87,25 @@ TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precisio
   mix_out_ = register_module("mix_out", Linear(D, D, precision, 0));
   if (config.forecasts)
     forecast_ = register_module("forecast", ForecastModule(*config.forecasts, D, std::max(1, config.types())));
+  const FusedShape shape{config.width, config.heads, config.layers, config.window, config.feed_forward};
+  if (kernels != nullptr && shape.supported()) fused_ = std::make_unique<FusedSteps>(shape, *kernels);
+}
+
+std::vector<Tensor> TransformerModuleImpl::history_parameters() const {
+  std::vector<Tensor> parameters = {items_->weight, types_->weight, values_->weight, gaps_->weight};
+  for (const Layer& layer : layers_)
+    for (const Tensor& parameter :
+         {layer.attention_norm->weight, layer.attention_norm->bias, layer.query->weight, layer.query->bias,
+          layer.key->weight, layer.key->bias, layer.value->weight, layer.value->bias, layer.out->weight,
+          layer.out->bias, layer.feed_forward_norm->weight, layer.feed_forward_norm->bias, layer.up->weight,
+          layer.up->bias, layer.down->weight, layer.down->bias})
+      parameters.push_back(parameter);
+  parameters.insert(parameters.end(), {final_norm_->weight, final_norm_->bias});
+  return parameters;
+}
+
+std::vector<Tensor> TransformerModuleImpl::read_parameters() const {
+  return {elapsed_->weight, features_, mix_in_->weight, mix_in_->bias, mix_out_->weight, mix_out_->bias};
 }
 
 Tensor TransformerModuleImpl::drop(const Tensor& x) {
@@ -107,7 +127,16 @@ Tensor TransformerModuleImpl::attention(Layer& layer, const Tensor& normed, cons
   return layer.out(mixed.transpose(1, 2).reshape({rows, config_.width}));
 }
 
-Tensor TransformerModuleImpl::history_vectors(const PackedBatch& batch) {
+Tensor TransformerModuleImpl::history_vectors(const PackedBatch& batch, bool sparse_items) {
+  if (!fused_) return composed_history(batch);
+  const bool drops = is_training() && dropout_ > 0;
+  const FusedDropout dropout{
+      drops ? static_cast<float>(dropout_) : 0,
+      drops ? static_cast<uint64_t>(torch::randint(INT64_MAX, {1}, torch::kInt64).item<int64_t>()) : 0};
+  return fused_->history_vectors(history_parameters(), batch, dropout, sparse_items);
+}
+
+Tensor TransformerModuleImpl::composed_history(const PackedBatch& batch) {
   const int64_t tokens = batch.items.size(0);
   const int64_t padding = (kBlock - tokens % kBlock) % kBlock;
   Tensor x = items_(batch.items) * std::sqrt(static_cast<double>(config_.width)) + types_(batch.types) +
@@ -139,20 +168,24 @@ Tensor TransformerModuleImpl::user_vectors(const Tensor& h, const PackedBatch& b
 }
 
 TransformerModuleImpl::Loss TransformerModuleImpl::loss(const PackedBatch& batch, int64_t shared_negatives) {
-  const Tensor h = history_vectors(batch);
-  Loss loss{next_item_loss(h, batch, shared_negatives), {}};
+  const bool sampled = shared_negatives > 0 && shared_negatives < config_.items;
+  const Tensor h = history_vectors(batch, sampled);
+  Loss loss{fused_ ? fused_->next_item_loss(h, read_parameters(), items_->weight, item_bias_, batch,
+                                            sampled ? shared_negatives : 0)
+                   : composed_loss(h, batch, sampled ? shared_negatives : 0),
+            {}};
   if (forecast_.is_empty()) return loss;
   loss.forecast = forecast_->next_type_loss(h, batch.next_types);
   if (batch.queries.size() > 0) loss.forecast = loss.forecast + forecast_->loss(h, batch.queries);
   return loss;
 }
 
-Tensor TransformerModuleImpl::next_item_loss(const Tensor& h, const PackedBatch& batch, int64_t shared_negatives) {
+Tensor TransformerModuleImpl::composed_loss(const Tensor& h, const PackedBatch& batch, int64_t shared_negatives) {
   const Tensor rows = torch::nonzero(batch.targets >= 0).squeeze(1);
   if (rows.size(0) == 0) return torch::zeros({});
   const Tensor targets = batch.targets.index_select(0, rows);
   const Tensor u = user_vectors(h.index_select(0, rows), batch, rows);
-  if (shared_negatives > 0 && shared_negatives < config_.items)
+  if (shared_negatives > 0)
     return sampled_softmax_loss(u, items_->weight, item_bias_, targets, shared_negatives, precision_);
   return full_softmax_loss(u, items_->weight, item_bias_, targets, precision_);
 }

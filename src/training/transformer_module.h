@@ -1,5 +1,6 @@
-// The behaviour Transformer composed from libtorch operations: the reference that trains. The formulas stand in
-// model/transformer.h; parameter names here are the tensor names of the model file.
+// The behaviour Transformer with its gradients: by the fused kernels, or composed from libtorch operations, which is
+// the reference for them and takes the shapes that they do not. The formulas stand in model/transformer.h; parameter
+// names here are the tensor names of the model file.
 #pragma once
 
 #include <torch/torch.h>
@@ -7,6 +8,7 @@
 #include "base/safetensors.h"
 #include "model/config.h"
 #include "training/forecast_module.h"
+#include "training/fused_steps.h"
 #include "training/linear.h"
 
 namespace perennial {
@@ -26,10 +28,11 @@ struct PackedBatch {
 
 class TransformerModuleImpl : public torch::nn::Module {
  public:
-  TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout);
+  /// Composed where the kernels do not take the shape, and where they are null.
+  TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout, const FusedKernels* kernels);
 
-  /// h (N, D) of every token.
-  torch::Tensor history_vectors(const PackedBatch& batch);
+  /// h (N, D) of every token. The items' gradient is sparse where the kernels make it and `sparse_items` says so.
+  torch::Tensor history_vectors(const PackedBatch& batch, bool sparse_items = false);
 
   /// u (n, D) from h (n, D) and the batch's read-time inputs at the given token indices (n).
   torch::Tensor user_vectors(const torch::Tensor& h, const PackedBatch& batch, const torch::Tensor& rows);
@@ -51,7 +54,10 @@ class TransformerModuleImpl : public torch::nn::Module {
     Linear query{nullptr}, key{nullptr}, value{nullptr}, out{nullptr}, up{nullptr}, down{nullptr};
   };
 
-  torch::Tensor next_item_loss(const torch::Tensor& h, const PackedBatch& batch, int64_t shared_negatives);
+  torch::Tensor composed_history(const PackedBatch& batch);
+  torch::Tensor composed_loss(const torch::Tensor& h, const PackedBatch& batch, int64_t shared_negatives);
+  [[nodiscard]] std::vector<torch::Tensor> history_parameters() const;
+  [[nodiscard]] std::vector<torch::Tensor> read_parameters() const;
   torch::Tensor attention(Layer& layer, const torch::Tensor& normed, const torch::Tensor& mask,
                           const torch::Tensor& cosine, const torch::Tensor& sine);
   torch::Tensor drop(const torch::Tensor& x);
@@ -65,6 +71,7 @@ class TransformerModuleImpl : public torch::nn::Module {
   torch::nn::LayerNorm final_norm_{nullptr};
   Linear mix_in_{nullptr}, mix_out_{nullptr};
   ForecastModule forecast_{nullptr};
+  std::unique_ptr<FusedSteps> fused_;  // null: composed
 };
 TORCH_MODULE(TransformerModule);
 

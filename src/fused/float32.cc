@@ -1,0 +1,11 @@
+#include "fused/arithmetic.h"
+#include "fused/instruction_sets.h"
+
+namespace perennial {
+
+const FusedKernels& float32_kernels() {
+  static const Arithmetic<float> kernels("float32");
+  return kernels;
+}
+
+}  // namespace perennial

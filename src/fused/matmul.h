@@ -1,0 +1,164 @@
+// Products of small matrices whose operands lie in the caches: the one inner loop of the fused kernels. Internal
+// linkage, as fused/lanes.h says. Covered by fused/matmul_test.cc.
+#pragma once
+
+#include "fused/lanes.h"
+
+namespace perennial {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 6;  // 24 sums, 4 columns and a row's element fill the 32 registers
+constexpr int kTileLanes = 4;
+#else
+constexpr int kTileRows = 3;
+constexpr int kTileLanes = 2;
+#endif
+
+/// Where group g of row m of the left operand starts: elements + m * row + g * group.
+template <class Operand>
+struct Left {
+  const Operand* elements;
+  int64_t row, group;
+};
+
+/// (M, K) kept row by row.
+template <class Operand>
+Left<Operand> by_rows(const Operand* elements, int64_t stride) {
+  return {elements, stride, Group<Operand>::kSize};
+}
+/// The transpose of a grouped (K, M): a matrix whose rows are summed over.
+template <class Operand>
+Left<Operand> transposed(const Operand* elements, int64_t columns) {
+  return {elements, Group<Operand>::kSize, columns * Group<Operand>::kSize};
+}
+
+[[gnu::always_inline]] inline void accumulate(Lanes& sum, const float* left, Lanes right) { sum += *left * right; }
+[[gnu::always_inline]] inline Lanes load_group(const float* source) { return load(source); }
+#if defined(__AVX512BF16__)
+struct Pairs {
+  __m512bh values;
+};
+[[gnu::always_inline]] inline void accumulate(Lanes& sum, const Bfloat16* left, Pairs right) {
+  int32_t pair;
+  std::memcpy(&pair, left, sizeof pair);
+  sum = (Lanes)_mm512_dpbf16_ps((__m512)sum, (__m512bh)_mm512_set1_epi32(pair), right.values);
+}
+[[gnu::always_inline]] inline Pairs load_group(const Bfloat16* source) {
+  return {(__m512bh)_mm512_loadu_si512(source)};
+}
+#endif
+
+template <int kRows, int kVectors, class Operand>
+[[gnu::always_inline]] inline void tile(Left<Operand> left, const Operand* right, int64_t right_stride, int groups,
+                                        float* out, int64_t out_stride, bool add) {
+  constexpr int kSize = Group<Operand>::kSize;
+  Lanes sums[kRows][kVectors];
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) sums[m][v] = add ? load(out + m * out_stride + v * kLanes) : Lanes{};
+  for (int g = 0; g < groups; ++g) {
+    decltype(load_group(right)) columns[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) columns[v] = load_group(right + v * kLanes * kSize);
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) accumulate(sums[m][v], left.elements + m * left.row, columns[v]);
+    left.elements += left.group;
+    right += right_stride;
+  }
+#pragma GCC unroll 8
+  for (int m = 0; m < kRows; ++m)
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) store(out + m * out_stride + v * kLanes, sums[m][v]);
+}
+
+template <int kVectors, class Operand>
+inline void row_block(int rows, Left<Operand> left, const Operand* right, int64_t right_stride, int groups, float* out,
+                      int64_t out_stride, bool add) {
+  const auto tiles = [&]<int kRows>() {
+    tile<kRows, kVectors>(left, right, right_stride, groups, out, out_stride, add);
+  };
+  switch (rows) {
+    case 1:
+      return tiles.template operator()<1>();
+    case 2:
+      return tiles.template operator()<2>();
+    case 3:
+      return tiles.template operator()<3>();
+#if defined(__AVX512F__)
+    case 4:
+      return tiles.template operator()<4>();
+    case 5:
+      return tiles.template operator()<5>();
+    default:
+      return tiles.template operator()<6>();
+#else
+    default:
+      return;
+#endif
+  }
+}
+
+template <int kVectors, class Operand>
+void column_block(int rows, Left<Operand> left, const Operand* right, int64_t right_stride, int groups, float* out,
+                  int64_t out_stride, bool add) {
+  for (int m = 0; m < rows; m += kTileRows) {
+    const Left<Operand> block{left.elements + m * left.row, left.row, left.group};
+    row_block<kVectors>(rows - m < kTileRows ? rows - m : kTileRows, block, right, right_stride, groups,
+                        out + m * out_stride, out_stride, add);
+  }
+}
+
+/// out (M, N) = left (M, K) . right (K, N), or += it. right is grouped, its row stride (elements of a whole group row)
+/// `right_stride`; N is a multiple of 16, K of the group: `groups` = K / kGroup. out does not overlap the operands.
+/// bfloat16: products and sums are float32, of rounded operands.
+template <class Operand>
+void matmul(int rows, int columns, int groups, Left<Operand> left, const Operand* right, int64_t right_stride,
+            float* out, int64_t out_stride, bool add) {
+  constexpr int kSize = Group<Operand>::kSize;
+  int n = 0;
+  for (; n + kTileLanes * kLanes <= columns; n += kTileLanes * kLanes)
+    column_block<kTileLanes>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
+  switch ((columns - n) / kLanes) {
+    case 1:
+      return column_block<1>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
+#if defined(__AVX512F__)
+    case 2:
+      return column_block<2>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
+    case 3:
+      return column_block<3>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
+#endif
+    default:
+      return;
+  }
+}
+
+/// The grouped form of a float32 matrix (K, N) kept row by row; K and N are even and a multiple of 16.
+template <class Operand>
+void pack_rows(const float* source, int64_t stride, int rows, int columns, Operand* packed, int packed_columns) {
+  for (int k = 0; k < rows; k += 2)
+    for (int n = 0; n < columns; n += kLanes)
+      store_two_rows(packed + (static_cast<int64_t>(k) * packed_columns) + n * Group<Operand>::kSize, packed_columns,
+                     load(source + k * stride + n), load(source + (k + 1) * stride + n));
+}
+
+/// The grouped form of the transpose: (K, N) from (N, K) kept row by row.
+template <class Operand>
+void pack_transposed(const float* source, int64_t stride, int rows, int columns, Operand* packed, int packed_columns) {
+  for (int k = 0; k < rows; k += 2)
+    for (int n = 0; n < columns; n += kLanes) {
+      Lanes even, odd;
+      for (int i = 0; i < kLanes; ++i) {
+        even[i] = source[(n + i) * stride + k];
+        odd[i] = source[(n + i) * stride + k + 1];
+      }
+      store_two_rows(packed + (static_cast<int64_t>(k) * packed_columns) + n * Group<Operand>::kSize, packed_columns,
+                     even, odd);
+    }
+}
+
+}  // namespace
+}  // namespace perennial

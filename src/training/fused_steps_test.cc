@@ -1,0 +1,145 @@
+// The fused kernels against the module composed from libtorch operations in double: loss and every parameter's
+// gradient, for each instruction set of this machine, one thread and two, windows below and above the sequences.
+#include "training/fused_steps.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "training/transformer_module.h"
+
+namespace perennial {
+namespace {
+
+ModelConfig config_of(int32_t window, int32_t layers = 2) {
+  ModelConfig config;
+  config.items = 150;
+  config.width = 64;
+  config.layers = layers;
+  config.heads = 2;
+  config.window = window;
+  config.feed_forward = 96;
+  config.event_types = {"view", "order"};
+  config.features = {"device:mobile", "trait:plan=pro", "trait:plan=free"};
+  return config;
+}
+
+PackedBatch batch_of(const ModelConfig& config, const std::vector<int64_t>& lengths, uint64_t seed) {
+  Random random(seed);
+  std::vector<int64_t> items, types, values, gaps, segment, targets, elapsed, features, starts;
+  const auto below = [&](int64_t n) { return static_cast<int64_t>(random.below(static_cast<uint64_t>(n))); };
+  PackedBatch batch;
+  for (size_t s = 0; s < lengths.size(); ++s)
+    for (int64_t t = 0; t < lengths[s]; ++t) {
+      items.push_back(below(config.items));
+      types.push_back(below(2));
+      values.push_back(below(ModelConfig::kValueBuckets));
+      gaps.push_back(below(ModelConfig::kGapBuckets));
+      segment.push_back(static_cast<int64_t>(s));
+      targets.push_back(random.chance(0.8) ? below(config.items) : -1);
+      batch.predictions += targets.back() >= 0 ? 1 : 0;
+      elapsed.push_back(random.chance(0.5) ? below(ModelConfig::kGapBuckets) : 0);
+      starts.push_back(static_cast<int64_t>(features.size()));
+      for (int64_t f = below(3); f > 0; --f) features.push_back(below(3));
+    }
+  const auto tensor = [](const std::vector<int64_t>& numbers) { return torch::tensor(numbers, torch::kInt64); };
+  batch.items = tensor(items);
+  batch.types = tensor(types);
+  batch.values = tensor(values);
+  batch.gaps = tensor(gaps);
+  batch.segment = tensor(segment);
+  batch.targets = tensor(targets);
+  batch.elapsed = tensor(elapsed);
+  batch.feature_ids = tensor(features);
+  batch.feature_starts = tensor(starts);
+  return batch;
+}
+
+struct Twins {
+  TransformerModule composed, fused;
+
+  Twins(const ModelConfig& config, const FusedKernels& kernels, double dropout = 0)
+      : composed(config, Precision::float32, dropout, nullptr), fused(config, Precision::float32, dropout, &kernels) {
+    torch::NoGradGuard no_grad;
+    const auto parameters = composed->named_parameters();
+    for (auto& parameter : fused->named_parameters()) {
+      parameter.value().add_(torch::randn_like(parameter.value()) * 0.1);
+      parameters[parameter.key()].copy_(parameter.value());
+    }
+    composed->to(torch::kFloat64);
+  }
+
+  /// |fused - composed| of each gradient, of the largest entry of its composed one; by name.
+  std::map<std::string, double> gradient_errors() {
+    std::map<std::string, double> errors;
+    const auto parameters = fused->named_parameters();
+    for (const auto& parameter : composed->named_parameters()) {
+      const torch::Tensor want = parameter.value().grad();
+      const torch::Tensor got = parameters[parameter.key()].grad();
+      if (!want.defined() || !got.defined()) {
+        if (want.defined() != got.defined() && (want.defined() ? want : got).abs().max().item<double>() > 0)
+          errors[parameter.key()] = INFINITY;
+        continue;
+      }
+      const torch::Tensor dense = got.is_sparse() ? got.to_dense() : got;
+      const double scale = want.abs().max().item<double>();
+      // At least a thousandth of a mean loss of about 5: a gradient that is zero in theory has no scale of its own.
+      const double error = (dense - want).abs().max().item<double>() / std::max(scale, 1e-3);
+      errors[parameter.key()] = std::isnan(error) ? INFINITY : error;
+    }
+    return errors;
+  }
+};
+
+class FusedAgainstComposed : public testing::TestWithParam<std::tuple<const FusedKernels*, int, int32_t>> {
+ protected:
+  const FusedKernels& kernels() const { return *std::get<0>(GetParam()); }
+  bool rounds() const { return kernels().name().starts_with("bfloat16"); }
+  /// Of a gradient's largest entry. float32: sums of some hundred terms in another order, 500 x 2^-24; bfloat16: ten
+  /// products in a row of operands rounded by 2^-9 each.
+  double tolerance() const { return rounds() ? 0.04 : 3e-5; }
+  void SetUp() override { torch::set_num_threads(std::get<1>(GetParam())); }
+};
+
+TEST_P(FusedAgainstComposed, LossAndGradientsEqualTheComposedModule) {
+  torch::manual_seed(5);
+  const ModelConfig config = config_of(std::get<2>(GetParam()));
+  Twins twins(config, kernels());
+  const PackedBatch batch = batch_of(config, {1, 70, 33, 2, 131, 16, 64, 5}, 9);
+  const torch::Tensor fused = twins.fused->loss(batch, 0).next_item;
+  const torch::Tensor composed = twins.composed->loss(batch, 0).next_item;
+  EXPECT_NEAR(fused.item<double>(), composed.item<double>(), rounds() ? 0.01 : 1e-5);
+  (fused * 2).backward();
+  (composed * 2).backward();
+  for (const auto& [name, error] : twins.gradient_errors()) EXPECT_LE(error, tolerance()) << name;
+}
+
+TEST_P(FusedAgainstComposed, HistoryVectorsEqualTheComposedModule) {
+  torch::manual_seed(6);
+  const ModelConfig config = config_of(std::get<2>(GetParam()), 3);
+  Twins twins(config, kernels());
+  for (const std::vector<int64_t>& lengths :
+       {std::vector<int64_t>{1}, {2}, {15, 1}, {16}, {17}, {24}, {25}, {127}, {128, 1}, {300}}) {
+    const PackedBatch batch = batch_of(config, lengths, 10);
+    const torch::NoGradGuard no_grad;
+    const torch::Tensor fused = twins.fused->history_vectors(batch);
+    const torch::Tensor composed = twins.composed->history_vectors(batch);
+    EXPECT_LE((fused - composed).abs().max().item<double>(), rounds() ? 0.15 : 1e-4) << lengths[0];
+  }
+}
+
+std::vector<std::tuple<const FusedKernels*, int, int32_t>> cases() {
+  std::vector<std::tuple<const FusedKernels*, int, int32_t>> cases;
+  for (const FusedKernels* kernels : runnable_kernels())
+    for (const int threads : {1, 2})
+      for (const int32_t window : {1, 5, 48, 200}) cases.emplace_back(kernels, threads, window);
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(, FusedAgainstComposed, testing::ValuesIn(cases()), [](const auto& instance) {
+  std::string name(std::get<0>(instance.param)->name());
+  std::replace(name.begin(), name.end(), '-', '_');
+  return fmt::format("{}_{}_threads_window_{}", name, std::get<1>(instance.param), std::get<2>(instance.param));
+});
+
+}  // namespace
+}  // namespace perennial
