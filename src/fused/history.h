@@ -7,7 +7,7 @@
 namespace perennial {
 namespace {
 
-constexpr int64_t kTileTokens = 128;
+constexpr int64_t kTileTokens = 126;  // a multiple of the product's rows, and even
 
 /// A layer's weights as right operands: forwards (in, out), and backwards (out, in).
 template <class Operand>

@@ -110,7 +110,8 @@ class NextItemLoss {
         rows_(rows),
         D_(shape.width),
         columns_(PackedSoftmax<Operand>::panels(items.count) * kPanel),
-        tile_(columns_ > 8'192 ? 64 : 128) {
+        tile_(columns_ > 8'192 ? 66 : 126)  // multiples of the product's rows, and even
+   {
     scratch.reset();
     for (float** floats : {&u0_, &inner_, &u_, &du_, &outer_}) *floats = take<float>(scratch, tile_ * D_);
     for (Operand** operands : {&u0_rows_, &activated_rows_, &rows_a_, &grouped_a_, &grouped_b_})
@@ -368,7 +369,7 @@ class NextItemLoss {
     }
   }
 
-  static constexpr int kMostRows = 128;
+  static constexpr int kMostRows = 126;
 
   const FusedShape& shape_;
   const ReadPointers<const float>& read_;

@@ -142,6 +142,8 @@ std::vector<Setting> plain_settings() {
       real("train.dropout", "share of activations dropped in training", &S::dropout, 0, 0.9),
       real("train.forecast_weight", "of the loss of users' futures beside the next item's; 0: do not learn them",
            &S::forecast_weight, 0, 10),
+      real("train.average_epochs", "passes over which the weights that are kept are averaged; 0: the last ones",
+           &S::average_epochs, 0, 100),
       whole("train.batch_tokens", "tokens a step; 0 chooses by the data's size", &S::batch_tokens, 0, 1 << 20),
       whole("train.threads", "threads of training; 0 takes every core", &S::train_threads, 0, 256),
       whole("train.seed", "seed of every random number in training", &S::seed, 0, INT64_MAX),

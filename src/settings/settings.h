@@ -60,6 +60,7 @@ struct Settings {
   double weight_decay = 0.01;
   double dropout = 0.2;
   double forecast_weight = 0.1;
+  double average_epochs = 2;
   int64_t batch_tokens = 0;
   int64_t train_threads = 0;
   int64_t seed = 42;

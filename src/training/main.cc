@@ -46,6 +46,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--dropout", "PERENNIAL_TRAIN_DROPOUT", "share of activations dropped");
   setting("--forecast-weight", "PERENNIAL_TRAIN_FORECAST_WEIGHT",
           "of the loss of users' futures beside that of the next item; 0: do not learn them");
+  setting("--average-epochs", "PERENNIAL_TRAIN_AVERAGE_EPOCHS",
+          "passes over which the weights that are kept are averaged; 0: the last ones");
   setting("--batch-tokens", "PERENNIAL_TRAIN_BATCH_TOKENS", "tokens a step; 0 chooses by the data's size");
   setting("--threads", "PERENNIAL_TRAIN_THREADS", "threads; 0 takes every core");
   setting("--seed", "PERENNIAL_TRAIN_SEED", "seed of every random number");
@@ -76,6 +78,7 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.weight_decay = settings.weight_decay;
   options.dropout = settings.dropout;
   options.forecast_weight = settings.forecast_weight;
+  options.average_epochs = settings.average_epochs;
   options.batch_tokens = settings.batch_tokens;
   options.threads = static_cast<int>(settings.train_threads);
   options.seed = static_cast<uint64_t>(settings.seed);

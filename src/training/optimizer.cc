@@ -6,6 +6,7 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kFloatsOfAThread = 1 << 16;
+constexpr int64_t kAveragedSteps = 8;  // neighbouring steps hardly differ: every so many is taken up
 
 }  // namespace
 
@@ -73,6 +74,35 @@ void Optimizer::load(torch::serialize::InputArchive& archive) {
   }
   options_.step = step.toInt();
   slots_ = std::move(read);
+}
+
+WeightAverage::WeightAverage(const torch::OrderedDict<std::string, torch::Tensor>& parameters) : parameters_(parameters) {
+  for (const auto& parameter : parameters_) values_[parameter.key()] = parameter.value().detach().clone();
+}
+
+void WeightAverage::update(double horizon) {
+  const torch::NoGradGuard no_grad;
+  if (++steps_ % kAveragedSteps != 0 && horizon > kAveragedSteps) return;
+  const double taken = std::min(horizon, static_cast<double>(steps_) / 2) / kAveragedSteps;
+  const double share = 1 / std::max(1.0, taken);
+  for (const auto& parameter : parameters_) values_[parameter.key()].lerp_(parameter.value(), share);
+}
+
+void WeightAverage::save(torch::serialize::OutputArchive& archive) const {
+  archive.write("averaged_steps", c10::IValue(steps_));
+  for (const auto& [name, value] : values_) archive.write(name + ".average", value, /*is_buffer=*/true);
+}
+
+void WeightAverage::load(torch::serialize::InputArchive& archive) {
+  c10::IValue steps;
+  archive.read("averaged_steps", steps);
+  for (auto& [name, value] : values_) {
+    torch::Tensor read;
+    archive.read(name + ".average", read, /*is_buffer=*/true);
+    TORCH_CHECK(read.sizes() == value.sizes(), "the average of ", name, " has another shape");
+    value = read;
+  }
+  steps_ = steps.toInt();
 }
 
 }  // namespace perennial

@@ -33,4 +33,27 @@ class Optimizer {
   std::vector<Slot> slots_;
 };
 
+/// The exponential average of a module's parameters over its last steps: what is validated and kept, since the last steps
+/// alone are noise around it. Source: Polyak and Juditsky, Acceleration of Stochastic Approximation by Averaging.
+class WeightAverage {
+ public:
+  explicit WeightAverage(const torch::OrderedDict<std::string, torch::Tensor>& parameters);
+
+  /// After a step: takes up the parameters, over about `horizon` steps and never over more than half of those made. A
+  /// horizon of at most 8 keeps the last parameters alone.
+  void update(double horizon);
+
+  /// By the parameter's name.
+  [[nodiscard]] const std::map<std::string, torch::Tensor>& values() const { return values_; }
+
+  void save(torch::serialize::OutputArchive& archive) const;
+  /// Throws c10::Error when the archive is of other parameters.
+  void load(torch::serialize::InputArchive& archive);
+
+ private:
+  torch::OrderedDict<std::string, torch::Tensor> parameters_;
+  std::map<std::string, torch::Tensor> values_;
+  int64_t steps_ = 0;
+};
+
 }  // namespace perennial

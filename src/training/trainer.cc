@@ -48,6 +48,7 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"seed", options.seed},
                                {"precision", static_cast<int>(options.precision)},
                                {"forecast_weight", options.forecast ? options.forecast_weight : 0},
+                               {"average_epochs", options.average_epochs},
                                {"threads", options.threads},
                                {"users", dataset.users.size()},
                                {"events", dataset.events}};
@@ -138,6 +139,7 @@ class Run {
   Result<bool> run_epoch(const std::string& fingerprint) {
     TrainingProgress& progress = state_.progress;
     const auto epoch = batches_.epoch(mix64(options_.seed) + static_cast<uint64_t>(progress.epoch));
+    average_horizon_ = options_.average_epochs * static_cast<double>(epoch.size());
     Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
     int64_t tokens = 0;
     while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
@@ -181,6 +183,7 @@ class Run {
       if (loss.forecast.defined()) total = total + options_.forecast_weight * loss.forecast;
       total.backward();
       state_.optimizer.step();
+      state_.average.update(average_horizon_);
       progress.loss_sum += loss.next_item.item<double>() * static_cast<double>(batch.predictions);
       progress.predictions += batch.predictions;
     }
@@ -198,7 +201,7 @@ class Run {
           "there is nothing to learn from: of no user are there two events in a row, before those held out, of which "
           "the second is of a target type and of another item; import more, or train with --holdout none");
     ++progress.epoch;
-    const SafetensorsFile weights = state_.module->export_weights();
+    const SafetensorsFile weights = state_.module->export_weights(state_.average.values());
     double ndcg = 0;
     if (!validation_.empty()) {
       PERENNIAL_TRY_ASSIGN(const auto transformer, Transformer::create(options_.model, weights));
@@ -249,6 +252,7 @@ class Run {
                                {"weight_decay", options_.weight_decay},
                                {"dropout", options_.dropout},
                                {"batch_tokens", options_.batch_tokens},
+                               {"average_epochs", options_.average_epochs},
                                {"shared_negatives", negatives()},
                                {"forecast_queries", queries_ ? queries_->size() : 0},
                                {"forecast_weight", queries_ ? options_.forecast_weight : 0},
@@ -269,6 +273,7 @@ class Run {
   std::vector<RankingCase> validation_;
   TrainingState state_;
   int64_t steps_here_ = 0;
+  double average_horizon_ = 0;  // steps
   double saved_at_ = monotonic_seconds();
   double epoch_started_ = monotonic_seconds();
   double epoch_rate_ = 0;

@@ -55,7 +55,8 @@ TrainingState::TrainingState(const ModelConfig& config, Precision precision, dou
                              double weight_decay, const FusedKernels* kernels)
     : module(config, precision, dropout, kernels),
       optimizer(module->named_parameters(), {.learning_rate = static_cast<float>(learning_rate),
-                                             .weight_decay = static_cast<float>(weight_decay)}) {}
+                                             .weight_decay = static_cast<float>(weight_decay)}),
+      average(module->named_parameters()) {}
 
 Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {
   torch::serialize::OutputArchive archive;
@@ -63,6 +64,7 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   torch::serialize::OutputArchive moments;
   module->save(weights);
   optimizer.save(moments);
+  average.save(moments);
   archive.write("fingerprint", c10::IValue(fingerprint));
   archive.write("progress", c10::IValue(to_text(progress)));
   archive.write("best", to_tensor(serialize_safetensors(best)), /*is_buffer=*/true);
@@ -98,6 +100,7 @@ Status TrainingState::load(const std::string& bytes, const std::string& fingerpr
   try {
     module->load(weights);
     optimizer.load(moments);
+    average.load(moments);
   } catch (const c10::Error&) {
     return failed_precondition("was written by another version of this program: use --fresh to drop it");
   }

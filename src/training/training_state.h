@@ -43,6 +43,7 @@ class TrainingState {
 
   TransformerModule module;
   Optimizer optimizer;
+  WeightAverage average;
   TrainingProgress progress;
   SafetensorsFile best;  // weights of the best epoch; empty before the first
 

@@ -190,7 +190,7 @@ Tensor TransformerModuleImpl::composed_loss(const Tensor& h, const PackedBatch& 
   return full_softmax_loss(u, items_->weight, item_bias_, targets, precision_);
 }
 
-SafetensorsFile TransformerModuleImpl::export_weights() const {
+SafetensorsFile TransformerModuleImpl::export_weights(const std::map<std::string, Tensor>& instead) const {
   SafetensorsFile file;
   const auto add = [&file](const std::string& name, const Tensor& source) {
     const Tensor values = source.detach().to(torch::kCPU, torch::kFloat32).contiguous();
@@ -198,7 +198,10 @@ SafetensorsFile TransformerModuleImpl::export_weights() const {
     tensor.shape = values.sizes().vec();
     tensor.values.assign(values.data_ptr<float>(), values.data_ptr<float>() + values.numel());
   };
-  for (const auto& parameter : named_parameters()) add(parameter.key(), parameter.value());
+  for (const auto& parameter : named_parameters()) {
+    const auto other = instead.find(parameter.key());
+    add(parameter.key(), other == instead.end() ? parameter.value() : other->second);
+  }
   for (const auto& buffer : named_buffers()) add(buffer.key(), buffer.value());
   return file;
 }

@@ -46,7 +46,8 @@ class TransformerModuleImpl : public torch::nn::Module {
   /// Null without a forecast head.
   [[nodiscard]] ForecastModule forecast() const { return forecast_; }
 
-  [[nodiscard]] SafetensorsFile export_weights() const;
+  /// Of parameters that `instead` names, its values.
+  [[nodiscard]] SafetensorsFile export_weights(const std::map<std::string, torch::Tensor>& instead = {}) const;
 
  private:
   struct Layer {
