@@ -18,17 +18,70 @@ T* take(Arena& arena, int64_t count) {
   return static_cast<T*>(arena.take(static_cast<size_t>(count) * sizeof(T)));
 }
 
+/// `from` (16 rows, `groups` groups), rows `from_stride` apart, to (groups, 16 rows), groups `to_stride` apart.
+template <class Operand>
+void transpose_rows(const Operand* from, int64_t from_stride, int groups, Operand* to, int64_t to_stride) {
+  constexpr int kSize = Group<Operand>::kSize;
+  for (int row = 0; row < kLanes; ++row)
+    for (int group = 0; group < groups; ++group)
+      std::memcpy(to + group * to_stride + row * kSize, from + row * from_stride + group * kSize,
+                  kSize * sizeof(Operand));
+}
+#if defined(__AVX512BF16__)
+inline void transpose_rows(const Bfloat16* from, int64_t from_stride, int groups, Bfloat16* to, int64_t to_stride) {
+  for (int first = 0; first < groups; first += kLanes) {
+    const auto wanted = static_cast<__mmask16>(groups - first >= kLanes ? 0xffff : (1 << (groups - first)) - 1);
+    __m512i rows[kLanes], pairs[kLanes], quads[kLanes], halves[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) rows[i] = _mm512_maskz_loadu_epi32(wanted, from + i * from_stride + 2 * first);
+#pragma GCC unroll 8
+    for (int i = 0; i < kLanes; i += 2) {
+      pairs[i] = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+      pairs[i + 1] = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kLanes; i += 4)
+#pragma GCC unroll 2
+      for (int j = 0; j < 2; ++j) {
+        quads[i + 2 * j] = _mm512_unpacklo_epi64(pairs[i + j], pairs[i + 2 + j]);
+        quads[i + 2 * j + 1] = _mm512_unpackhi_epi64(pairs[i + j], pairs[i + 2 + j]);
+      }
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {  // columns j, j + 4, j + 8, j + 12 of rows 0 to 7 and 8 to 15
+      halves[j] = _mm512_shuffle_i32x4(quads[j], quads[j + 4], 0x88);
+      halves[j + 4] = _mm512_shuffle_i32x4(quads[j], quads[j + 4], 0xdd);
+      halves[j + 8] = _mm512_shuffle_i32x4(quads[j + 8], quads[j + 12], 0x88);
+      halves[j + 12] = _mm512_shuffle_i32x4(quads[j + 8], quads[j + 12], 0xdd);
+    }
+    const auto put = [&](int group, __m512i column) {
+      if (first + group < groups) _mm512_storeu_si512(to + (first + group) * to_stride, column);
+    };
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      put(j, _mm512_shuffle_i32x4(halves[j], halves[j + 8], 0x88));
+      put(j + 8, _mm512_shuffle_i32x4(halves[j], halves[j + 8], 0xdd));
+      put(j + 4, _mm512_shuffle_i32x4(halves[j + 4], halves[j + 12], 0x88));
+      put(j + 12, _mm512_shuffle_i32x4(halves[j + 4], halves[j + 12], 0xdd));
+    }
+  }
+}
+#endif
+
 /// rows of one sequence and head, `stride` apart, as the right operand whose summed dimension is the head's width:
-/// (d, length padded to 16).
+/// (d, length padded to 16 with zeros).
 template <class Operand>
 void transpose_head(const Operand* rows, int64_t stride, int64_t length, int head_width, Operand* grouped) {
   constexpr int kSize = Group<Operand>::kSize;
   const int64_t columns = rounded_up(length, kLanes);
-  for (int64_t key = 0; key < columns; ++key)
-    for (int d = 0; d < head_width; d += kSize) {
-      Operand* target = grouped + d * columns + key * kSize;
+  const int groups = head_width / kSize;
+  int64_t key = 0;
+  for (; key + kLanes <= length; key += kLanes)
+    transpose_rows(rows + key * stride, stride, groups, grouped + key * kSize, columns * kSize);
+  for (; key < columns; ++key)
+    for (int group = 0; group < groups; ++group) {
+      Operand* target = grouped + (group * columns + key) * kSize;
       if (key < length)
-        std::memcpy(target, rows + key * stride + d, kSize * sizeof(Operand));
+        std::memcpy(target, rows + key * stride + group * kSize, kSize * sizeof(Operand));
       else
         std::memset(target, 0, kSize * sizeof(Operand));
     }

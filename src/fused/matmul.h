@@ -57,7 +57,7 @@ template <int kRows, int kVectors, class Operand>
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m)
 #pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) sums[m][v] = add ? load(out + m * out_stride + v * kLanes) : Lanes{};
+    for (int v = 0; v < kVectors; ++v) sums[m][v] = Lanes{};
   for (int g = 0; g < groups; ++g) {
     decltype(load_group(right)) columns[kVectors];
 #pragma GCC unroll 8
@@ -68,6 +68,12 @@ template <int kRows, int kVectors, class Operand>
       for (int v = 0; v < kVectors; ++v) accumulate(sums[m][v], left.elements + m * left.row, columns[v]);
     left.elements += left.group;
     right += right_stride;
+  }
+  if (add) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kRows; ++m)
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) sums[m][v] += load(out + m * out_stride + v * kLanes);
   }
 #pragma GCC unroll 8
   for (int m = 0; m < kRows; ++m)

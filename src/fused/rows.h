@@ -94,14 +94,23 @@ class Dropout {
 /// Turns each head of a row by its position's angles, or back: x (D) in place; cosine and sine (D / H / 2).
 inline void rotate(float* x, int width, int head_width, const float* cosine, const float* sine, float direction) {
   const int half = head_width / 2;
-  for (float* head = x; head != x + width; head += head_width)
-    for (int i = 0; i < half; ++i) {
+  for (float* head = x; head != x + width; head += head_width) {
+    int i = 0;
+    for (; i + kLanes <= half; i += kLanes) {
+      const Lanes a = load(head + i);
+      const Lanes b = load(head + i + half);
+      const Lanes turned = load(sine + i) * direction;
+      store(head + i, a * load(cosine + i) - b * turned);
+      store(head + i + half, a * turned + b * load(cosine + i));
+    }
+    for (; i < half; ++i) {
       const float a = head[i];
       const float b = head[i + half];
       const float turned = sine[i] * direction;
       head[i] = a * cosine[i] - b * turned;
       head[i + half] = a * turned + b * cosine[i];
     }
+  }
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 namespace perennial {
 namespace {
 
-constexpr int kPanel = 64;        // candidates of one packed panel
-constexpr int kPanelsAtOnce = 4;  // of the products that run over candidates
+constexpr int kPanel = 64;               // candidates of one packed panel
+constexpr int kSlice = 4 * kPanel;       // candidates whose exponentials lie together, for all rows of a tile
 
 /// Panels of candidates as right operands: logits (D, 64 candidates), and gradients of u (64 candidates, D).
 template <class Operand>
@@ -99,6 +99,7 @@ template <class Operand>
 class NextItemLoss {
  public:
   static constexpr int kSize = Group<Operand>::kSize;
+  static constexpr int kTile = 252;  // rows: a multiple of the product's, and even
 
   NextItemLoss(const FusedShape& shape, const ReadPointers<const float>& read, const void* packed_read,
                const SoftmaxItems& items, const void* packed_items, const LossRows& rows, Arena& scratch)
@@ -109,24 +110,22 @@ class NextItemLoss {
         packed_(shape, items.count, packed_items),
         rows_(rows),
         D_(shape.width),
-        columns_(PackedSoftmax<Operand>::panels(items.count) * kPanel),
-        tile_(columns_ > 8'192 ? 66 : 126)  // multiples of the product's rows, and even
-   {
+        columns_(PackedSoftmax<Operand>::panels(items.count) * kPanel) {
     scratch.reset();
-    for (float** floats : {&u0_, &inner_, &u_, &du_, &outer_}) *floats = take<float>(scratch, tile_ * D_);
+    for (float** floats : {&u0_, &inner_, &u_, &du_, &outer_}) *floats = take<float>(scratch, kTile * D_);
     for (Operand** operands : {&u0_rows_, &activated_rows_, &rows_a_, &grouped_a_, &grouped_b_})
-      *operands = take<Operand>(scratch, tile_ * D_);
-    exponentials_ = take<Operand>(scratch, tile_ * columns_);
-    panel_ = take<Operand>(scratch, tile_ * kPanel);
-    inverse_rows_ = take<Operand>(scratch, tile_);
+      *operands = take<Operand>(scratch, kTile * D_);
+    exponentials_ = take<Operand>(scratch, kTile * (columns_ + kSlice));
+    panel_ = take<Operand>(scratch, kTile * kPanel);
+    inverse_rows_ = take<Operand>(scratch, kTile);
     logits_ = take<float>(scratch, kTileRows * kPanel);
     panel_bias_ = take<float>(scratch, kPanel);
   }
 
   double run(float scale, float* dh, const ReadPointers<float>& read_gradients, const SoftmaxGradients& gradients) {
     double loss = 0;
-    for (int64_t first = 0; first < rows_.count; first += tile_) {
-      const int rows = static_cast<int>(rows_.count - first < tile_ ? rows_.count - first : tile_);
+    for (int64_t first = 0; first < rows_.count; first += kTile) {
+      const int rows = static_cast<int>(rows_.count - first < kTile ? rows_.count - first : kTile);
       read_forward(first, rows);
       loss += softmax(first, rows, scale, gradients);
       read_backward(first, rows, dh, read_gradients);
@@ -219,8 +218,8 @@ class NextItemLoss {
       inverse_[t] = scale / total;
       target_weight_[t] = right * inverse_[t] - scale;
     }
-    vector_gradients(first, rows);
     candidate_gradients(rows, gradients);
+    vector_gradients(first, rows);
     target_gradients(first, rows, gradients);
     return loss;
   }
@@ -257,6 +256,11 @@ class NextItemLoss {
     return low;
   }
 
+  /// Those of the slice that holds a column, from that column on; rows are kSlice apart.
+  [[nodiscard]] Operand* exponentials(int64_t column) const {
+    return exponentials_ + column / kSlice * kSlice * kTile + column % kSlice;
+  }
+
   /// exponentials_ = exp(logit - shift), 0 where a candidate is the target; sums_ of each row.
   void exponentiate(int rows) {
     for (int t = 0; t < rows; ++t) sums_[t] = Lanes{};
@@ -271,7 +275,7 @@ class NextItemLoss {
 
   void exponentiate_row(int t, int64_t column, const float* logits) {
     const bool has_target = same_high_[t] > column && same_low_[t] < column + kPanel;
-    Operand* row = exponentials_ + t * columns_ + column;
+    Operand* row = exponentials(column) + t * kSlice;
     Lanes sum = sums_[t];
     for (int i = 0; i < kPanel; i += kLanes) {
       Lanes e = exp_of(load(logits + i) + load(packed_.bias + column + i) - shift_[t]);
@@ -313,43 +317,51 @@ class NextItemLoss {
     }
   }
 
-  void vector_gradients(int64_t first, int rows) {
-    for (int64_t column = 0; column < columns_; column += kPanelsAtOnce * kPanel) {
-      const int64_t count = columns_ - column < kPanelsAtOnce * kPanel ? columns_ - column : kPanelsAtOnce * kPanel;
-      matmul(rows, shape_.width, static_cast<int>(count) / kSize, by_rows(exponentials_ + column, columns_),
-             packed_.along + column * D_, D_ * kSize, du_, D_, column > 0);
-    }
-    for (int t = 0; t < rows; ++t) {
-      const float* item = items_.items + rows_.targets[first + t] * D_;
-      for (int d = 0; d < D_; d += kLanes)
-        store(du_ + t * D_ + d, load(du_ + t * D_ + d) * inverse_[t] + load(item + d) * target_weight_[t]);
-    }
-  }
-
+  /// du_ = the candidates' part of the gradients of u, but for the factor of each row; the candidates' gradients. Slice by
+  /// slice, while its exponentials are near.
   void candidate_gradients(int rows, const SoftmaxGradients& gradients) {
     const int even = (rows + 1) / 2 * 2;
     const int groups = even / kSize;
+    group_factors(rows, even);
+    for (int64_t slice = 0; slice < columns_; slice += kSlice) {
+      const int count = static_cast<int>(columns_ - slice < kSlice ? columns_ - slice : kSlice);
+      matmul(rows, shape_.width, count / kSize, by_rows(exponentials(slice), kSlice), packed_.along + slice * D_,
+             D_ * kSize, du_, D_, slice > 0);
+      if (even > rows) std::memset(exponentials(slice) + rows * kSlice, 0, sizeof(Operand) * kSlice);
+      for (int64_t column = slice; column < slice + count; column += kPanel)
+        panel_gradients(column, even, groups, gradients);
+    }
+  }
+
+  void panel_gradients(int64_t column, int rows, int groups, const SoftmaxGradients& gradients) {
+    const Operand* from = exponentials(column);
+    for (int t = 0; t < rows; t += 2)
+      interleave(from + t * kSlice, from + (t + 1) * kSlice, kPanel, kPanel, panel_ + t * kPanel);
+    const int count = static_cast<int>(items_.count - column < kPanel ? items_.count - column : kPanel);
+    matmul(count, shape_.width, groups, transposed(panel_, kPanel), grouped_a_, D_ * kSize,
+           gradients.candidates + column * D_, D_, true);
+    matmul(1, kPanel, groups, by_rows(inverse_rows_, kTile), panel_, kPanel * kSize, panel_bias_, kPanel, false);
+    for (int i = 0; i < count; ++i) gradients.candidate_bias[column + i] += panel_bias_[i];
+  }
+
+  /// What each row's exponentials are multiplied by: inverse_rows_, and with u in grouped_a_.
+  void group_factors(int rows, int even) {
     for (int t = 0; t < even; ++t) {
-      const bool real = t < rows;
-      Lanes one = fill(real ? inverse_[t] : 0);
       Operand round[kLanes];
-      store_row(round, one);
+      store_row(round, fill(t < rows ? inverse_[t] : 0));
       inverse_rows_[t] = round[0];
-      if (!real) std::memset(exponentials_ + t * columns_, 0, sizeof(Operand) * static_cast<size_t>(columns_));
     }
     for (int t = 0; t < even; t += 2)
       for (int d = 0; d < D_; d += kLanes)
         store_two_rows(grouped_a_ + t * D_ + d * kSize, shape_.width, load(u_ + t * D_ + d) * inverse_[t],
                        t + 1 < rows ? load(u_ + (t + 1) * D_ + d) * inverse_[t + 1] : Lanes{});
-    for (int64_t column = 0; column < columns_; column += kPanel) {
-      for (int t = 0; t < even; t += 2)
-        interleave(exponentials_ + t * columns_ + column, exponentials_ + (t + 1) * columns_ + column, kPanel, kPanel,
-                   panel_ + t * kPanel);
-      const int count = static_cast<int>(items_.count - column < kPanel ? items_.count - column : kPanel);
-      matmul(count, shape_.width, groups, transposed(panel_, kPanel), grouped_a_, D_ * kSize,
-             gradients.candidates + column * D_, D_, true);
-      matmul(1, kPanel, groups, by_rows(inverse_rows_, tile_), panel_, kPanel * kSize, panel_bias_, kPanel, false);
-      for (int i = 0; i < count; ++i) gradients.candidate_bias[column + i] += panel_bias_[i];
+  }
+
+  void vector_gradients(int64_t first, int rows) {
+    for (int t = 0; t < rows; ++t) {
+      const float* item = items_.items + rows_.targets[first + t] * D_;
+      for (int d = 0; d < D_; d += kLanes)
+        store(du_ + t * D_ + d, load(du_ + t * D_ + d) * inverse_[t] + load(item + d) * target_weight_[t]);
     }
   }
 
@@ -369,23 +381,21 @@ class NextItemLoss {
     }
   }
 
-  static constexpr int kMostRows = 126;
-
   const FusedShape& shape_;
   const ReadPointers<const float>& read_;
   const SoftmaxItems& items_;
   PackedRead<Operand> packed_read_;
   PackedSoftmax<Operand> packed_;
   const LossRows& rows_;
-  int64_t D_, columns_, tile_;
+  int64_t D_, columns_;
   float *u0_, *inner_, *u_, *du_, *outer_;  // (tile, D): without and with the mixing, its hidden layer, gradients
   Operand *u0_rows_, *activated_rows_, *rows_a_, *grouped_a_, *grouped_b_;  // (tile, D)
-  Operand* exponentials_;                                                   // (tile, columns)
+  Operand* exponentials_;                                                   // (slices, tile, slice)
   Operand *panel_, *inverse_rows_;                                          // (tile, 64) grouped, (tile)
   float *logits_, *panel_bias_;
-  Lanes sums_[kMostRows];
-  float target_logit_[kMostRows], shift_[kMostRows], inverse_[kMostRows], target_weight_[kMostRows];
-  int64_t same_low_[kMostRows], same_high_[kMostRows];
+  Lanes sums_[kTile];
+  float target_logit_[kTile], shift_[kTile], inverse_[kTile], target_weight_[kTile];
+  int64_t same_low_[kTile], same_high_[kTile];
 };
 
 }  // namespace

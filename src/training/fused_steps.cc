@@ -66,7 +66,8 @@ class Gradients {
   [[nodiscard]] const std::vector<float*>& of(size_t thread) const { return pointers_[thread]; }
 
   [[nodiscard]] variable_list sums() const {
-    const Tensor total = pointers_.size() == 1 ? all_[0] : all_.sum(0);
+    Tensor total = all_[0];
+    for (size_t thread = 1; thread < pointers_.size(); ++thread) total.add_(all_[static_cast<int64_t>(thread)]);
     variable_list sums;
     int64_t at = 0;
     for (size_t i = 0; i < shapes_.size(); ++i) {
@@ -185,7 +186,7 @@ struct FusedHistory : torch::autograd::Function<FusedHistory> {
     const auto parameters = torch::TensorList(saved).slice(static_cast<size_t>(context->saved_data["kept"].toInt()));
     const auto weights = history_pointers<const float>(values_of(parameters));
     const Gradients gradients(parameters, steps.starts_.size(), sparse ? 0 : -1);
-    const Tensor dh = outer[0].to(torch::kFloat32).contiguous().clone();
+    const Tensor dh = outer[0].contiguous().clone();
     on_threads(steps.starts_.size(), [&](size_t thread) {
       const FusedTokens tokens = tokens_of(steps, saved, thread);
       steps.kernels_.history_backward(steps.shape_, weights, saved[4].data_ptr(), tokens, dropout,
@@ -284,9 +285,9 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
   }
 
   static variable_list backward(AutogradContext* context, variable_list outer) {
-    variable_list results;
-    for (const Tensor& gradient : context->saved_data["gradients"].toTensorVector())
-      results.push_back(gradient * outer[0]);
+    variable_list results = context->saved_data["gradients"].toTensorVector();
+    if (outer[0].item<float>() != 1)
+      for (Tensor& gradient : results) gradient = gradient * outer[0];
     results.emplace_back();  // of the call
     return results;
   }

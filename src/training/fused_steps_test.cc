@@ -10,12 +10,12 @@
 namespace perennial {
 namespace {
 
-ModelConfig config_of(int32_t window, int32_t layers = 2) {
+ModelConfig config_of(int32_t window, int32_t layers = 2, int32_t heads = 2) {
   ModelConfig config;
   config.items = 150;
   config.width = 64;
   config.layers = layers;
-  config.heads = 2;
+  config.heads = heads;
   config.window = window;
   config.feed_forward = 96;
   config.event_types = {"view", "order"};
@@ -115,7 +115,7 @@ TEST_P(FusedAgainstComposed, LossAndGradientsEqualTheComposedModule) {
 
 TEST_P(FusedAgainstComposed, HistoryVectorsEqualTheComposedModule) {
   torch::manual_seed(6);
-  const ModelConfig config = config_of(std::get<2>(GetParam()), 3);
+  const ModelConfig config = config_of(std::get<2>(GetParam()), 3, 4);
   Twins twins(config, kernels());
   for (const std::vector<int64_t>& lengths :
        {std::vector<int64_t>{1}, {2}, {15, 1}, {16}, {17}, {24}, {25}, {127}, {128, 1}, {300}}) {
