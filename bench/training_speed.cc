@@ -87,7 +87,7 @@ struct Speed {
 
 Speed measure(const Options& options, const FusedKernels* kernels, Precision precision) {
   torch::manual_seed(1);
-  TrainingState state(options.model, precision, 0.2, 1e-3, 0.01, kernels);
+  TrainingState state(options.model, precision, 0.2, 1e-3, 0.01, 0, kernels);
   Random random(2);
   std::vector<PackedBatch> batches;
   for (int i = 0; i < 8; ++i) batches.push_back(random_batch(options, random));

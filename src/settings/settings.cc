@@ -131,17 +131,20 @@ std::vector<Setting> plain_settings() {
       whole("server.snapshot_minutes", "how often the state is saved, so that a start is fast", &S::snapshot_minutes, 1,
             1'440),
       word("train.holdout", "what training may not see: leave-one-out, time or none", &S::holdout),
-      whole("train.width", "D, numbers a vector", &S::width, 8, 1'024),
-      whole("train.layers", "Transformer blocks", &S::layers, 1, 32),
-      whole("train.heads", "attention heads; width / heads is even", &S::heads, 1, 64),
-      whole("train.window", "tokens that attention looks back over in each layer", &S::window, 1, 8'192),
-      whole("train.max_epochs", "passes over the data at most", &S::max_epochs, 1, 10'000),
+      whole("train.width", "D, numbers a vector; 0, here and below: chosen by the data", &S::width, 0, 1'024),
+      whole("train.layers", "Transformer blocks", &S::layers, 0, 32),
+      whole("train.heads", "attention heads; width / heads is even", &S::heads, 0, 64),
+      whole("train.window", "tokens that attention looks back over in each layer", &S::window, 0, 8'192),
+      whole("train.max_epochs", "passes over the data, over which the learning rate rises and falls; 0: chosen",
+            &S::max_epochs, 0, 10'000),
       whole("train.patience", "epochs without a better validation before the end", &S::patience, 1, 1'000),
       real("train.learning_rate", "of AdamW", &S::learning_rate, 1e-7, 1),
       real("train.weight_decay", "of AdamW", &S::weight_decay, 0, 10),
+      real("train.muon_rate", "of Muon, for the layers' matrices; 0: AdamW for all", &S::muon_rate, 0, 1),
       real("train.dropout", "share of activations dropped in training", &S::dropout, 0, 0.9),
       real("train.forecast_weight", "of the loss of users' futures beside the next item's; 0: do not learn them",
            &S::forecast_weight, 0, 10),
+      real("train.cooldown", "share of the epochs over which the learning rate falls to nothing", &S::cooldown, 0, 1),
       real("train.average_epochs", "passes over which the weights that are kept are averaged; 0: the last ones",
            &S::average_epochs, 0, 100),
       whole("train.batch_tokens", "tokens a step; 0 chooses by the data's size", &S::batch_tokens, 0, 1 << 20),
@@ -235,13 +238,17 @@ Result<std::string> set_named(Settings& settings, const std::string& key, const 
 }
 
 Status check_together(const Settings& settings) {
-  if (settings.width % (2 * settings.heads) != 0)
+  constexpr int64_t kLayers = 2;  // what training chooses at most
+  constexpr int64_t kWindow = 200;
+  if (settings.width > 0 && settings.heads > 0 && settings.width % (2 * settings.heads) != 0)
     return invalid_argument("train.width {} must be a multiple of twice train.heads {}", settings.width,
                             settings.heads);
-  if (settings.history_limit < settings.layers * (settings.window - 1) + 2)
+  const int64_t layers = settings.layers > 0 ? settings.layers : kLayers;
+  const int64_t window = settings.window > 0 ? settings.window : kWindow;
+  if (settings.history_limit < layers * (window - 1) + 2)
     return invalid_argument(
         "profiles.history_limit {} is shorter than what the model reads, train.layers x (train.window - 1) + 2 = {}",
-        settings.history_limit, settings.layers * (settings.window - 1) + 2);
+        settings.history_limit, layers * (window - 1) + 2);
   return {};
 }
 

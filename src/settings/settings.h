@@ -50,16 +50,18 @@ struct Settings {
   int64_t snapshot_minutes = 5;
   // [train]
   std::string holdout = "leave-one-out";
-  int64_t width = 64;
-  int64_t layers = 2;
-  int64_t heads = 2;
-  int64_t window = 128;
-  int64_t max_epochs = 200;
-  int64_t patience = 5;
+  int64_t width = 0;  // 0, here and below: chosen by the data
+  int64_t layers = 0;
+  int64_t heads = 0;
+  int64_t window = 0;
+  int64_t max_epochs = 0;
+  int64_t patience = 10;
   double learning_rate = 1e-3;
   double weight_decay = 0.01;
   double dropout = 0.2;
   double forecast_weight = 0.1;
+  double muon_rate = 0;
+  double cooldown = 0.4;
   double average_epochs = 2;
   int64_t batch_tokens = 0;
   int64_t train_threads = 0;

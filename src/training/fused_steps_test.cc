@@ -127,6 +127,79 @@ TEST_P(FusedAgainstComposed, HistoryVectorsEqualTheComposedModule) {
   }
 }
 
+TEST_P(FusedAgainstComposed, SampledLossAndSparseGradientsEqualTheComposedModule) {
+  torch::manual_seed(7);
+  const ModelConfig config = config_of(std::get<2>(GetParam()), 1);
+  Twins twins(config, kernels());
+  const PackedBatch batch = batch_of(config, {40, 3, 21}, 11);
+  torch::manual_seed(8);  // both draw the same candidates
+  const torch::Tensor fused = twins.fused->loss(batch, 100).next_item;
+  torch::manual_seed(8);
+  const torch::Tensor composed = twins.composed->loss(batch, 100).next_item;
+  EXPECT_NEAR(fused.item<double>(), composed.item<double>(), rounds() ? 0.01 : 1e-5);
+  fused.backward();
+  composed.backward();
+  EXPECT_TRUE(twins.fused->named_parameters()["items.weight"].grad().is_sparse());
+  for (const auto& [name, error] : twins.gradient_errors()) EXPECT_LE(error, tolerance()) << name;
+}
+
+TEST_P(FusedAgainstComposed, LogitsOfThousandsLoseNothing) {
+  torch::manual_seed(9);
+  const ModelConfig config = config_of(std::get<2>(GetParam()), 1);
+  Twins twins(config, kernels());
+  {
+    torch::NoGradGuard no_grad;
+    for (TransformerModule module : {twins.composed, twins.fused}) module->named_parameters()["item_bias"].mul_(1e4);
+  }
+  const PackedBatch batch = batch_of(config, {300, 2}, 12);
+  const torch::Tensor fused = twins.fused->loss(batch, 0).next_item;
+  const torch::Tensor composed = twins.composed->loss(batch, 0).next_item;
+  EXPECT_GT(composed.item<double>(), 500) << "the case is as hard as it should be";
+  EXPECT_NEAR(fused.item<double>() / composed.item<double>(), 1, 1e-4);
+  fused.backward();
+  composed.backward();
+  for (const auto& [name, error] : twins.gradient_errors()) EXPECT_LE(error, tolerance()) << name;
+}
+
+TEST_P(FusedAgainstComposed, ThreadsDoNotChangeWhatIsDroppedAndGradientsKnowIt) {
+  if (rounds()) GTEST_SKIP() << "differences of rounded losses say nothing";
+  const ModelConfig config = config_of(std::get<2>(GetParam()));
+  TransformerModule module(config, Precision::float32, 0.3, &kernels());
+  const PackedBatch batch = batch_of(config, {50, 9, 31}, 13);
+  const torch::Tensor weights = torch::randn({90, config.width});
+  const auto loss = [&] {
+    torch::manual_seed(77);
+    return (module->history_vectors(batch) * weights).sum();
+  };
+  torch::manual_seed(77);
+  const torch::Tensor h = module->history_vectors(batch);
+  torch::set_num_threads(1);
+  torch::manual_seed(77);
+  EXPECT_EQ((module->history_vectors(batch) - h).abs().max().item<double>(), 0);
+  torch::manual_seed(78);
+  EXPECT_GT((module->history_vectors(batch) - h).abs().max().item<double>(), 0.01) << "other dice";
+  torch::set_num_threads(std::get<1>(GetParam()));
+
+  loss().backward();
+  for (auto& parameter : module->named_parameters()) {
+    if (!parameter.value().grad().defined()) continue;
+    const torch::Tensor direction =
+        torch::sign(parameter.value().grad()) / std::sqrt(static_cast<double>(parameter.value().numel()));
+    const double step = 2e-3;
+    double values[2];
+    {
+      const torch::NoGradGuard no_grad;
+      for (const int side : {0, 1}) {
+        parameter.value().add_(direction, side == 0 ? -step : 2 * step);
+        values[side] = loss().item<double>();
+      }
+      parameter.value().add_(direction, -step);
+    }
+    const double slope = (parameter.value().grad() * direction).sum().item<double>();
+    EXPECT_NEAR((values[1] - values[0]) / (2 * step), slope, 0.02 * std::abs(slope) + 0.02) << parameter.key();
+  }
+}
+
 std::vector<std::tuple<const FusedKernels*, int, int32_t>> cases() {
   std::vector<std::tuple<const FusedKernels*, int, int32_t>> cases;
   for (const FusedKernels* kernels : runnable_kernels())

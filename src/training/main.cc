@@ -1,5 +1,6 @@
 // perennial-train: the training process. Apart from `perennial`, so that serving never loads libtorch.
 #include <CLI/CLI.hpp>
+#include <charconv>
 
 #include "base/exit_code.h"
 #include "base/json.h"
@@ -18,6 +19,9 @@ struct Flags {
   std::string data = "perennial-data";
   std::string config;
   std::string before;
+  std::string budget;
+  std::string memory;
+  std::string preset;
   bool json = false;
   bool fresh = false;
   std::map<std::string, std::string> settings;  // as environment variables: flags win over them
@@ -28,6 +32,10 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--config", flags.config, "configuration file (TOML)");
   app.add_option("--before", flags.before,
                  "train on events before this time only (2026-03-01 or 2026-03-01T10:00:00Z)");
+  app.add_option("--budget", flags.budget, "time that training may take: 90s, 10m, 2h");
+  app.add_option("--memory", flags.memory, "memory that it may take: 800M, 4G");
+  app.add_option("--preset", flags.preset, "seed: the classic shape of 6 layers, 8 heads, width 128")
+      ->check(CLI::IsMember({"seed"}));
   app.add_flag("--json", flags.json, "print the report as JSON on standard output");
   app.add_flag("--fresh", flags.fresh, "drop the state of an interrupted run");
   const auto setting = [&](const char* flag, const char* variable, const char* meaning) {
@@ -43,9 +51,12 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--patience", "PERENNIAL_TRAIN_PATIENCE", "epochs without a better validation before the end");
   setting("--learning-rate", "PERENNIAL_TRAIN_LEARNING_RATE", "of AdamW");
   setting("--weight-decay", "PERENNIAL_TRAIN_WEIGHT_DECAY", "of AdamW");
+  setting("--muon-rate", "PERENNIAL_TRAIN_MUON_RATE", "of Muon, for the layers' matrices; 0: AdamW for all");
   setting("--dropout", "PERENNIAL_TRAIN_DROPOUT", "share of activations dropped");
   setting("--forecast-weight", "PERENNIAL_TRAIN_FORECAST_WEIGHT",
           "of the loss of users' futures beside that of the next item; 0: do not learn them");
+  setting("--cooldown", "PERENNIAL_TRAIN_COOLDOWN",
+          "share of the epochs over which the learning rate falls to nothing");
   setting("--average-epochs", "PERENNIAL_TRAIN_AVERAGE_EPOCHS",
           "passes over which the weights that are kept are averaged; 0: the last ones");
   setting("--batch-tokens", "PERENNIAL_TRAIN_BATCH_TOKENS", "tokens a step; 0 chooses by the data's size");
@@ -71,18 +82,48 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.model.layers = static_cast<int32_t>(settings.layers);
   options.model.heads = static_cast<int32_t>(settings.heads);
   options.model.window = static_cast<int32_t>(settings.window);
-  options.model.feed_forward = static_cast<int32_t>(4 * settings.width);
+  options.model.feed_forward = 0;
   options.max_epochs = settings.max_epochs;
   options.patience = settings.patience;
   options.learning_rate = settings.learning_rate;
   options.weight_decay = settings.weight_decay;
+  options.muon_rate = settings.muon_rate;
   options.dropout = settings.dropout;
   options.forecast_weight = settings.forecast_weight;
   options.average_epochs = settings.average_epochs;
+  options.cooldown = settings.cooldown;
   options.batch_tokens = settings.batch_tokens;
   options.threads = static_cast<int>(settings.train_threads);
   options.seed = static_cast<uint64_t>(settings.seed);
   return options;
+}
+
+/// "10m" with units "smh" of 1, 60 and 3,600; invalid_argument, naming the flag, when it is something else.
+Result<double> parse_amount(std::string_view flag, const std::string& text, std::string_view units,
+                            std::span<const double> sizes) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const size_t unit = end + 1 == text.data() + text.size() ? units.find(*end) : std::string_view::npos;
+  if (error != std::errc() || unit == std::string_view::npos || !(number > 0))
+    return invalid_argument("{} '{}' is no number above 0 with one of the units {}", flag, text, units);
+  return number * sizes[unit];
+}
+
+Status apply_limits(const Flags& flags, TrainerOptions& options) {
+  constexpr double kSeconds[] = {1, 60, 3'600};
+  constexpr double kBytes[] = {1 << 20, 1 << 30};
+  if (!flags.budget.empty()) {
+    PERENNIAL_TRY_ASSIGN(options.budget_seconds, parse_amount("--budget", flags.budget, "smh", kSeconds));
+  }
+  if (!flags.memory.empty()) {
+    PERENNIAL_TRY_ASSIGN(const double bytes, parse_amount("--memory", flags.memory, "MG", kBytes));
+    options.memory_limit_bytes = static_cast<int64_t>(bytes);
+  }
+  if (flags.preset != "seed") return {};
+  options.model.width = 128;
+  options.model.layers = 6;
+  options.model.heads = 8;
+  return {};
 }
 
 /// Empty: the model learns to forecast.
@@ -112,6 +153,7 @@ Result<TrainingReport> run(const Flags& flags) {
   fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
   TrainerOptions options = trainer_options(settings);
+  PERENNIAL_TRY(apply_limits(flags, options));
   options.fresh = flags.fresh;
   std::optional<Lives> lives;
   if (const std::string reason = why_no_forecasts(settings, holdout, dataset); reason.empty()) {

@@ -8,54 +8,89 @@ namespace {
 constexpr int64_t kFloatsOfAThread = 1 << 16;
 constexpr int64_t kAveragedSteps = 8;  // neighbouring steps hardly differ: every so many is taken up
 
-}  // namespace
+constexpr double kMomentum = 0.95;
 
-Optimizer::Optimizer(const torch::OrderedDict<std::string, torch::Tensor>& parameters, AdamWStep options)
-    : options_(options) {
-  options_.step = 0;
-  for (const auto& parameter : parameters)
-    slots_.push_back({parameter.key(), parameter.value(), torch::zeros_like(parameter.value().detach()),
-                      torch::zeros_like(parameter.value().detach())});
+bool is_hidden_matrix(const std::string& name, const torch::Tensor& parameter) {
+  return name.starts_with("layer_") && parameter.dim() == 2;
 }
 
-void Optimizer::step() {
+}  // namespace
+
+torch::Tensor orthogonalised(const torch::Tensor& matrix) {
+  const bool tall = matrix.size(0) > matrix.size(1);
+  torch::Tensor x = tall ? matrix.t() : matrix;
+  x = x / (x.norm() + 1e-7);
+  for (int i = 0; i < 5; ++i) {
+    const torch::Tensor a = torch::matmul(x, x.t());
+    const torch::Tensor b = a * -4.7750 + torch::matmul(a, a) * 2.0315;
+    x = x * 3.4445 + torch::matmul(b, x);
+  }
+  return tall ? x.t() : x;
+}
+
+Optimizer::Optimizer(const torch::OrderedDict<std::string, torch::Tensor>& parameters, AdamWStep options,
+                     double muon_rate)
+    : options_(options), muon_rate_(muon_rate) {
+  options_.step = 0;
+  for (const auto& parameter : parameters) {
+    const torch::Tensor zeros = torch::zeros_like(parameter.value().detach());
+    const bool muon = muon_rate > 0 && is_hidden_matrix(parameter.key(), parameter.value());
+    slots_.push_back({parameter.key(), parameter.value(), zeros, muon ? torch::Tensor() : zeros.clone()});
+  }
+}
+
+void Optimizer::step(double rate) {
   const torch::NoGradGuard no_grad;
   ++options_.step;
+  AdamWStep step = options_;
+  step.learning_rate *= static_cast<float>(rate);
   for (Slot& slot : slots_) {
     torch::Tensor& gradient = slot.parameter.mutable_grad();
-    if (gradient.defined() && gradient.is_sparse())
-      move_rows(slot, gradient.coalesce());
+    if (!slot.square.defined())
+      move_orthogonally(rate * muon_rate_, slot, gradient);
+    else if (gradient.defined() && gradient.is_sparse())
+      move_rows(step, slot, gradient.coalesce());
     else
-      move_all(slot, gradient.defined() ? gradient.contiguous() : torch::zeros_like(slot.parameter));
+      move_all(step, slot, gradient.defined() ? gradient.contiguous() : torch::zeros_like(slot.parameter));
     gradient.reset();
   }
 }
 
-void Optimizer::move_all(Slot& slot, const torch::Tensor& gradient) const {
+void Optimizer::move_all(const AdamWStep& step, Slot& slot, const torch::Tensor& gradient) {
   at::parallel_for(0, slot.parameter.numel(), kFloatsOfAThread, [&](int64_t first, int64_t end) {
-    adamw(options_, gradient.data_ptr<float>() + first, slot.parameter.data_ptr<float>() + first,
+    adamw(step, gradient.data_ptr<float>() + first, slot.parameter.data_ptr<float>() + first,
           slot.mean.data_ptr<float>() + first, slot.square.data_ptr<float>() + first, static_cast<size_t>(end - first));
   });
 }
 
-void Optimizer::move_rows(Slot& slot, const torch::Tensor& gradient) const {
+void Optimizer::move_rows(const AdamWStep& step, Slot& slot, const torch::Tensor& gradient) {
   const torch::Tensor rows = gradient.indices()[0].contiguous();
   const torch::Tensor values = gradient.values().contiguous();
   const int64_t width = slot.parameter.size(1);
   at::parallel_for(0, rows.size(0), std::max<int64_t>(1, kFloatsOfAThread / width), [&](int64_t first, int64_t end) {
     for (int64_t i = first; i < end; ++i) {
       const int64_t at = rows.data_ptr<int64_t>()[i] * width;
-      adamw(options_, values.data_ptr<float>() + i * width, slot.parameter.data_ptr<float>() + at,
+      adamw(step, values.data_ptr<float>() + i * width, slot.parameter.data_ptr<float>() + at,
             slot.mean.data_ptr<float>() + at, slot.square.data_ptr<float>() + at, static_cast<size_t>(width));
     }
   });
+}
+
+void Optimizer::move_orthogonally(double rate, Slot& slot, const torch::Tensor& gradient) const {
+  if (!gradient.defined()) return;
+  slot.mean.lerp_(gradient, 1 - kMomentum);
+  const torch::Tensor ahead = torch::lerp(gradient, slot.mean, kMomentum);
+  const double rows = static_cast<double>(gradient.size(0));
+  const double columns = static_cast<double>(gradient.size(1));
+  const double scale = std::sqrt(std::max(1.0, rows / columns));
+  slot.parameter.mul_(1 - rate * options_.weight_decay).add_(orthogonalised(ahead), -rate * scale);
 }
 
 void Optimizer::save(torch::serialize::OutputArchive& archive) const {
   archive.write("step", c10::IValue(options_.step));
   for (const Slot& slot : slots_) {
     archive.write(slot.name + ".mean", slot.mean, /*is_buffer=*/true);
-    archive.write(slot.name + ".square", slot.square, /*is_buffer=*/true);
+    if (slot.square.defined()) archive.write(slot.name + ".square", slot.square, /*is_buffer=*/true);
   }
 }
 
@@ -64,19 +99,21 @@ void Optimizer::load(torch::serialize::InputArchive& archive) {
   archive.read("step", step);
   std::vector<Slot> read = slots_;
   for (Slot& slot : read) {
-    torch::Tensor mean, square;
-    archive.read(slot.name + ".mean", mean, /*is_buffer=*/true);
-    archive.read(slot.name + ".square", square, /*is_buffer=*/true);
-    TORCH_CHECK(mean.sizes() == slot.parameter.sizes() && square.sizes() == slot.parameter.sizes(), "moments of ",
-                slot.name, " have another shape");
-    slot.mean = mean;
-    slot.square = square;
+    const auto read_moment = [&](const char* name, torch::Tensor& moment) {
+      torch::Tensor values;
+      archive.read(slot.name + name, values, /*is_buffer=*/true);
+      TORCH_CHECK(values.sizes() == slot.parameter.sizes(), "moments of ", slot.name, " have another shape");
+      moment = values;
+    };
+    read_moment(".mean", slot.mean);
+    if (slot.square.defined()) read_moment(".square", slot.square);
   }
   options_.step = step.toInt();
   slots_ = std::move(read);
 }
 
-WeightAverage::WeightAverage(const torch::OrderedDict<std::string, torch::Tensor>& parameters) : parameters_(parameters) {
+WeightAverage::WeightAverage(const torch::OrderedDict<std::string, torch::Tensor>& parameters)
+    : parameters_(parameters) {
   for (const auto& parameter : parameters_) values_[parameter.key()] = parameter.value().detach().clone();
 }
 

@@ -12,6 +12,8 @@
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "model/model_folder.h"
+#include "training/learning_curve.h"
+#include "training/plan.h"
 #include "training/training_state.h"
 
 namespace perennial {
@@ -37,9 +39,11 @@ std::string new_model_id() {
 std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& options) {
   const json::object object = {{"config", to_json(options.model)},
                                {"max_epochs", options.max_epochs},
+                               {"budget_seconds", options.budget_seconds},
                                {"patience", options.patience},
                                {"learning_rate", options.learning_rate},
                                {"weight_decay", options.weight_decay},
+                               {"muon_rate", options.muon_rate},
                                {"dropout", options.dropout},
                                {"batch_tokens", options.batch_tokens},
                                {"full_softmax_items", options.full_softmax_items},
@@ -49,6 +53,7 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"precision", static_cast<int>(options.precision)},
                                {"forecast_weight", options.forecast ? options.forecast_weight : 0},
                                {"average_epochs", options.average_epochs},
+                               {"cooldown", options.cooldown},
                                {"threads", options.threads},
                                {"users", dataset.users.size()},
                                {"events", dataset.events}};
@@ -77,7 +82,7 @@ class Run {
                  queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
         state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay,
-               kernels) {
+               options_.muon_rate, kernels) {
     if (!queries_) return;
     const auto [mean, scale] = queries_->scaling();
     state_.module->forecast()->set_scaling(mean, scale);
@@ -85,16 +90,19 @@ class Run {
 
   Result<TrainingReport> train() {
     const double started = monotonic_seconds();
+    tell_plan();
     const std::string fingerprint = run_fingerprint(dataset_, options_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
     if (validation_.empty())
       std::fprintf(stderr, "No user has a validation event: training runs for %ld epochs, without early stopping.\n",
-                   static_cast<long>(options_.max_epochs));
+                   static_cast<long>(planned_epochs()));
     bool finished = is_finished();
     while (!finished && !stopping()) {
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
+      state_.progress.seconds += monotonic_seconds() - epoch_started_;
+      plan_epochs();
       finished = is_finished();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
@@ -104,6 +112,7 @@ class Run {
       return report;
     }
     PERENNIAL_TRY(write_model(report));
+    fmt::print(stderr, "{}", draw_learning_curve(state_.progress.curve));
     report.model_id = options_.model.id;
     return report;
   }
@@ -121,9 +130,34 @@ class Run {
     return QueryMaker(*options.forecast, dataset, lengths, *options.model.forecasts, options.seed);
   }
 
+  void tell_plan() const {
+    const ModelConfig& model = options_.model;
+    const std::string loss =
+        negatives() > 0 ? fmt::format("{} shared negatives", with_commas(negatives())) : std::string("full softmax");
+    fmt::print(stderr,
+               "Width {}, {} layers, {} heads, window {}, {}; {} epochs at most, {} tokens a step; about {} MiB.\n",
+               model.width, model.layers, model.heads, model.window, loss, planned_epochs(),
+               with_commas(options_.batch_tokens), with_commas(memory_bytes(shape_of(dataset_), options_) >> 20));
+  }
+
+  int64_t planned_epochs() const {
+    return state_.progress.planned_epochs > 0 ? state_.progress.planned_epochs : options_.max_epochs;
+  }
+
+  /// After the first epoch, which shows what one takes.
+  void plan_epochs() {
+    TrainingProgress& progress = state_.progress;
+    if (options_.budget_seconds <= 0 || progress.planned_epochs > 0) return;
+    constexpr double kLastEpochToo = 0.97;  // the run ends within its budget on a machine that is a little slower later
+    const double fitting = options_.budget_seconds * kLastEpochToo / progress.seconds;
+    progress.planned_epochs = std::clamp(static_cast<int64_t>(fitting), int64_t{1}, options_.max_epochs);
+    fmt::print(stderr, "An epoch takes {}: {} of them in the budget.\n", format_duration(progress.seconds),
+               progress.planned_epochs);
+  }
+
   bool is_finished() const {
     const TrainingProgress& progress = state_.progress;
-    return progress.epoch >= options_.max_epochs ||
+    return progress.epoch >= planned_epochs() ||
            (!validation_.empty() && progress.epoch > 0 && progress.epoch - progress.best_epoch >= options_.patience);
   }
 
@@ -135,11 +169,21 @@ class Run {
     return options_.model.items > options_.full_softmax_items ? options_.shared_negatives : 0;
   }
 
+  /// The share of the learning rate at this step: rising at first, then whole, and falling to nothing over the last
+  /// `cooldown` of the planned epochs.
+  double rate() const {
+    constexpr double kWarmUpSteps = 100;
+    const double done = static_cast<double>(state_.progress.step);
+    const double planned = static_cast<double>(planned_epochs()) * steps_an_epoch_;
+    const double left = (planned - done) / std::max(1.0, options_.cooldown * planned);
+    return std::clamp(left, 0.0, 1.0) * std::min(1.0, (done + 1) / kWarmUpSteps);
+  }
+
   /// Trains the rest of the current epoch. False when a stop was asked for and saved.
   Result<bool> run_epoch(const std::string& fingerprint) {
     TrainingProgress& progress = state_.progress;
     const auto epoch = batches_.epoch(mix64(options_.seed) + static_cast<uint64_t>(progress.epoch));
-    average_horizon_ = options_.average_epochs * static_cast<double>(epoch.size());
+    steps_an_epoch_ = static_cast<double>(epoch.size());
     Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
     int64_t tokens = 0;
     while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
@@ -182,8 +226,8 @@ class Run {
       torch::Tensor total = loss.next_item;
       if (loss.forecast.defined()) total = total + options_.forecast_weight * loss.forecast;
       total.backward();
-      state_.optimizer.step();
-      state_.average.update(average_horizon_);
+      state_.optimizer.step(rate());
+      state_.average.update(options_.average_epochs * steps_an_epoch_);
       progress.loss_sum += loss.next_item.item<double>() * static_cast<double>(batch.predictions);
       progress.predictions += batch.predictions;
     }
@@ -250,6 +294,7 @@ class Run {
                                {"validation_users", validation_.size()},
                                {"learning_rate", options_.learning_rate},
                                {"weight_decay", options_.weight_decay},
+                               {"muon_rate", options_.muon_rate},
                                {"dropout", options_.dropout},
                                {"batch_tokens", options_.batch_tokens},
                                {"average_epochs", options_.average_epochs},
@@ -273,13 +318,13 @@ class Run {
   std::vector<RankingCase> validation_;
   TrainingState state_;
   int64_t steps_here_ = 0;
-  double average_horizon_ = 0;  // steps
+  double steps_an_epoch_ = 1;
   double saved_at_ = monotonic_seconds();
   double epoch_started_ = monotonic_seconds();
   double epoch_rate_ = 0;
 };
 
-void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& holdout) {
+Status fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& holdout) {
   constexpr int64_t kLeastUsersOfTrait = 20;
   options.model.items = dataset.items;
   options.model.event_types = dataset.event_types;
@@ -287,7 +332,7 @@ void fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& hol
   options.model.holdout = holdout;
   if (options.forecast) options.model.forecasts = head_config(*options.forecast->definition);
   if (options.threads <= 0) options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  if (options.batch_tokens <= 0) options.batch_tokens = std::clamp<int64_t>(dataset.events / 100, 1024, 8192);
+  return plan_training(shape_of(dataset), options);
 }
 
 }  // namespace
@@ -298,7 +343,7 @@ Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset
                                                               "one training at a time over a data directory"));
   if (options.fresh) PERENNIAL_TRY(TrainingState::remove(data_folder));
   PERENNIAL_TRY_ASSIGN(const FusedKernels* kernels, fused_kernels(options.precision));
-  fill_in(options, dataset, holdout);
+  PERENNIAL_TRY(fill_in(options, dataset, holdout));
   keep_freed_memory();
   torch::set_num_threads(options.threads);
   torch::manual_seed(options.seed);

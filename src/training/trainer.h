@@ -9,13 +9,16 @@
 namespace perennial {
 
 struct TrainerOptions {
-  ModelConfig model;  // shape; items, event types, features, holdout are filled in from the data
-  int64_t max_epochs = 200;
-  int64_t patience = 5;  // validations without a better NDCG@10 before the end
+  ModelConfig model;  // shape, 0: chosen (training/plan.h); items, event types, features, holdout come from the data
+  int64_t max_epochs = 0;          // over which the learning rate rises and falls; 0: chosen
+  double budget_seconds = 0;       // > 0: as many epochs, up to those, as one shows to fit
+  int64_t memory_limit_bytes = 0;  // > 0: the shape and the step are chosen to fit
+  int64_t patience = 10;           // validations without a better NDCG@10 before the end
   double learning_rate = 1e-3;
   double weight_decay = 0.01;
+  double muon_rate = 0;  // > 0: the layers' matrices move by Muon at this rate
   double dropout = 0.2;
-  int64_t batch_tokens = 0;             // 0: by the data's size, 1,024 to 8,192
+  int64_t batch_tokens = 0;             // 0: chosen
   int64_t full_softmax_items = 20'000;  // above so many items, `shared_negatives` stand for all
   int64_t shared_negatives = 4'096;
   int64_t validation_users = 2'000;  // at most, chosen by the seed
@@ -24,6 +27,7 @@ struct TrainerOptions {
   Precision precision = best_precision();
   std::optional<ForecastSource> forecast;  // of what the forecast head learns; none: a model without
   double forecast_weight = 0.1;            // of its loss beside the next item's
+  double cooldown = 0.4;                   // share of max_epochs over which the learning rate falls to nothing
   double average_epochs = 2;               // over which the weights that are validated and kept are averaged; 0: none
   int64_t save_seconds = 120;              // how often a resumable state is written
   bool fresh = false;                      // drop the state of an interrupted run

@@ -17,6 +17,8 @@ std::string to_text(const TrainingProgress& progress) {
   return json::serialize(json::object{{"step", progress.step},
                                       {"epoch", progress.epoch},
                                       {"step_in_epoch", progress.step_in_epoch},
+                                      {"planned_epochs", progress.planned_epochs},
+                                      {"seconds", std::bit_cast<int64_t>(progress.seconds)},
                                       {"best_epoch", progress.best_epoch},
                                       {"best_ndcg", std::bit_cast<int64_t>(progress.best_ndcg)},
                                       {"loss_sum", std::bit_cast<int64_t>(progress.loss_sum)},
@@ -31,6 +33,8 @@ TrainingProgress parse_progress(const std::string& text) {
   progress.step = object.at("step").as_int64();
   progress.epoch = object.at("epoch").as_int64();
   progress.step_in_epoch = object.at("step_in_epoch").as_int64();
+  progress.planned_epochs = object.at("planned_epochs").as_int64();
+  progress.seconds = std::bit_cast<double>(object.at("seconds").as_int64());
   progress.best_epoch = object.at("best_epoch").as_int64();
   progress.best_ndcg = std::bit_cast<double>(object.at("best_ndcg").as_int64());
   progress.loss_sum = std::bit_cast<double>(object.at("loss_sum").as_int64());
@@ -52,10 +56,11 @@ std::string to_bytes(const torch::Tensor& tensor) {
 }  // namespace
 
 TrainingState::TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
-                             double weight_decay, const FusedKernels* kernels)
+                             double weight_decay, double muon_rate, const FusedKernels* kernels)
     : module(config, precision, dropout, kernels),
-      optimizer(module->named_parameters(), {.learning_rate = static_cast<float>(learning_rate),
-                                             .weight_decay = static_cast<float>(weight_decay)}),
+      optimizer(module->named_parameters(),
+                {.learning_rate = static_cast<float>(learning_rate), .weight_decay = static_cast<float>(weight_decay)},
+                muon_rate),
       average(module->named_parameters()) {}
 
 Status TrainingState::save(const fs::path& data_folder, const std::string& fingerprint) {

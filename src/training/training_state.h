@@ -14,6 +14,8 @@ struct TrainingProgress {
   int64_t step = 0;   // over all epochs; seeds the step's random numbers
   int64_t epoch = 0;  // whole epochs done
   int64_t step_in_epoch = 0;
+  int64_t planned_epochs = 0;  // 0: as the options say; a time budget's after the first
+  double seconds = 0;          // of whole epochs, over all calls
   int64_t best_epoch = 0;
   double best_ndcg = 0;
   double loss_sum = 0;      // of the running epoch
@@ -25,7 +27,7 @@ struct TrainingProgress {
 class TrainingState {
  public:
   TrainingState(const ModelConfig& config, Precision precision, double dropout, double learning_rate,
-                double weight_decay, const FusedKernels* kernels);
+                double weight_decay, double muon_rate, const FusedKernels* kernels);
 
   /// Atomic. `fingerprint` names the run: settings and data.
   Status save(const fs::path& data_folder, const std::string& fingerprint);

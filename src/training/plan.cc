@@ -1,0 +1,82 @@
+#include "training/plan.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+
+namespace perennial {
+namespace {
+
+constexpr int32_t kWidth = 64;
+constexpr int32_t kNarrowWidth = 32;
+constexpr int64_t kWideData = 100'000;  // tokens from which the full width pays
+constexpr int64_t kLongestWindow = 200;
+constexpr int64_t kShortestWindow = 16;
+constexpr int64_t kTokensOfARun = 30'000'000;
+constexpr int64_t kFewestEpochs = 8;
+constexpr int64_t kMostEpochs = 40;
+constexpr int64_t kSmallestStep = 1'024;
+
+int64_t parameters(const DataShape& data, const ModelConfig& model) {
+  const int64_t D = model.width;
+  const int64_t layer = 4 * D * D + 2 * D * model.feed_forward;
+  return data.items * (D + 1) + model.layers * layer + 2 * D * D;
+}
+
+}  // namespace
+
+DataShape shape_of(const Dataset& dataset) {
+  DataShape shape{
+      .users = static_cast<int64_t>(dataset.users.size()), .tokens = dataset.events, .items = dataset.items};
+  std::vector<int64_t> lengths;
+  for (const UserHistory& user : dataset.users) lengths.push_back(static_cast<int64_t>(user.tokens.size()));
+  if (lengths.empty()) return shape;
+  const auto at = lengths.begin() + static_cast<ptrdiff_t>(lengths.size() * 95 / 100);
+  std::nth_element(lengths.begin(), at, lengths.end());
+  shape.long_history = *at;
+  return shape;
+}
+
+int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
+  constexpr int64_t kOfAToken = 64;     // the dataset's
+  constexpr int64_t kOfAUser = 400;     // vectors, traits, names
+  constexpr int64_t kOfAFloat = 7 * 4;  // value, gradient, two moments, average, the best and the newest to be written
+  const ModelConfig& model = options.model;
+  const int64_t D = model.width;
+  const bool sampled = data.items > options.full_softmax_items;
+  const int64_t candidates = sampled ? options.shared_negatives : data.items;
+  const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
+  const int64_t softmax = options.threads * candidates * (252 * 2 + D * 8);
+  return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + activations + softmax;
+}
+
+Status plan_training(const DataShape& data, TrainerOptions& options) {
+  ModelConfig& model = options.model;
+  const bool width_is_free = model.width == 0;
+  if (width_is_free) model.width = data.tokens >= kWideData ? kWidth : kNarrowWidth;
+  if (model.layers == 0) model.layers = 2;
+  if (model.heads == 0) model.heads = std::max(1, model.width / 32);
+  // Beyond most histories' lengths a window costs memory in serving and nothing in training.
+  if (model.window == 0)
+    model.window = static_cast<int32_t>(std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow));
+  if (model.feed_forward == 0) model.feed_forward = 4 * model.width;
+  // A hundred steps an epoch or more, until steps are long enough for two threads.
+  if (options.batch_tokens == 0) options.batch_tokens = std::clamp<int64_t>(data.tokens / 200, kSmallestStep, 8'192);
+  if (options.max_epochs == 0)
+    options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs, kMostEpochs);
+  if (options.memory_limit_bytes == 0) return {};
+  const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
+  while (too_much() && options.batch_tokens > kSmallestStep) options.batch_tokens /= 2;
+  if (too_much() && width_is_free && model.width > kNarrowWidth) {
+    model.width = kNarrowWidth;
+    model.heads = 1;
+    model.feed_forward = 4 * kNarrowWidth;
+  }
+  if (!too_much()) return {};
+  return resource_exhausted(
+      "training on {} events of {} users and {} items takes about {} MiB, more than --memory allows",
+      with_commas(data.tokens), with_commas(data.users), with_commas(data.items),
+      with_commas(memory_bytes(data, options) >> 20));
+}
+
+}  // namespace perennial

@@ -1,0 +1,24 @@
+// What `train` chooses for itself: the model's shape and the run's length, by the data, the time and the memory that it
+// may take. Every rule is one line of plan.cc, its reason beside it; the measurements behind them stand in decision
+// 0004. Covered by training/plan_test.cc.
+#pragma once
+
+#include "training/trainer.h"
+
+namespace perennial {
+
+struct DataShape {
+  int64_t users = 0, tokens = 0, items = 0;
+  int64_t long_history = 0;  // tokens of the user at the 95th percentile
+};
+DataShape shape_of(const Dataset& dataset);
+
+/// Fills in the options that are 0: width, layers, heads, window, feed-forward, tokens a step, epochs; and takes a
+/// smaller step, then a narrower model, until `memory_limit_bytes` (0: none) hold it. resource_exhausted, with what it
+/// would take, when nothing does.
+Status plan_training(const DataShape& data, TrainerOptions& options);
+
+/// What training takes at most beside the program itself: data, parameters with their moments, one step's activations.
+int64_t memory_bytes(const DataShape& data, const TrainerOptions& options);
+
+}  // namespace perennial

@@ -1,0 +1,75 @@
+// What training chooses for itself, what it leaves as it was said, and how it stays within a limit; the curve it draws.
+#include "training/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "training/learning_curve.h"
+
+namespace perennial {
+namespace {
+
+TrainerOptions free_options() {
+  TrainerOptions options;
+  options.model.width = options.model.layers = options.model.heads = options.model.window = 0;
+  options.model.feed_forward = 0;
+  options.threads = 2;
+  return options;
+}
+
+TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
+  TrainerOptions options = free_options();
+  ASSERT_TRUE(plan_training({.users = 6'040, .tokens = 1'000'000, .items = 3'416, .long_history = 520}, options).ok());
+  EXPECT_EQ(options.model.width, 64);
+  EXPECT_EQ(options.model.heads, 2);
+  EXPECT_EQ(options.model.feed_forward, 256);
+  EXPECT_EQ(options.model.window, 200) << "histories are longer than the longest window";
+  TrainerOptions small = free_options();
+  small.model.window = 77;
+  small.max_epochs = 3;
+  ASSERT_TRUE(plan_training({.users = 900, .tokens = 20'000, .items = 500, .long_history = 30}, small).ok());
+  EXPECT_EQ(small.model.width, 32);
+  EXPECT_EQ(small.model.window, 77);
+  EXPECT_EQ(small.max_epochs, 3);
+  EXPECT_EQ(small.batch_tokens, 1'024);
+  TrainerOptions big = free_options();
+  ASSERT_TRUE(
+      plan_training({.users = 1'500'000, .tokens = 10'000'000, .items = 150'000, .long_history = 25}, big).ok());
+  EXPECT_EQ(big.max_epochs, 8);
+  EXPECT_EQ(big.model.window, 32);
+  TrainerOptions empty = free_options();
+  ASSERT_TRUE(plan_training({}, empty).ok());
+  EXPECT_GE(empty.max_epochs, 1);
+}
+
+TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
+  const DataShape data{.users = 100'000, .tokens = 2'000'000, .items = 100'000, .long_history = 90};
+  TrainerOptions options = free_options();
+  ASSERT_TRUE(plan_training(data, options).ok());
+  const int64_t unlimited = memory_bytes(data, options);
+  TrainerOptions limited = free_options();
+  limited.memory_limit_bytes = unlimited * 7 / 10;
+  ASSERT_TRUE(plan_training(data, limited).ok());
+  EXPECT_LE(memory_bytes(data, limited), limited.memory_limit_bytes);
+  TrainerOptions impossible = free_options();
+  impossible.memory_limit_bytes = 1 << 20;
+  const Status status = plan_training(data, impossible);
+  EXPECT_EQ(status.code(), Code::resource_exhausted);
+  EXPECT_NE(status.message().find("100,000 items"), std::string::npos);
+}
+
+TEST(LearningCurve, ShowsWhereTheBestIs) {
+  EXPECT_EQ(draw_learning_curve("{\"epoch\":1,\"loss\":7.0,\"validation_ndcg@10\":0.1,\"tokens\":1}\n"), "");
+  const std::string drawn = draw_learning_curve(
+      "{\"epoch\":1,\"loss\":7.0,\"validation_ndcg@10\":0.1,\"tokens\":1}\n"
+      "{\"epoch\":2,\"loss\":6.0,\"validation_ndcg@10\":0.3,\"tokens\":2}\n"
+      "{\"epoch\":3,\"loss\":5.0,\"validation_ndcg@10\":0.2,\"tokens\":3}\n");
+  EXPECT_NE(drawn.find("7.0000 █▅▁ best 5.0000, epoch 3"), std::string::npos) << drawn;
+  EXPECT_NE(drawn.find("0.1000 ▁█▅ best 0.3000, epoch 2"), std::string::npos) << drawn;
+  const std::string unvalidated = draw_learning_curve(
+      "{\"epoch\":1,\"loss\":7.0,\"validation_ndcg@10\":0.0,\"tokens\":1}\n"
+      "{\"epoch\":2,\"loss\":6.0,\"validation_ndcg@10\":0.0,\"tokens\":2}");
+  EXPECT_EQ(unvalidated.find("validation"), std::string::npos) << unvalidated;
+}
+
+}  // namespace
+}  // namespace perennial
