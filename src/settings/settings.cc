@@ -138,7 +138,7 @@ std::vector<Setting> plain_settings() {
       whole("train.max_epochs", "passes over the data, over which the learning rate rises and falls; 0: chosen",
             &S::max_epochs, 0, 10'000),
       whole("train.patience", "epochs without a better validation before the end", &S::patience, 1, 1'000),
-      real("train.learning_rate", "of AdamW", &S::learning_rate, 1e-7, 1),
+      real("train.learning_rate", "of AdamW; 0: chosen", &S::learning_rate, 0, 1),
       real("train.weight_decay", "of AdamW", &S::weight_decay, 0, 10),
       real("train.muon_rate", "of Muon, for the layers' matrices; 0: AdamW for all", &S::muon_rate, 0, 1),
       real("train.dropout", "share of activations dropped in training", &S::dropout, 0, 0.9),

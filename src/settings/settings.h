@@ -56,7 +56,7 @@ struct Settings {
   int64_t window = 0;
   int64_t max_epochs = 0;
   int64_t patience = 10;
-  double learning_rate = 1e-3;
+  double learning_rate = 0;
   double weight_decay = 0.01;
   double dropout = 0.2;
   double forecast_weight = 0.1;

@@ -15,7 +15,7 @@ TEST(Settings, EnvironmentWinsOverFileAndFileOverDefault) {
   EXPECT_EQ(settings->port, 9001);
   EXPECT_EQ(settings->threads, 3);
   EXPECT_EQ(settings->learning_rate, 0.002);
-  EXPECT_EQ(settings->window, 128);
+  EXPECT_EQ(settings->patience, 10);
   const auto source = [&](const std::string& name) {
     for (const SettingOrigin& origin : origins)
       if (origin.name == name) return origin.source;
@@ -23,7 +23,7 @@ TEST(Settings, EnvironmentWinsOverFileAndFileOverDefault) {
   };
   EXPECT_EQ(source("server.port"), "PERENNIAL_SERVER_PORT");
   EXPECT_EQ(source("server.threads"), "file");
-  EXPECT_EQ(source("train.window"), "default");
+  EXPECT_EQ(source("train.patience"), "default");
 }
 
 TEST(Settings, AnUnknownKeyNamesTheNearestOne) {
@@ -43,7 +43,7 @@ TEST(Settings, ValuesOutOfRangeAndOfOtherTypesAreRefusedByName) {
 TEST(Settings, AHistoryShorterThanTheModelReadsIsRefused) {
   const auto settings = parse_settings("[profiles]\nhistory_limit = 100\n", {});
   ASSERT_FALSE(settings.ok());
-  EXPECT_NE(settings.status().message().find("256"), std::string::npos) << settings.status().message();
+  EXPECT_NE(settings.status().message().find("400"), std::string::npos) << settings.status().message();
 }
 
 TEST(Settings, RolesOfEventTypesCanBeSet) {

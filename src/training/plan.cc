@@ -12,7 +12,8 @@ constexpr int32_t kNarrowWidth = 32;
 constexpr int64_t kWideData = 100'000;  // tokens from which the full width pays
 constexpr int64_t kLongestWindow = 200;
 constexpr int64_t kShortestWindow = 16;
-constexpr int64_t kTokensOfARun = 30'000'000;
+constexpr int64_t kTokensOfARun = 28'000'000;
+constexpr double kLearningRate = 4e-3;  // at width 64 and two layers
 constexpr int64_t kFewestEpochs = 8;
 constexpr int64_t kMostEpochs = 40;
 constexpr int64_t kSmallestStep = 1'024;
@@ -60,8 +61,11 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   if (model.window == 0)
     model.window = static_cast<int32_t>(std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow));
   if (model.feed_forward == 0) model.feed_forward = 4 * model.width;
-  // A hundred steps an epoch or more, until steps are long enough for two threads.
-  if (options.batch_tokens == 0) options.batch_tokens = std::clamp<int64_t>(data.tokens / 200, kSmallestStep, 8'192);
+  // Some 250 steps an epoch: fewer learn less from it, more are too short for two threads.
+  if (options.batch_tokens == 0) options.batch_tokens = std::clamp<int64_t>(data.tokens / 250, kSmallestStep, 8'192);
+  // Wide and deep models move further for the same rate.
+  if (options.learning_rate == 0)
+    options.learning_rate = kLearningRate * std::min(1.0, 64.0 / model.width) * std::min(1.0, 2.0 / model.layers);
   if (options.max_epochs == 0)
     options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs, kMostEpochs);
   if (options.memory_limit_bytes == 0) return {};

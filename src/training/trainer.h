@@ -14,7 +14,7 @@ struct TrainerOptions {
   double budget_seconds = 0;       // > 0: as many epochs, up to those, as one shows to fit
   int64_t memory_limit_bytes = 0;  // > 0: the shape and the step are chosen to fit
   int64_t patience = 10;           // validations without a better NDCG@10 before the end
-  double learning_rate = 1e-3;
+  double learning_rate = 0;        // 0: chosen
   double weight_decay = 0.01;
   double muon_rate = 0;  // > 0: the layers' matrices move by Muon at this rate
   double dropout = 0.2;
