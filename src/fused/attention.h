@@ -1,5 +1,5 @@
 // Causal attention over the last W tokens of one sequence and head, in blocks of queries: no matrix of all pairs
-// exists. Internal linkage, as fused/lanes.h says. Covered by fused/history_test.cc.
+// exists. Internal linkage, as fused/lanes.h says. Covered by training/fused_steps_test.cc.
 #pragma once
 
 #include <cfloat>
@@ -87,7 +87,7 @@ void transpose_head(const Operand* rows, int64_t stride, int64_t length, int hea
     }
 }
 
-/// The same as the right operand whose summed dimension is the tokens: (length padded to 16, d).
+/// The same as the right operand whose summed dimension is the tokens: (length padded to 16 with zeros, d).
 template <class Operand>
 void group_head(const Operand* rows, int64_t stride, int64_t length, int head_width, Operand* grouped) {
   const int64_t padded = rounded_up(length, kLanes);

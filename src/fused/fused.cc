@@ -75,7 +75,8 @@ Result<const FusedKernels*> fused_kernels(Precision precision) {
     if (forced == nullptr ? choice.precision == precision : name == forced) return &choice.kernels();
     names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
   }
-  return failed_precondition("PERENNIAL_KERNELS is '{}': this machine runs {}", forced == nullptr ? "" : forced, names);
+  if (forced == nullptr) return failed_precondition("this machine has no bfloat16 kernels; it runs {}", names);
+  return failed_precondition("PERENNIAL_KERNELS is '{}': this machine runs {}", forced, names);
 }
 
 }  // namespace perennial

@@ -1,7 +1,8 @@
 // The behaviour Transformer's training step in kernels that never leave the caches: forward and backward of the history
 // (model/transformer.h has the formulas), of the read-time vector, of the softmax loss, and the optimiser's step.
 // Each call works on whole sequences of one thread; several threads take several calls. Maths, and the ladder of what
-// was tried: docs/kernels/fused.md. Covered by fused/*_test.cc and, against libtorch, training/fused_module_test.cc.
+// was tried: docs/kernels/fused.md. Covered by fused/product_test.cc and, against libtorch,
+// training/fused_steps_test.cc.
 #pragma once
 
 #include <cstdint>

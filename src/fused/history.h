@@ -1,5 +1,5 @@
 // The history's layers, forward and backward, in tiles of tokens that stay in the second-level cache. Internal linkage,
-// as fused/lanes.h says. Maths: docs/kernels/fused.md. Covered by fused/history_test.cc.
+// as fused/lanes.h says. Maths: docs/kernels/fused.md. Covered by training/fused_steps_test.cc.
 #pragma once
 
 #include "fused/attention.h"
@@ -126,7 +126,8 @@ class History {
       const PackedLayer<Operand> packed(shape_, packed_, static_cast<size_t>(l));
       tiles([&](int64_t first, int rows) { project(layer, packed, kept, first, rows); });
       sequences([&](int64_t first, int64_t length) {
-        for (int head = 0; head < shape_.heads; ++head)
+        const Arena::Mark mark = scratch_.mark();
+        for (int head = 0; head < shape_.heads; ++head, scratch_.release(mark))
           attention_forward(shape_, SequenceRows<Operand>{kept.qkv + first * 3 * D_, length}, head,
                             kept.mixed + first * D_, kept.log_sums + first * shape_.heads, scratch_);
       });
@@ -158,7 +159,8 @@ class History {
         mix_backward(packed, kept, gradient, l, first, rows, dx);
       });
       sequences([&](int64_t first, int64_t length) {
-        for (int head = 0; head < shape_.heads; ++head)
+        const Arena::Mark mark = scratch_.mark();
+        for (int head = 0; head < shape_.heads; ++head, scratch_.release(mark))
           attention_backward(shape_, SequenceRows<Operand>{kept.qkv + first * 3 * D_, length}, head,
                              kept.mixed + first * D_, kept.log_sums + first * shape_.heads, d_mixed_ + first * D_,
                              dqkv_ + first * 3 * D_, scratch_);
@@ -188,11 +190,8 @@ class History {
 
   template <class Visit>
   void sequences(Visit visit) {
-    const Arena::Mark mark = scratch_.mark();
-    for (int64_t s = 0; s < tokens_.sequences; ++s) {
+    for (int64_t s = 0; s < tokens_.sequences; ++s)
       visit(tokens_.starts[s] - tokens_.first(), tokens_.starts[s + 1] - tokens_.starts[s]);
-      scratch_.release(mark);
-    }
   }
 
   /// The row's number in the batch, by which dropping is chosen.

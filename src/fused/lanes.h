@@ -1,6 +1,6 @@
 // Sixteen floats at a time, written once for every instruction set: the compiler's vector extension. Included only by
 // the files that compile the fused kernels, each with flags of its own, so everything here has internal linkage.
-// Covered by fused/lanes_test.cc.
+// Covered by fused/product_test.cc.
 #pragma once
 
 #include <cstdint>
@@ -106,8 +106,8 @@ inline Normal normal_of(Lanes x) {
 inline Lanes logistic_of(Lanes x) { return inverse_of(exp_of(x < -80.0F ? fill(80.0F) : -x) + 1.0F); }
 
 // --- operands of matrix products ------------------------------------------------------------------------------------
-// A product takes kGroup neighbours along the summed dimension at once: two in bfloat16, one in float32. A matrix whose
-// rows are summed over is kept "grouped": element (k, n) of (K, N) at ((k / kGroup) * N + n) * kGroup + k % kGroup.
+// A product takes kSize neighbours along the summed dimension at once: two in bfloat16, one in float32. A matrix whose
+// rows are summed over is kept "grouped": element (k, n) of (K, N) at ((k / kSize) * N + n) * kSize + k % kSize.
 
 struct Bfloat16 {
   uint16_t bits;
@@ -131,7 +131,6 @@ inline void store_two_rows(float* target, int columns, Lanes even, Lanes odd) {
   store(target, even);
   store(target + columns, odd);
 }
-inline float rounded(float x, const float*) { return x; }
 
 #if defined(__AVX512BF16__)
 inline void store_row(Bfloat16* target, Lanes x) {

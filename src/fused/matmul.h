@@ -1,5 +1,5 @@
 // Products of small matrices whose operands lie in the caches: the one inner loop of the fused kernels. Internal
-// linkage, as fused/lanes.h says. Covered by fused/matmul_test.cc.
+// linkage, as fused/lanes.h says. Covered by fused/product_test.cc.
 #pragma once
 
 #include "fused/lanes.h"
@@ -119,7 +119,7 @@ void column_block(int rows, Left<Operand> left, const Operand* right, int64_t ri
 }
 
 /// out (M, N) = left (M, K) . right (K, N), or += it. right is grouped, its row stride (elements of a whole group row)
-/// `right_stride`; N is a multiple of 16, K of the group: `groups` = K / kGroup. out does not overlap the operands.
+/// `right_stride`; N is a multiple of 16, K of the group: `groups` = K / kSize. out does not overlap the operands.
 /// bfloat16: products and sums are float32, of rounded operands.
 template <class Operand>
 void matmul(int rows, int columns, int groups, Left<Operand> left, const Operand* right, int64_t right_stride,

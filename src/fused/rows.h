@@ -1,5 +1,5 @@
 // What is done to a token's row between two products: norms, activations, dropout, rotation. Internal linkage, as
-// fused/lanes.h says. Covered by fused/history_test.cc.
+// fused/lanes.h says. Covered by training/fused_steps_test.cc.
 #pragma once
 
 #include <cmath>

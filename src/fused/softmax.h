@@ -1,6 +1,6 @@
 // The read-time vector and softmax cross-entropy over candidates, value and gradients in one pass, a tile of rows at a
 // time: of all logits only a tile's exponentials exist. Internal linkage, as fused/lanes.h says.
-// Maths: docs/kernels/softmax_loss.md. Covered by fused/softmax_test.cc.
+// Maths: docs/kernels/softmax_loss.md. Covered by training/fused_steps_test.cc.
 #pragma once
 
 #include "fused/attention.h"
@@ -8,8 +8,8 @@
 namespace perennial {
 namespace {
 
-constexpr int kPanel = 64;               // candidates of one packed panel
-constexpr int kSlice = 4 * kPanel;       // candidates whose exponentials lie together, for all rows of a tile
+constexpr int kPanel = 64;          // candidates of one packed panel
+constexpr int kSlice = 4 * kPanel;  // candidates whose exponentials lie together, for all rows of a tile
 
 /// Panels of candidates as right operands: logits (D, 64 candidates), and gradients of u (64 candidates, D).
 template <class Operand>
@@ -113,8 +113,9 @@ class NextItemLoss {
         columns_(PackedSoftmax<Operand>::panels(items.count) * kPanel) {
     scratch.reset();
     for (float** floats : {&u0_, &inner_, &u_, &du_, &outer_}) *floats = take<float>(scratch, kTile * D_);
-    for (Operand** operands : {&u0_rows_, &activated_rows_, &rows_a_, &grouped_a_, &grouped_b_})
-      *operands = take<Operand>(scratch, kTile * D_);
+    for (Operand** operands : {&u0_rows_, &activated_rows_, &rows_a_}) *operands = take<Operand>(scratch, kTile * D_);
+    for (Operand** operands : {&grouped_a_, &grouped_b_})
+      *operands = take<Operand>(scratch, rounded_up(kTile, kLanes) * D_);
     exponentials_ = take<Operand>(scratch, kTile * (columns_ + kSlice));
     panel_ = take<Operand>(scratch, kTile * kPanel);
     inverse_rows_ = take<Operand>(scratch, kTile);
@@ -317,8 +318,8 @@ class NextItemLoss {
     }
   }
 
-  /// du_ = the candidates' part of the gradients of u, but for the factor of each row; the candidates' gradients. Slice by
-  /// slice, while its exponentials are near.
+  /// du_ = the candidates' part of the gradients of u, but for the factor of each row; the candidates' gradients. Slice
+  /// by slice, while its exponentials are near.
   void candidate_gradients(int rows, const SoftmaxGradients& gradients) {
     const int even = (rows + 1) / 2 * 2;
     const int groups = even / kSize;

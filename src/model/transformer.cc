@@ -105,7 +105,7 @@ Status Transformer::load(const SafetensorsFile& file) {
   PERENNIAL_TRY(read_norm("final_norm", final_norm_));
   PERENNIAL_TRY(read_linear("mix_in", D, D, mix_in_));
   PERENNIAL_TRY(read_linear("mix_out", D, D, mix_out_));
-  prepare_whole_histories(file);
+  PERENNIAL_TRY(prepare_whole_histories(file));
   if (!config_.forecasts) return {};
   PERENNIAL_TRY_ASSIGN(forecast_head_,
                        ForecastHead::create(*config_.forecasts, config_.width, std::max(1, config_.types()), file));
@@ -227,11 +227,10 @@ void Transformer::score(std::span<const Token> history, std::span<float> scores)
   score_items(u, scores);
 }
 
-void Transformer::prepare_whole_histories(const SafetensorsFile& file) {
+Status Transformer::prepare_whole_histories(const SafetensorsFile& file) {
   shape_ = {config_.width, config_.heads, config_.layers, config_.window, config_.feed_forward};
-  const Result<const FusedKernels*> kernels = fused_kernels(Precision::float32);
-  if (!shape_.supported() || !kernels.ok()) return;
-  kernels_ = *kernels;
+  if (!shape_.supported()) return {};
+  PERENNIAL_TRY_ASSIGN(kernels_, fused_kernels(Precision::float32));
   pointers_ = {items_.data(),           types_.data(),          values_.data(), gaps_.data(), {},
                final_norm_.gain.data(), final_norm_.bias.data()};
   for (size_t i = 0; i < layers_.size(); ++i) {
@@ -254,6 +253,7 @@ void Transformer::prepare_whole_histories(const SafetensorsFile& file) {
       cosine_.push_back(static_cast<float>(std::cos(static_cast<double>(position) * frequency)));
       sine_.push_back(static_cast<float>(std::sin(static_cast<double>(position) * frequency)));
     }
+  return {};
 }
 
 bool Transformer::takes_whole(std::span<const Token> history) const {

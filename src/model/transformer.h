@@ -98,7 +98,7 @@ class Transformer final : public Scorer {
   void embed(const Token& token, int64_t last_time_ms, float* x) const;
   void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const;
   void rotate(float* vector, int64_t position) const;
-  void prepare_whole_histories(const SafetensorsFile& weights);
+  Status prepare_whole_histories(const SafetensorsFile& weights);
   [[nodiscard]] bool takes_whole(std::span<const Token> history) const;
   [[nodiscard]] std::vector<float> whole_history_vector(std::span<const Token> history) const;
 

@@ -237,18 +237,16 @@ Result<std::string> set_named(Settings& settings, const std::string& key, const 
   return unknown_key(key);
 }
 
+/// Of what is said; what training chooses fits.
 Status check_together(const Settings& settings) {
-  constexpr int64_t kLayers = 2;  // what training chooses at most
-  constexpr int64_t kWindow = 200;
   if (settings.width > 0 && settings.heads > 0 && settings.width % (2 * settings.heads) != 0)
     return invalid_argument("train.width {} must be a multiple of twice train.heads {}", settings.width,
                             settings.heads);
-  const int64_t layers = settings.layers > 0 ? settings.layers : kLayers;
-  const int64_t window = settings.window > 0 ? settings.window : kWindow;
-  if (settings.history_limit < layers * (window - 1) + 2)
+  const int64_t read = settings.layers * (settings.window - 1) + 2;
+  if (settings.layers > 0 && settings.window > 0 && settings.history_limit < read)
     return invalid_argument(
         "profiles.history_limit {} is shorter than what the model reads, train.layers x (train.window - 1) + 2 = {}",
-        settings.history_limit, layers * (window - 1) + 2);
+        settings.history_limit, read);
   return {};
 }
 

@@ -41,7 +41,7 @@ TEST(Settings, ValuesOutOfRangeAndOfOtherTypesAreRefusedByName) {
 }
 
 TEST(Settings, AHistoryShorterThanTheModelReadsIsRefused) {
-  const auto settings = parse_settings("[profiles]\nhistory_limit = 100\n", {});
+  const auto settings = parse_settings("[profiles]\nhistory_limit = 100\n[train]\nlayers = 2\nwindow = 200\n", {});
   ASSERT_FALSE(settings.ok());
   EXPECT_NE(settings.status().message().find("400"), std::string::npos) << settings.status().message();
 }

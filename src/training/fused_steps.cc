@@ -111,6 +111,7 @@ void FusedSteps::prepare(const PackedBatch& batch) {
   const auto tokens = batch.items.size(0);
   const auto threads = static_cast<int64_t>(at::get_num_threads());
   const int64_t* segment = batch.segment.data_ptr<int64_t>();
+  ++batches_;
   starts_.assign(1, {0});
   int64_t longest = 0;
   for (int64_t t = 1; t <= tokens; ++t) {
@@ -169,6 +170,7 @@ struct FusedHistory : torch::autograd::Function<FusedHistory> {
     });
     context->saved_data["steps"] = reinterpret_cast<int64_t>(call.steps);
     context->saved_data["share"] = static_cast<double>(call.dropout.share);
+    context->saved_data["batch"] = steps.batches_;
     context->saved_data["seed"] = static_cast<int64_t>(call.dropout.seed);
     context->saved_data["sparse"] = call.sparse_items;
     context->saved_data["kept"] = static_cast<int64_t>(kept.size());
@@ -179,6 +181,7 @@ struct FusedHistory : torch::autograd::Function<FusedHistory> {
 
   static variable_list backward(AutogradContext* context, variable_list outer) {
     FusedSteps& steps = *reinterpret_cast<FusedSteps*>(context->saved_data["steps"].toInt());
+    TORCH_CHECK(context->saved_data["batch"].toInt() == steps.batches_, "another batch went forward since");
     const FusedDropout dropout{static_cast<float>(context->saved_data["share"].toDouble()),
                                static_cast<uint64_t>(context->saved_data["seed"].toInt())};
     const bool sparse = context->saved_data["sparse"].toBool();

@@ -10,7 +10,8 @@ namespace perennial {
 
 struct PackedBatch;
 
-/// Thread rule: one step at a time. Must outlive the graphs of its results.
+/// Thread rule: one step at a time: backward before the next batch goes forward, which is checked. Must outlive the
+/// graphs of its results.
 class FusedSteps {
  public:
   FusedSteps(const FusedShape& shape, const FusedKernels& kernels);
@@ -36,6 +37,7 @@ class FusedSteps {
   const FusedKernels& kernels_;
   std::vector<Arena> arenas_;                 // by thread
   std::vector<float> cosine_, sine_;          // (longest, D / H / 2)
+  int64_t batches_ = 0;                       // seen: backward must follow its own forward
   std::vector<std::vector<int64_t>> starts_;  // by thread: its sequences' starts, and the end
 };
 

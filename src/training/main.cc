@@ -71,7 +71,10 @@ void add_flags(CLI::App& app, Flags& flags) {
       "possible in this state.");
 }
 
-Result<Settings> settings_of(const Flags& flags) {
+Result<Settings> settings_of(Flags flags) {
+  if (flags.preset == "seed")  // what other flags say wins
+    flags.settings.insert(
+        {{"PERENNIAL_TRAIN_WIDTH", "128"}, {"PERENNIAL_TRAIN_LAYERS", "6"}, {"PERENNIAL_TRAIN_HEADS", "8"}});
   for (const auto& [variable, text] : flags.settings) ::setenv(variable.c_str(), text.c_str(), 1);
   return load_settings(flags.config, flags.data);
 }
@@ -90,6 +93,7 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.muon_rate = settings.muon_rate;
   options.dropout = settings.dropout;
   options.forecast_weight = settings.forecast_weight;
+  options.history_limit = settings.history_limit;
   options.average_epochs = settings.average_epochs;
   options.cooldown = settings.cooldown;
   options.batch_tokens = settings.batch_tokens;
@@ -104,7 +108,7 @@ Result<double> parse_amount(std::string_view flag, const std::string& text, std:
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   const size_t unit = end + 1 == text.data() + text.size() ? units.find(*end) : std::string_view::npos;
-  if (error != std::errc() || unit == std::string_view::npos || !(number > 0))
+  if (error != std::errc() || unit == std::string_view::npos || !(number > 0 && number < 1e9))
     return invalid_argument("{} '{}' is no number above 0 with one of the units {}", flag, text, units);
   return number * sizes[unit];
 }
@@ -119,10 +123,6 @@ Status apply_limits(const Flags& flags, TrainerOptions& options) {
     PERENNIAL_TRY_ASSIGN(const double bytes, parse_amount("--memory", flags.memory, "MG", kBytes));
     options.memory_limit_bytes = static_cast<int64_t>(bytes);
   }
-  if (flags.preset != "seed") return {};
-  options.model.width = 128;
-  options.model.layers = 6;
-  options.model.heads = 8;
   return {};
 }
 

@@ -1,6 +1,7 @@
 #include "training/optimizer.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <cmath>
 
 namespace perennial {
 namespace {
@@ -119,7 +120,8 @@ WeightAverage::WeightAverage(const torch::OrderedDict<std::string, torch::Tensor
 
 void WeightAverage::update(double horizon) {
   const torch::NoGradGuard no_grad;
-  if (++steps_ % kAveragedSteps != 0 && horizon > kAveragedSteps) return;
+  ++steps_;
+  if (steps_ > kAveragedSteps && steps_ % kAveragedSteps != 0 && horizon > kAveragedSteps) return;
   const double taken = std::min(horizon, static_cast<double>(steps_) / 2) / kAveragedSteps;
   const double share = 1 / std::max(1.0, taken);
   for (const auto& parameter : parameters_) values_[parameter.key()].lerp_(parameter.value(), share);

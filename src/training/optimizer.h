@@ -20,7 +20,7 @@ class Optimizer {
   Optimizer(const torch::OrderedDict<std::string, torch::Tensor>& parameters, AdamWStep options, double muon_rate = 0);
 
   /// One step along the parameters' gradients, which are dropped, at `rate` times the learning rate. A parameter
-  /// without one moves by its moments alone.
+  /// without one moves as along zeros; a hidden matrix of Muon stays where it is.
   void step(double rate = 1);
 
   void save(torch::serialize::OutputArchive& archive) const;

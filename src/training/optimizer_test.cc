@@ -128,6 +128,13 @@ TEST(WeightAverage, IsNearTheMiddleOfWhatWentToAndFro) {
     average.update(200);
   }
   EXPECT_NEAR(average.values().at("w")[0].item<double>(), 5, 0.1);
+  WeightAverage short_run(parameters);
+  for (int i = 0; i < 5; ++i) {
+    torch::NoGradGuard no_grad;
+    parameters["w"].fill_(100 + i);
+    short_run.update(10);
+  }
+  EXPECT_GE(short_run.values().at("w")[0].item<double>(), 100) << "the start is forgotten, however few the steps";
   WeightAverage last(parameters);
   parameters["w"].detach().fill_(9);
   last.update(0);

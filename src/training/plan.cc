@@ -39,28 +39,48 @@ DataShape shape_of(const Dataset& dataset) {
 }
 
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
-  constexpr int64_t kOfAToken = 64;     // the dataset's
-  constexpr int64_t kOfAUser = 400;     // vectors, traits, names
-  constexpr int64_t kOfAFloat = 7 * 4;  // value, gradient, two moments, average, the best and the newest to be written
+  constexpr int64_t kOfAToken = 64;           // the dataset's
+  constexpr int64_t kOfAUser = 400;           // vectors, traits, names
+  constexpr int64_t kOfAFloat = 4 * (7 + 8);  // value, gradient, two moments, average, best, newest; all while saved
   const ModelConfig& model = options.model;
   const int64_t D = model.width;
   const bool sampled = data.items > options.full_softmax_items;
   const int64_t candidates = sampled ? options.shared_negatives : data.items;
   const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
-  const int64_t softmax = options.threads * candidates * (252 * 2 + D * 8);
+  const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
   return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + activations + softmax;
 }
 
+namespace {
+
+/// The heads of a width that nobody chose: as near to 32 wide as halves of them can be rotated.
+int32_t heads_for(int32_t width) {
+  for (int32_t heads = std::max(1, width / 32); heads > 1; --heads)
+    if (width % (2 * heads) == 0) return heads;
+  return 1;
+}
+
+}  // namespace
+
 Status plan_training(const DataShape& data, TrainerOptions& options) {
   ModelConfig& model = options.model;
-  const bool width_is_free = model.width == 0;
-  if (width_is_free) model.width = data.tokens >= kWideData ? kWidth : kNarrowWidth;
+  const TrainerOptions said = options;
+  const auto shape = [&](int32_t width) {
+    if (said.model.width == 0) model.width = width;
+    if (said.model.heads == 0) model.heads = heads_for(model.width);
+    if (said.model.feed_forward == 0) model.feed_forward = 4 * model.width;
+  };
+  shape(data.tokens >= kWideData ? kWidth : kNarrowWidth);
   if (model.layers == 0) model.layers = 2;
-  if (model.heads == 0) model.heads = std::max(1, model.width / 32);
+  if (model.width < 8 || model.width % (2 * model.heads) != 0)
+    return invalid_argument("train.width {} must be at least 8 and a multiple of twice train.heads {}", model.width,
+                            model.heads);
   // Beyond most histories' lengths a window costs memory in serving and nothing in training.
-  if (model.window == 0)
-    model.window = static_cast<int32_t>(std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow));
-  if (model.feed_forward == 0) model.feed_forward = 4 * model.width;
+  if (model.window == 0) {
+    const int64_t wanted = std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow);
+    const int64_t kept = (options.history_limit - 2) / model.layers + 1;
+    model.window = static_cast<int32_t>(std::max<int64_t>(1, std::min(wanted, kept)));
+  }
   // Some 250 steps an epoch: fewer learn less from it, more are too short for two threads.
   if (options.batch_tokens == 0) options.batch_tokens = std::clamp<int64_t>(data.tokens / 250, kSmallestStep, 8'192);
   // Wide and deep models move further for the same rate.
@@ -70,12 +90,9 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
     options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs, kMostEpochs);
   if (options.memory_limit_bytes == 0) return {};
   const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
-  while (too_much() && options.batch_tokens > kSmallestStep) options.batch_tokens /= 2;
-  if (too_much() && width_is_free && model.width > kNarrowWidth) {
-    model.width = kNarrowWidth;
-    model.heads = 1;
-    model.feed_forward = 4 * kNarrowWidth;
-  }
+  while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
+    options.batch_tokens = std::max(kSmallestStep, options.batch_tokens / 2);
+  if (too_much()) shape(kNarrowWidth);
   if (!too_much()) return {};
   return resource_exhausted(
       "training on {} events of {} users and {} items takes about {} MiB, more than --memory allows",

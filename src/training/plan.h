@@ -13,12 +13,12 @@ struct DataShape {
 };
 DataShape shape_of(const Dataset& dataset);
 
-/// Fills in the options that are 0: width, layers, heads, window, feed-forward, tokens a step, epochs; and takes a
-/// smaller step, then a narrower model, until `memory_limit_bytes` (0: none) hold it. resource_exhausted, with what it
-/// would take, when nothing does.
+/// Fills in the options that are 0: width, layers, heads, window, feed-forward, tokens a step, learning rate, epochs;
+/// of these it takes a smaller step, then a narrower model, until `memory_limit_bytes` (0: none) hold it.
+/// resource_exhausted, with what it would take, when nothing does; invalid_argument when width and heads do not fit.
 Status plan_training(const DataShape& data, TrainerOptions& options);
 
-/// What training takes at most beside the program itself: data, parameters with their moments, one step's activations.
+/// About what training takes beside the program itself: data, parameters with their moments, one step's activations.
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options);
 
 }  // namespace perennial

@@ -41,6 +41,25 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_GE(empty.max_epochs, 1);
 }
 
+TEST(Plan, HeadsFitAnyWidthThatCanBeRotatedAndOthersAreRefused) {
+  for (const int32_t width : {8, 16, 32, 64, 96, 100, 112, 128, 256}) {
+    TrainerOptions options = free_options();
+    options.model.width = width;
+    ASSERT_TRUE(plan_training({.tokens = 500'000, .items = 10, .long_history = 9}, options).ok()) << width;
+    EXPECT_EQ(width % (2 * options.model.heads), 0) << width;
+  }
+  for (const int32_t width : {4, 33}) {
+    TrainerOptions options = free_options();
+    options.model.width = width;
+    EXPECT_EQ(plan_training({.tokens = 500'000, .items = 10}, options).code(), Code::invalid_argument) << width;
+  }
+  TrainerOptions deep = free_options();
+  deep.model.layers = 6;
+  ASSERT_TRUE(plan_training({.tokens = 1'000'000, .items = 10, .long_history = 900}, deep).ok());
+  EXPECT_LE(deep.model.layers * (deep.model.window - 1) + 2, deep.history_limit)
+      << "serving keeps what the model reads";
+}
+
 TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
   const DataShape data{.users = 100'000, .tokens = 2'000'000, .items = 100'000, .long_history = 90};
   TrainerOptions options = free_options();

@@ -36,7 +36,7 @@ std::string new_model_id() {
 }
 
 /// What must be equal for an interrupted run to be taken up: the settings and the data.
-std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& options) {
+std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& options, const FusedKernels& kernels) {
   const json::object object = {{"config", to_json(options.model)},
                                {"max_epochs", options.max_epochs},
                                {"budget_seconds", options.budget_seconds},
@@ -55,6 +55,7 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"average_epochs", options.average_epochs},
                                {"cooldown", options.cooldown},
                                {"threads", options.threads},
+                               {"kernels", kernels.name()},
                                {"users", dataset.users.size()},
                                {"events", dataset.events}};
   return json::serialize(object);
@@ -76,6 +77,7 @@ class Run {
       const FusedKernels* kernels)
       : data_folder_(data_folder),
         options_(std::move(options)),
+        kernels_(kernels),
         dataset_(dataset),
         queries_(queries_of(options_, dataset, lengths(holdout, dataset))),
         batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens},
@@ -91,17 +93,18 @@ class Run {
   Result<TrainingReport> train() {
     const double started = monotonic_seconds();
     tell_plan();
-    const std::string fingerprint = run_fingerprint(dataset_, options_);
+    const std::string fingerprint = run_fingerprint(dataset_, options_, *kernels_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
     if (validation_.empty())
-      std::fprintf(stderr, "No user has a validation event: training runs for %ld epochs, without early stopping.\n",
+      std::fprintf(stderr,
+                   "No user has a validation event: training runs for %ld epochs at most, without early stopping.\n",
                    static_cast<long>(planned_epochs()));
     bool finished = is_finished();
     while (!finished && !stopping()) {
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
-      state_.progress.seconds += monotonic_seconds() - epoch_started_;
+      count_time();
       plan_epochs();
       finished = is_finished();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
@@ -144,13 +147,19 @@ class Run {
     return state_.progress.planned_epochs > 0 ? state_.progress.planned_epochs : options_.max_epochs;
   }
 
+  void count_time() {
+    const double now = monotonic_seconds();
+    state_.progress.seconds += now - counted_until_;
+    counted_until_ = now;
+  }
+
   /// After the first epoch, which shows what one takes.
   void plan_epochs() {
     TrainingProgress& progress = state_.progress;
     if (options_.budget_seconds <= 0 || progress.planned_epochs > 0) return;
     constexpr double kLastEpochToo = 0.97;  // the run ends within its budget on a machine that is a little slower later
     const double fitting = options_.budget_seconds * kLastEpochToo / progress.seconds;
-    progress.planned_epochs = std::clamp(static_cast<int64_t>(fitting), int64_t{1}, options_.max_epochs);
+    progress.planned_epochs = static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(options_.max_epochs)));
     fmt::print(stderr, "An epoch takes {}: {} of them in the budget.\n", format_duration(progress.seconds),
                progress.planned_epochs);
   }
@@ -174,8 +183,10 @@ class Run {
   double rate() const {
     constexpr double kWarmUpSteps = 100;
     const double done = static_cast<double>(state_.progress.step);
-    const double planned = static_cast<double>(planned_epochs()) * steps_an_epoch_;
-    const double left = (planned - done) / std::max(1.0, options_.cooldown * planned);
+    const double epochs = static_cast<double>(state_.progress.epoch) +
+                          static_cast<double>(state_.progress.step_in_epoch) / steps_an_epoch_;
+    const auto planned = static_cast<double>(planned_epochs());
+    const double left = (planned - epochs) / std::max(1e-9, options_.cooldown * planned);
     return std::clamp(left, 0.0, 1.0) * std::min(1.0, (done + 1) / kWarmUpSteps);
   }
 
@@ -188,6 +199,7 @@ class Run {
     int64_t tokens = 0;
     while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
       if (stopping()) {
+        count_time();
         PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
         return false;
       }
@@ -200,6 +212,7 @@ class Run {
       bar.update(tokens, fmt::format("loss {:.4f}", progress.loss_sum / static_cast<double>(std::max<int64_t>(
                                                                             1, progress.predictions))));
       if (monotonic_seconds() - saved_at_ > static_cast<double>(options_.save_seconds)) {
+        count_time();
         PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
         saved_at_ = monotonic_seconds();
       }
@@ -312,6 +325,7 @@ class Run {
 
   fs::path data_folder_;
   TrainerOptions options_;
+  const FusedKernels* kernels_;
   const Dataset& dataset_;
   std::optional<QueryMaker> queries_;
   BatchMaker batches_;
@@ -320,6 +334,7 @@ class Run {
   int64_t steps_here_ = 0;
   double steps_an_epoch_ = 1;
   double saved_at_ = monotonic_seconds();
+  double counted_until_ = monotonic_seconds();
   double epoch_started_ = monotonic_seconds();
   double epoch_rate_ = 0;
 };

@@ -15,7 +15,7 @@ struct TrainingProgress {
   int64_t epoch = 0;  // whole epochs done
   int64_t step_in_epoch = 0;
   int64_t planned_epochs = 0;  // 0: as the options say; a time budget's after the first
-  double seconds = 0;          // of whole epochs, over all calls
+  double seconds = 0;          // over all calls
   int64_t best_epoch = 0;
   double best_ndcg = 0;
   double loss_sum = 0;      // of the running epoch
