@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "training/batches.h"
 #include "training/training_state.h"
 
 namespace perennial {
@@ -26,38 +27,25 @@ struct Options {
 
 /// Histories of random length and items that are drawn the more often the lower their number.
 PackedBatch random_batch(const Options& options, Random& random) {
-  std::vector<int64_t> items, types, values, gaps, segment, targets, elapsed;
-  PackedBatch batch;
-  while (static_cast<int64_t>(items.size()) < options.tokens) {
+  BatchColumns columns;
+  for (int64_t user = 0; static_cast<int64_t>(columns.items.size()) < options.tokens; ++user) {
+    const auto left = options.tokens - static_cast<int64_t>(columns.items.size());
     const double draw = -std::log(1 - random.uniform()) * static_cast<double>(options.length);
-    const auto length =
-        std::clamp<int64_t>(static_cast<int64_t>(draw), 2, options.tokens - static_cast<int64_t>(items.size()) + 1);
+    const auto length = std::clamp<int64_t>(static_cast<int64_t>(draw), 2, left + 1);
     for (int64_t t = 0; t < length; ++t) {
-      const double popularity = std::pow(random.uniform(), 3);
-      items.push_back(static_cast<int64_t>(popularity * options.model.items));
-      types.push_back(0);
-      values.push_back(static_cast<int64_t>(random.below(6)));
-      gaps.push_back(static_cast<int64_t>(random.below(30)));
-      segment.push_back(batch.predictions);
-      elapsed.push_back(static_cast<int64_t>(random.below(30)));
+      const auto item = static_cast<int64_t>(std::pow(random.uniform(), 3) * options.model.items);
+      if (t > 0) columns.targets.push_back(item);
+      columns.items.push_back(item);
+      columns.types.push_back(0);
+      columns.values.push_back(static_cast<int64_t>(random.below(6)));
+      columns.gaps.push_back(static_cast<int64_t>(random.below(30)));
+      columns.segment.push_back(user);
+      columns.elapsed.push_back(static_cast<int64_t>(random.below(30)));
     }
-    ++batch.predictions;
+    columns.targets.push_back(-1);
   }
-  for (size_t t = 0; t < items.size(); ++t)
-    targets.push_back(t + 1 < items.size() && segment[t] == segment[t + 1] ? items[t + 1] : -1);
-  const auto tensor = [](const std::vector<int64_t>& numbers) { return torch::tensor(numbers, torch::kInt64); };
-  batch.items = tensor(items);
-  batch.types = tensor(types);
-  batch.values = tensor(values);
-  batch.gaps = tensor(gaps);
-  batch.segment = tensor(segment);
-  batch.targets = tensor(targets);
-  batch.elapsed = tensor(elapsed);
-  batch.feature_ids = torch::zeros({0}, torch::kInt64);
-  batch.feature_starts = torch::zeros({static_cast<int64_t>(items.size())}, torch::kInt64);
-  batch.predictions =
-      static_cast<int64_t>(std::count_if(targets.begin(), targets.end(), [](int64_t t) { return t >= 0; }));
-  return batch;
+  columns.feature_starts.assign(columns.items.size(), 0);
+  return columns.pack();
 }
 
 /// Tokens that a token attends to, on average.

@@ -144,6 +144,20 @@ class WholeLoop(Journey):
         self.assertIn("has seen", refused.stderr)
 
 
+    def test_training_keeps_to_its_limits_and_tells_what_is_wrong_with_them(self):
+        self.run_ok("import", "--data", self.data, self.write("events.txt", self.sequences(40)))
+        for flags, told in ((("--budget", "5x"), "--budget '5x'"), (("--memory", "much"), "--memory 'much'"),
+                            (("--memory", "1M"), "more than --memory allows"), (("--heads", "3"), "train.heads 3")):
+            refused = run("train", "--data", self.data, *flags)
+            self.assertNotEqual(refused.returncode, DONE, flags)
+            self.assertIn(told, refused.stderr)
+        held = run("train", "--data", self.data, "--json", "--budget", "1s", "--max-epochs", "10000", "--patience", "1000", *self.TRAIN[:4])
+        self.assertEqual(held.returncode, DONE, held.stderr)
+        self.assertIn("in the budget", held.stderr)
+        self.assertLess(json.loads(held.stdout)["epochs"], 10000)
+        self.assertIn("Slow:", held.stderr)  # heads of 8 numbers
+
+
 class ReadOnly:
     """A folder into which nobody but root may write, while this holds."""
 

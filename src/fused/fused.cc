@@ -1,5 +1,6 @@
 #include "fused/fused.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <new>
 
@@ -53,6 +54,17 @@ void* Arena::take(size_t bytes) {
   void* place = blocks_[at_.block].memory.get() + at_.used;
   at_.used += bytes;
   return place;
+}
+
+void Rotations::reach(int64_t positions) {
+  constexpr double kBase = 10'000;
+  for (auto position = static_cast<int64_t>(cosine_.size()) / half_; position < positions; ++position)
+    for (int64_t i = 0; i < half_; ++i) {
+      const double angle =
+          static_cast<double>(position) * std::pow(kBase, -static_cast<double>(i) / static_cast<double>(half_));
+      cosine_.push_back(static_cast<float>(std::cos(angle)));
+      sine_.push_back(static_cast<float>(std::sin(angle)));
+    }
 }
 
 Precision best_precision() {

@@ -53,10 +53,24 @@ struct FusedTokens {
   const int64_t *items, *types, *values, *gaps;
   const int64_t* starts;
   int64_t sequences;
-  const float *cosine, *sine;  // (longest sequence, D / H / 2): of position times frequency
+  const float *cosine, *sine;  // of Rotations, as long as the longest sequence
 
   [[nodiscard]] int64_t first() const { return starts[0]; }
   [[nodiscard]] int64_t size() const { return starts[sequences] - starts[0]; }
+};
+
+/// Cosine and sine of position times frequency i, 10000^(-2i / (D / H)), (positions, D / H / 2): what queries and keys
+/// are turned by. Grows to the longest sequence that was asked for.
+class Rotations {
+ public:
+  explicit Rotations(int32_t head_width) : half_(head_width / 2) {}
+  void reach(int64_t positions);
+  [[nodiscard]] const float* cosine() const { return cosine_.data(); }
+  [[nodiscard]] const float* sine() const { return sine_.data(); }
+
+ private:
+  int64_t half_;
+  std::vector<float> cosine_, sine_;
 };
 
 /// Dropped activations are chosen by a hash of the seed, the place and the token: the same in forward and backward, and

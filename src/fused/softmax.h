@@ -116,7 +116,7 @@ class NextItemLoss {
     for (Operand** operands : {&u0_rows_, &activated_rows_, &rows_a_}) *operands = take<Operand>(scratch, kTile * D_);
     for (Operand** operands : {&grouped_a_, &grouped_b_})
       *operands = take<Operand>(scratch, rounded_up(kTile, kLanes) * D_);
-    exponentials_ = take<Operand>(scratch, kTile * (columns_ + kSlice));
+    exponentials_ = take<Operand>(scratch, kTile * rounded_up(columns_, kSlice));
     panel_ = take<Operand>(scratch, kTile * kPanel);
     inverse_rows_ = take<Operand>(scratch, kTile);
     logits_ = take<float>(scratch, kTileRows * kPanel);
@@ -166,17 +166,22 @@ class NextItemLoss {
     });
   }
 
+  /// gradient (D, D) += outer^T . input, both (rows, D).
+  void weight_gradient(int rows, const Operand* outer, const Operand* input, float* gradient) {
+    const int D = shape_.width;
+    group_head(outer, D_, rows, D, grouped_a_);
+    group_head(input, D_, rows, D, grouped_b_);
+    matmul(D, D, (rows + kSize - 1) / kSize, transposed(grouped_a_, D_), grouped_b_, D_ * kSize, gradient, D_, true);
+  }
+
   void read_backward(int64_t first, int rows, float* dh, const ReadPointers<float>& gradients) {
     const int D = shape_.width;
-    const int groups = (rows + kSize - 1) / kSize;
     elements(rows, [&](int, int d, int64_t at) {
       const Lanes outer = load(du_ + at);
       store_row(rows_a_ + at, outer);
       add_to(gradients.mix_out_bias + d, outer);
     });
-    group_head(rows_a_, D_, rows, D, grouped_a_);
-    group_head(activated_rows_, D_, rows, D, grouped_b_);
-    matmul(D, D, groups, transposed(grouped_a_, D_), grouped_b_, D_ * kSize, gradients.mix_out, D_, true);
+    weight_gradient(rows, rows_a_, activated_rows_, gradients.mix_out);
     matmul(rows, D, D / kSize, by_rows(rows_a_, D_), packed_read_.out_back, D_ * kSize, outer_, D_, false);
     elements(rows, [&](int, int d, int64_t at) {
       const Lanes a = load(inner_ + at);
@@ -185,9 +190,7 @@ class NextItemLoss {
       store_row(rows_a_ + at, outer);
       add_to(gradients.mix_in_bias + d, outer);
     });
-    group_head(rows_a_, D_, rows, D, grouped_a_);
-    group_head(u0_rows_, D_, rows, D, grouped_b_);
-    matmul(D, D, groups, transposed(grouped_a_, D_), grouped_b_, D_ * kSize, gradients.mix_in, D_, true);
+    weight_gradient(rows, rows_a_, u0_rows_, gradients.mix_in);
     matmul(rows, D, D / kSize, by_rows(rows_a_, D_), packed_read_.in_back, D_ * kSize, du_, D_, true);
     for (int t = 0; t < rows; ++t) {
       const int64_t token = rows_.tokens[first + t];
@@ -252,7 +255,10 @@ class NextItemLoss {
     int64_t low = 0;
     for (int64_t high = items_.count; low < high;) {
       const int64_t middle = (low + high) / 2;
-      (items_.sample[middle] < item ? low : high) = items_.sample[middle] < item ? middle + 1 : middle;
+      if (items_.sample[middle] < item)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   }

@@ -60,7 +60,7 @@ void Transformer::Norm::apply(const float* x, float* y) const {
   layer_norm(x, gain.data(), bias.data(), y, gain.size());
 }
 
-Transformer::Transformer(ModelConfig config) : config_(std::move(config)) {
+Transformer::Transformer(ModelConfig config) : config_(std::move(config)), rotations_(config_.head_width()) {
   const int32_t pairs = config_.head_width() / 2;
   for (int32_t i = 0; i < pairs; ++i) frequencies_.push_back(std::pow(kRotaryBase, -static_cast<double>(i) / pairs));
 }
@@ -228,7 +228,7 @@ void Transformer::score(std::span<const Token> history, std::span<float> scores)
 }
 
 Status Transformer::prepare_whole_histories(const SafetensorsFile& file) {
-  shape_ = {config_.width, config_.heads, config_.layers, config_.window, config_.feed_forward};
+  shape_ = fused_shape(config_);
   if (!shape_.supported()) return {};
   PERENNIAL_TRY_ASSIGN(kernels_, fused_kernels(Precision::float32));
   pointers_ = {items_.data(),           types_.data(),          values_.data(), gaps_.data(), {},
@@ -248,11 +248,7 @@ Status Transformer::prepare_whole_histories(const SafetensorsFile& file) {
   kernels_->pack_history(shape_, pointers_, packed_.data());
   for (auto& layer : pointers_.layers)
     layer.query = layer.key = layer.value = layer.out = layer.up = layer.down = nullptr;
-  for (int64_t position = 0; position < config_.history_tokens(); ++position)
-    for (const double frequency : frequencies_) {
-      cosine_.push_back(static_cast<float>(std::cos(static_cast<double>(position) * frequency)));
-      sine_.push_back(static_cast<float>(std::sin(static_cast<double>(position) * frequency)));
-    }
+  rotations_.reach(config_.history_tokens());
   return {};
 }
 
@@ -281,7 +277,7 @@ std::vector<float> Transformer::whole_history_vector(std::span<const Token> hist
     gaps[i] = i == 0 ? 0 : gap_bucket(history[i - 1].time_ms, history[i].time_ms);
   }
   const int64_t starts[] = {0, static_cast<int64_t>(n)};
-  const FusedTokens tokens{items, types, values, gaps, starts, 1, cosine_.data(), sine_.data()};
+  const FusedTokens tokens{items, types, values, gaps, starts, 1, rotations_.cosine(), rotations_.sine()};
   memory.kept.reset();
   auto* h = static_cast<float*>(memory.kept.take(n * static_cast<size_t>(config_.width) * sizeof(float)));
   void* saved = memory.kept.take(kernels_->history_saved_bytes(shape_, tokens.size()));

@@ -27,6 +27,11 @@ struct ReadInputs {
   std::vector<int32_t> features;      // ids of ModelConfig::features
 };
 
+/// The model's shape as the fused kernels want it; they may not support it.
+inline FusedShape fused_shape(const ModelConfig& config) {
+  return {config.width, config.heads, config.layers, config.window, config.feed_forward};
+}
+
 /// Thread rule: immutable once loaded; a Cache belongs to one thread at a time.
 class Transformer final : public Scorer {
  public:
@@ -117,7 +122,7 @@ class Transformer final : public Scorer {
   FusedShape shape_;
   HistoryPointers<const float> pointers_;
   std::vector<unsigned char> packed_;
-  std::vector<float> cosine_, sine_;  // (L (W - 1) + 2, D / H / 2)
+  Rotations rotations_;
 };
 
 }  // namespace perennial

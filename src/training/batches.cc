@@ -88,34 +88,8 @@ void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Rand
   ids.push_back(first_weekday_ + weekday_of(time));
 }
 
-PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) const {
-  std::vector<int64_t> items, types, values, gaps, segment, targets, next_types, elapsed, features, starts, first_rows;
+PackedBatch BatchColumns::pack() const {
   PackedBatch batch;
-  for (const size_t user : users) {
-    const std::vector<Token>& tokens = dataset_.users[user].tokens;
-    const bool with_traits = !random.chance(options_.feature_dropping);
-    first_rows.push_back(static_cast<int64_t>(items.size()));
-    for (size_t i = 0; i < static_cast<size_t>(tokens_of(user)); ++i) {
-      const Token* next = i + 1 < lengths_[user] ? &tokens[i + 1] : nullptr;
-      const bool predicted =
-          next != nullptr && dataset_.is_target[static_cast<size_t>(next->type)] && next->item != tokens[i].item;
-      items.push_back(tokens[i].item);
-      types.push_back(tokens[i].type);
-      values.push_back(value_bucket(tokens[i].value));
-      gaps.push_back(i == 0 ? 0 : gap_bucket(tokens[i - 1].time_ms, tokens[i].time_ms));
-      segment.push_back(static_cast<int64_t>(user));
-      targets.push_back(predicted ? next->item : -1);
-      next_types.push_back(next == nullptr ? -1 : next->type);
-      starts.push_back(static_cast<int64_t>(features.size()));
-      batch.predictions += predicted ? 1 : 0;
-      if (next == nullptr) {
-        elapsed.push_back(0);
-        continue;
-      }
-      elapsed.push_back(random.chance(options_.feature_dropping) ? 0 : gap_bucket(tokens[i].time_ms, next->time_ms));
-      add_features(user, i + 1, with_traits, random, features);
-    }
-  }
   batch.items = to_tensor(items);
   batch.types = to_tensor(types);
   batch.values = to_tensor(values);
@@ -123,10 +97,43 @@ PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) c
   batch.segment = to_tensor(segment);
   batch.targets = to_tensor(targets);
   batch.next_types = to_tensor(next_types);
-  if (queries_ != nullptr) batch.queries = queries_->make(users, first_rows);
   batch.elapsed = to_tensor(elapsed);
   batch.feature_ids = to_tensor(features);
-  batch.feature_starts = to_tensor(starts);
+  batch.feature_starts = to_tensor(feature_starts);
+  batch.predictions = std::count_if(targets.begin(), targets.end(), [](int64_t target) { return target >= 0; });
+  return batch;
+}
+
+PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) const {
+  BatchColumns columns;
+  std::vector<int64_t> first_rows;
+  for (const size_t user : users) {
+    const std::vector<Token>& tokens = dataset_.users[user].tokens;
+    const bool with_traits = !random.chance(options_.feature_dropping);
+    first_rows.push_back(static_cast<int64_t>(columns.items.size()));
+    for (size_t i = 0; i < static_cast<size_t>(tokens_of(user)); ++i) {
+      const Token* next = i + 1 < lengths_[user] ? &tokens[i + 1] : nullptr;
+      const bool predicted =
+          next != nullptr && dataset_.is_target[static_cast<size_t>(next->type)] && next->item != tokens[i].item;
+      columns.items.push_back(tokens[i].item);
+      columns.types.push_back(tokens[i].type);
+      columns.values.push_back(value_bucket(tokens[i].value));
+      columns.gaps.push_back(i == 0 ? 0 : gap_bucket(tokens[i - 1].time_ms, tokens[i].time_ms));
+      columns.segment.push_back(static_cast<int64_t>(user));
+      columns.targets.push_back(predicted ? next->item : -1);
+      columns.next_types.push_back(next == nullptr ? -1 : next->type);
+      columns.feature_starts.push_back(static_cast<int64_t>(columns.features.size()));
+      if (next == nullptr) {
+        columns.elapsed.push_back(0);
+        continue;
+      }
+      columns.elapsed.push_back(
+          random.chance(options_.feature_dropping) ? 0 : gap_bucket(tokens[i].time_ms, next->time_ms));
+      add_features(user, i + 1, with_traits, random, columns.features);
+    }
+  }
+  PackedBatch batch = columns.pack();
+  if (queries_ != nullptr) batch.queries = queries_->make(users, first_rows);
   return batch;
 }
 

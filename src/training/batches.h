@@ -14,6 +14,15 @@ namespace perennial {
 /// 512), hours and weekdays when events have times, devices. Sorted: the order of ModelConfig::features.
 std::vector<std::string> feature_vocabulary(const Dataset& dataset, int64_t least_users);
 
+/// A batch's columns while it grows, token by token.
+struct BatchColumns {
+  std::vector<int64_t> items, types, values, gaps, segment, targets, next_types, elapsed;
+  std::vector<int64_t> features, feature_starts;
+
+  /// Without queries.
+  [[nodiscard]] PackedBatch pack() const;
+};
+
 struct BatchOptions {
   int64_t tokens = 8192;  // aimed at; a longer sequence is a batch of its own
   double feature_dropping =

@@ -11,7 +11,6 @@ using torch::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-constexpr double kRotaryBase = 10'000;
 constexpr size_t kLayerParameters = sizeof(LayerPointers<float>) / sizeof(float*);
 
 template <class Float>
@@ -104,7 +103,8 @@ Tensor sparse_rows(const Tensor& rows, const Tensor& values, const Tensor& like)
 
 }  // namespace
 
-FusedSteps::FusedSteps(const FusedShape& shape, const FusedKernels& kernels) : shape_(shape), kernels_(kernels) {}
+FusedSteps::FusedSteps(const FusedShape& shape, const FusedKernels& kernels)
+    : shape_(shape), kernels_(kernels), rotations_(shape.head_width()) {}
 
 /// Shares the batch's sequences out to threads by their tokens, and sees that the rotation tables are long enough.
 void FusedSteps::prepare(const PackedBatch& batch) {
@@ -122,14 +122,7 @@ void FusedSteps::prepare(const PackedBatch& batch) {
     if (share_done && t < tokens) starts_.push_back({t});
   }
   if (arenas_.size() < starts_.size()) arenas_.resize(starts_.size());
-  const int64_t half = shape_.head_width() / 2;
-  for (auto position = static_cast<int64_t>(cosine_.size()) / half; position < longest; ++position)
-    for (int64_t i = 0; i < half; ++i) {
-      const double angle =
-          static_cast<double>(position) * std::pow(kRotaryBase, -static_cast<double>(i) / static_cast<double>(half));
-      cosine_.push_back(static_cast<float>(std::cos(angle)));
-      sine_.push_back(static_cast<float>(std::sin(angle)));
-    }
+  rotations_.reach(longest);
 }
 
 struct FusedHistory : torch::autograd::Function<FusedHistory> {
@@ -148,8 +141,8 @@ struct FusedHistory : torch::autograd::Function<FusedHistory> {
             tokens[3].data_ptr<int64_t>(),
             starts.data(),
             static_cast<int64_t>(starts.size()) - 1,
-            steps.cosine_.data(),
-            steps.sine_.data()};
+            steps.rotations_.cosine(),
+            steps.rotations_.sine()};
   }
 
   static Tensor forward(AutogradContext* context, torch::TensorList parameters, Call call) {
@@ -218,7 +211,7 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
     const FusedKernels& kernels = steps.kernels_;
     const PackedBatch& batch = *call.batch;
     const FusedShape& shape = steps.shape_;
-    const bool sampled = call.negatives > 0 && call.negatives < items.size(0);
+    const bool sampled = call.negatives > 0;
     const Tensor sample =
         sampled ? std::get<0>(torch::randint(items.size(0), {call.negatives}, torch::kInt64).sort()) : Tensor();
     const SoftmaxItems softmax{

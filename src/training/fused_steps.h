@@ -35,8 +35,8 @@ class FusedSteps {
 
   FusedShape shape_;
   const FusedKernels& kernels_;
-  std::vector<Arena> arenas_;                 // by thread
-  std::vector<float> cosine_, sine_;          // (longest, D / H / 2)
+  std::vector<Arena> arenas_;  // by thread
+  Rotations rotations_;
   int64_t batches_ = 0;                       // seen: backward must follow its own forward
   std::vector<std::vector<int64_t>> starts_;  // by thread: its sequences' starts, and the end
 };

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
+#include "training/batches.h"
 #include "training/transformer_module.h"
 
 namespace perennial {
@@ -25,33 +26,21 @@ ModelConfig config_of(int32_t window, int32_t layers = 2, int32_t heads = 2) {
 
 PackedBatch batch_of(const ModelConfig& config, const std::vector<int64_t>& lengths, uint64_t seed) {
   Random random(seed);
-  std::vector<int64_t> items, types, values, gaps, segment, targets, elapsed, features, starts;
+  BatchColumns columns;
   const auto below = [&](int64_t n) { return static_cast<int64_t>(random.below(static_cast<uint64_t>(n))); };
-  PackedBatch batch;
   for (size_t s = 0; s < lengths.size(); ++s)
     for (int64_t t = 0; t < lengths[s]; ++t) {
-      items.push_back(below(config.items));
-      types.push_back(below(2));
-      values.push_back(below(ModelConfig::kValueBuckets));
-      gaps.push_back(below(ModelConfig::kGapBuckets));
-      segment.push_back(static_cast<int64_t>(s));
-      targets.push_back(random.chance(0.8) ? below(config.items) : -1);
-      batch.predictions += targets.back() >= 0 ? 1 : 0;
-      elapsed.push_back(random.chance(0.5) ? below(ModelConfig::kGapBuckets) : 0);
-      starts.push_back(static_cast<int64_t>(features.size()));
-      for (int64_t f = below(3); f > 0; --f) features.push_back(below(3));
+      columns.items.push_back(below(config.items));
+      columns.types.push_back(below(2));
+      columns.values.push_back(below(ModelConfig::kValueBuckets));
+      columns.gaps.push_back(below(ModelConfig::kGapBuckets));
+      columns.segment.push_back(static_cast<int64_t>(s));
+      columns.targets.push_back(random.chance(0.8) ? below(config.items) : -1);
+      columns.elapsed.push_back(random.chance(0.5) ? below(ModelConfig::kGapBuckets) : 0);
+      columns.feature_starts.push_back(static_cast<int64_t>(columns.features.size()));
+      for (int64_t f = below(3); f > 0; --f) columns.features.push_back(below(3));
     }
-  const auto tensor = [](const std::vector<int64_t>& numbers) { return torch::tensor(numbers, torch::kInt64); };
-  batch.items = tensor(items);
-  batch.types = tensor(types);
-  batch.values = tensor(values);
-  batch.gaps = tensor(gaps);
-  batch.segment = tensor(segment);
-  batch.targets = tensor(targets);
-  batch.elapsed = tensor(elapsed);
-  batch.feature_ids = tensor(features);
-  batch.feature_starts = tensor(starts);
-  return batch;
+  return columns.pack();
 }
 
 struct Twins {

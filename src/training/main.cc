@@ -139,6 +139,9 @@ std::string why_no_forecasts(const Settings& settings, const Holdout& holdout, c
 Result<TrainingReport> run(const Flags& flags) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, settings_of(flags));
   PERENNIAL_TRY_ASSIGN(const Holdout::Kind kind, parse_holdout(settings.holdout));
+  TrainerOptions options = trainer_options(settings);
+  PERENNIAL_TRY(apply_limits(flags, options));
+  options.fresh = flags.fresh;
   TimeMs before = 0;
   if (!flags.before.empty()) {
     PERENNIAL_TRY_ASSIGN(before, parse_timestamp(flags.before));
@@ -152,9 +155,6 @@ Result<TrainingReport> run(const Flags& flags) {
   PERENNIAL_TRY_ASSIGN(const Holdout holdout, make_holdout(kind, dataset));
   fmt::print(stderr, "Training on {} events of {} users and {} items, holdout {}.\n", with_commas(dataset.events),
              with_commas(static_cast<int64_t>(dataset.users.size())), with_commas(dataset.items), holdout_name(kind));
-  TrainerOptions options = trainer_options(settings);
-  PERENNIAL_TRY(apply_limits(flags, options));
-  options.fresh = flags.fresh;
   std::optional<Lives> lives;
   if (const std::string reason = why_no_forecasts(settings, holdout, dataset); reason.empty()) {
     PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));

@@ -93,6 +93,7 @@ class Run {
   Result<TrainingReport> train() {
     const double started = monotonic_seconds();
     tell_plan();
+    tell_slow_shape();
     const std::string fingerprint = run_fingerprint(dataset_, options_, *kernels_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
     if (validation_.empty())
@@ -141,6 +142,13 @@ class Run {
                "Width {}, {} layers, {} heads, window {}, {}; {} epochs at most, {} tokens a step; about {} MiB.\n",
                model.width, model.layers, model.heads, model.window, loss, planned_epochs(),
                with_commas(options_.batch_tokens), with_commas(memory_bytes(shape_of(dataset_), options_) >> 20));
+  }
+
+  void tell_slow_shape() const {
+    if (fused_shape(options_.model).supported()) return;
+    fmt::print(stderr,
+               "Slow: the fast kernels want heads of a multiple of 16 numbers, not {} (--width {} / --heads {}).\n",
+               options_.model.head_width(), options_.model.width, options_.model.heads);
   }
 
   int64_t planned_epochs() const {

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "model/transformer.h"
 #include "training/softmax_loss.h"
 
 namespace perennial {
@@ -87,7 +88,7 @@ TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precisio
   mix_out_ = register_module("mix_out", Linear(D, D, precision, 0));
   if (config.forecasts)
     forecast_ = register_module("forecast", ForecastModule(*config.forecasts, D, std::max(1, config.types())));
-  const FusedShape shape{config.width, config.heads, config.layers, config.window, config.feed_forward};
+  const FusedShape shape = fused_shape(config);
   if (kernels != nullptr && shape.supported()) fused_ = std::make_unique<FusedSteps>(shape, *kernels);
 }
 
