@@ -39,6 +39,10 @@ class CompileFlags:
     def has(self, name):
         return str((source_tree.ROOT / name).resolve()) in self.by_file
 
+    def mention(self, name, text):
+        """Whether a flag that the file is compiled with holds the text."""
+        return any(text in word for word in self.by_file[str((source_tree.ROOT / name).resolve())])
+
     def write(self, folder):
         """compile_commands.json in `folder`, for clang's tools."""
         folder.mkdir(parents=True, exist_ok=True)
