@@ -45,8 +45,13 @@ class Arithmetic final : public FusedKernels {
   [[nodiscard]] size_t packed_softmax_bytes(const FusedShape& shape, int64_t count) const override {
     return PackedSoftmax<Operand>::bytes(shape, count);
   }
-  void pack_softmax(const FusedShape& shape, const SoftmaxItems& items, void* packed) const override {
-    pack_softmax_panels(shape, items, PackedSoftmax<Operand>(shape, items.count, packed));
+  void pack_softmax(const FusedShape& shape, const SoftmaxItems& items, size_t part, size_t parts, void* packed,
+                    Arena& scratch) const override {
+    const auto panels = static_cast<size_t>(PackedSoftmax<Operand>::panels(items.count));
+    scratch.reset();
+    pack_softmax_panels(shape, items, static_cast<int64_t>(panels * part / parts),
+                        static_cast<int64_t>(panels * (part + 1) / parts),
+                        PackedSoftmax<Operand>(shape, items.count, packed), take<float>(scratch, kPanel * shape.width));
   }
   [[nodiscard]] size_t history_saved_bytes(const FusedShape& shape, int64_t tokens) const override {
     return History<Operand>::saved_bytes(shape, tokens);

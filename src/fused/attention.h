@@ -129,7 +129,7 @@ struct VisibleKeys {
   }
   [[nodiscard]] int first_column() const { return low / kLanes * kLanes; }
   [[nodiscard]] IntLanes mask(int column) const {
-    const IntLanes at = IntLanes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + column;
+    const IntLanes at = lane_numbers() + column;
     return (at >= low) & (at <= high);
   }
 };

@@ -152,7 +152,9 @@ class FusedKernels {
   [[nodiscard]] virtual size_t packed_read_bytes(const FusedShape&) const = 0;
   virtual void pack_read(const FusedShape&, const ReadPointers<const float>&, void* packed) const = 0;
   [[nodiscard]] virtual size_t packed_softmax_bytes(const FusedShape&, int64_t count) const = 0;
-  virtual void pack_softmax(const FusedShape&, const SoftmaxItems&, void* packed) const = 0;
+  /// One of `parts` parts, which may be packed at once.
+  virtual void pack_softmax(const FusedShape&, const SoftmaxItems&, size_t part, size_t parts, void* packed,
+                            Arena& scratch) const = 0;
 
   /// What backward needs of forward for N tokens, in bytes.
   [[nodiscard]] virtual size_t history_saved_bytes(const FusedShape&, int64_t tokens) const = 0;

@@ -1,5 +1,6 @@
-// Sixteen floats at a time, written once for every instruction set: the compiler's vector extension. Included only by
-// the files that compile the fused kernels, each with flags of its own, so everything here has internal linkage.
+// As many floats at a time as a register holds, written once for every instruction set: the compiler's vector
+// extension. (Vectors wider than a register go through memory: a thirtieth of the speed.) Included only by the files
+// that compile the fused kernels, each with flags of its own, so everything here has internal linkage.
 // Covered by fused/product_test.cc.
 #pragma once
 
@@ -13,10 +14,28 @@
 namespace perennial {
 namespace {
 
+struct Bfloat16 {
+  uint16_t bits;
+};
+
+#if defined(__AVX512F__)
 constexpr int kLanes = 16;
-typedef float Lanes __attribute__((vector_size(64)));
-typedef int32_t IntLanes __attribute__((vector_size(64)));
-typedef uint32_t BitLanes __attribute__((vector_size(64)));
+#elif defined(__AVX2__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+typedef float Lanes __attribute__((vector_size(4 * kLanes)));
+typedef int32_t IntLanes __attribute__((vector_size(4 * kLanes)));
+typedef uint32_t BitLanes __attribute__((vector_size(4 * kLanes)));
+
+/// 0, 1, 2, ...
+template <class Numbers = IntLanes>
+inline Numbers lane_numbers() {
+  Numbers numbers;
+  for (int i = 0; i < kLanes; ++i) numbers[i] = static_cast<decltype(+numbers[0])>(i);
+  return numbers;
+}
 
 inline Lanes load(const float* source) {
   Lanes x;
@@ -48,16 +67,18 @@ inline float largest_of(Lanes x) {
 #endif
 
 #if defined(__AVX512F__)
-/// e^x, relative error at most 2^-22 (1 + |x|); 0 and infinity where a float ends.
-inline Lanes exp_of(Lanes x) {
-  const __m512 scaled = (__m512)(x * 1.44269504F);
-  const Lanes r = (Lanes)_mm512_reduce_ps(scaled, 0);  // what rounding to the nearest whole number leaves
-  Lanes p = r * 1.339086336e-3F + 9.676031918e-3F;     // 2^r over [-0.5, 0.5], through Chebyshev's nodes
-  p = p * r + 5.550357114e-2F;
-  p = p * r + 2.402210749e-1F;
-  p = p * r + 6.931471880e-1F;
-  p = p * r + 1.0F;
-  return (Lanes)_mm512_scalef_ps((__m512)p, (__m512)((Lanes)scaled - r));
+/// x - n of the nearest whole number n, and p 2^n for a p between 1/2 and 2: 0 and infinity where a float ends.
+inline Lanes beyond_whole(Lanes x) { return (Lanes)_mm512_reduce_ps((__m512)x, 0); }
+inline Lanes times_power(Lanes p, Lanes n) { return (Lanes)_mm512_scalef_ps((__m512)p, (__m512)n); }
+
+/// 2^x to the digits of a bfloat16: relative error at most 2.6e-6; 0 and infinity where a float ends.
+inline Lanes exp2_for(Bfloat16, Lanes x) {
+  const Lanes r = (Lanes)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF);  // what rounding down leaves
+  Lanes p = r * 1.353416760e-2F + 5.201146122e-2F;                            // 2^r over [0, 1), minimax
+  p = p * r + 2.414427565e-1F;
+  p = p * r + 6.930038345e-1F;
+  p = p * r + 1.000002593F;
+  return times_power(p, x);  // rounds x down itself
 }
 /// 1 / x, relative error at most 2^-22.
 inline Lanes inverse_of(Lanes x) {
@@ -65,25 +86,31 @@ inline Lanes inverse_of(Lanes x) {
   return near * (2.0F - x * near);
 }
 #else
-/// e^x within 2 ulp; 0 below -87, and e^88 above 88.
-inline Lanes exp_of(Lanes x) {
-  constexpr float kShift = 12'582'912.0F;  // 1.5 * 2^23: adding it rounds to a whole number
-  const IntLanes vanishes = x < -87.0F;
-  x = x > 88.0F ? fill(88.0F) : x;
-  const Lanes shifted = x * 1.44269504F + kShift;
-  const Lanes whole = shifted - kShift;
-  const Lanes r = (x - whole * 0.693359375F) + whole * 2.12194440e-4F;
-  Lanes p = r * 1.9875691500e-4F + 1.3981999507e-3F;
-  p = p * r + 8.3334519073e-3F;
-  p = p * r + 4.1665795894e-2F;
-  p = p * r + 1.6666665459e-1F;
-  p = p * r + 5.0000001201e-1F;
-  p = p * (r * r) + r + 1.0F;
-  const Lanes scaled = (Lanes)((IntLanes)p + ((IntLanes)shifted << 23));
+constexpr float kRounding = 12'582'912.0F;  // 1.5 * 2^23: a sum with it is rounded to a whole number
+inline Lanes beyond_whole(Lanes x) { return x - ((x + kRounding) - kRounding); }
+/// 0 from 2^-126 down, and no more than 2^127.
+inline Lanes times_power(Lanes p, Lanes n) {
+  const IntLanes vanishes = n < -125.5F;
+  n = n > 126.0F ? fill(126.0F) : n;
+  const Lanes scaled = (Lanes)((IntLanes)p + ((IntLanes)(n + kRounding) << 23));
   return vanishes ? Lanes{} : scaled;
 }
 inline Lanes inverse_of(Lanes x) { return 1.0F / x; }
 #endif
+
+/// 2^x, relative error at most 2^-23; at the ends of a float as times_power.
+inline Lanes exp2_of(Lanes x) {
+  const Lanes r = beyond_whole(x);
+  Lanes p = r * 1.339086336e-3F + 9.676031918e-3F;  // 2^r over [-0.5, 0.5], through Chebyshev's nodes
+  p = p * r + 5.550357114e-2F;
+  p = p * r + 2.402210749e-1F;
+  p = p * r + 6.931471880e-1F;
+  p = p * r + 1.0F;
+  return times_power(p, x - r);
+}
+/// e^x, relative error at most 2^-22 (1 + |x|).
+inline Lanes exp_of(Lanes x) { return exp2_of(x * 1.44269504F); }
+inline Lanes exp2_for(float, Lanes x) { return exp2_of(x); }
 
 /// Of the standard normal distribution at x: its distribution function and its density. Error at most 2e-7.
 /// Source: Abramowitz and Stegun, 7.1.26.
@@ -108,10 +135,6 @@ inline Lanes logistic_of(Lanes x) { return inverse_of(exp_of(x < -80.0F ? fill(8
 // --- operands of matrix products ------------------------------------------------------------------------------------
 // A product takes kSize neighbours along the summed dimension at once: two in bfloat16, one in float32. A matrix whose
 // rows are summed over is kept "grouped": element (k, n) of (K, N) at ((k / kSize) * N + n) * kSize + k % kSize.
-
-struct Bfloat16 {
-  uint16_t bits;
-};
 
 template <class Operand>
 struct Group;  // kSize; functions below are overloaded by operand

@@ -7,11 +7,11 @@
 namespace perennial {
 namespace {
 
+// With 32 registers, 24 sums, 4 columns and a row's element; with 16, 12 sums, 2 columns and an element.
+constexpr int kTileRows = 6;
 #if defined(__AVX512F__)
-constexpr int kTileRows = 6;  // 24 sums, 4 columns and a row's element fill the 32 registers
 constexpr int kTileLanes = 4;
 #else
-constexpr int kTileRows = 3;
 constexpr int kTileLanes = 2;
 #endif
 
@@ -49,9 +49,10 @@ struct Pairs {
 }
 #endif
 
-template <int kRows, int kVectors, class Operand>
+/// kRows x kVectors vectors of left . right: sums (kRows)[kVectors] go to `finish(m, sums of row m)`, row by row.
+template <int kRows, int kVectors, class Operand, class Finish>
 [[gnu::always_inline]] inline void tile(Left<Operand> left, const Operand* right, int64_t right_stride, int groups,
-                                        float* out, int64_t out_stride, bool add) {
+                                        Finish finish) {
   constexpr int kSize = Group<Operand>::kSize;
   Lanes sums[kRows][kVectors];
 #pragma GCC unroll 8
@@ -69,52 +70,42 @@ template <int kRows, int kVectors, class Operand>
     left.elements += left.group;
     right += right_stride;
   }
-  if (add) {
 #pragma GCC unroll 8
-    for (int m = 0; m < kRows; ++m)
-#pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) sums[m][v] += load(out + m * out_stride + v * kLanes);
-  }
-#pragma GCC unroll 8
-  for (int m = 0; m < kRows; ++m)
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) store(out + m * out_stride + v * kLanes, sums[m][v]);
+  for (int m = 0; m < kRows; ++m) finish(m, sums[m]);
 }
 
-template <int kVectors, class Operand>
-inline void row_block(int rows, Left<Operand> left, const Operand* right, int64_t right_stride, int groups, float* out,
-                      int64_t out_stride, bool add) {
-  const auto tiles = [&]<int kRows>() {
-    tile<kRows, kVectors>(left, right, right_stride, groups, out, out_stride, add);
-  };
+/// The tile of `rows` rows, at most kTileRows.
+template <int kVectors, class Operand, class Finish>
+[[gnu::always_inline]] inline void row_block(int rows, Left<Operand> left, const Operand* right, int64_t right_stride,
+                                             int groups, Finish finish) {
   switch (rows) {
     case 1:
-      return tiles.template operator()<1>();
+      return tile<1, kVectors>(left, right, right_stride, groups, finish);
     case 2:
-      return tiles.template operator()<2>();
+      return tile<2, kVectors>(left, right, right_stride, groups, finish);
     case 3:
-      return tiles.template operator()<3>();
-#if defined(__AVX512F__)
+      return tile<3, kVectors>(left, right, right_stride, groups, finish);
     case 4:
-      return tiles.template operator()<4>();
+      return tile<4, kVectors>(left, right, right_stride, groups, finish);
     case 5:
-      return tiles.template operator()<5>();
+      return tile<5, kVectors>(left, right, right_stride, groups, finish);
     default:
-      return tiles.template operator()<6>();
-#else
-    default:
-      return;
-#endif
+      return tile<6, kVectors>(left, right, right_stride, groups, finish);
   }
 }
 
 template <int kVectors, class Operand>
 void column_block(int rows, Left<Operand> left, const Operand* right, int64_t right_stride, int groups, float* out,
                   int64_t out_stride, bool add) {
-  for (int m = 0; m < rows; m += kTileRows) {
-    const Left<Operand> block{left.elements + m * left.row, left.row, left.group};
-    row_block<kVectors>(rows - m < kTileRows ? rows - m : kTileRows, block, right, right_stride, groups,
-                        out + m * out_stride, out_stride, add);
+  for (int first = 0; first < rows; first += kTileRows) {
+    const Left<Operand> block{left.elements + first * left.row, left.row, left.group};
+    row_block<kVectors>(rows - first < kTileRows ? rows - first : kTileRows, block, right, right_stride, groups,
+                        [&](int m, Lanes* sums) {
+                          float* row = out + (first + m) * out_stride;
+#pragma GCC unroll 8
+                          for (int v = 0; v < kVectors; ++v)
+                            store(row + v * kLanes, add ? sums[v] + load(row + v * kLanes) : sums[v]);
+                        });
   }
 }
 
@@ -125,21 +116,14 @@ template <class Operand>
 void matmul(int rows, int columns, int groups, Left<Operand> left, const Operand* right, int64_t right_stride,
             float* out, int64_t out_stride, bool add) {
   constexpr int kSize = Group<Operand>::kSize;
+  const auto block = [&]<int kVectors>(int n) {
+    column_block<kVectors>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
+  };
   int n = 0;
-  for (; n + kTileLanes * kLanes <= columns; n += kTileLanes * kLanes)
-    column_block<kTileLanes>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
-  switch ((columns - n) / kLanes) {
-    case 1:
-      return column_block<1>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
-#if defined(__AVX512F__)
-    case 2:
-      return column_block<2>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
-    case 3:
-      return column_block<3>(rows, left, right + n * kSize, right_stride, groups, out + n, out_stride, add);
-#endif
-    default:
-      return;
-  }
+  for (; n + kTileLanes * kLanes <= columns; n += kTileLanes * kLanes) block.template operator()<kTileLanes>(n);
+  if constexpr (kTileLanes > 2)
+    for (; n + 2 * kLanes <= columns; n += 2 * kLanes) block.template operator()<2>(n);
+  if (n < columns) block.template operator()<1>(n);
 }
 
 /// The grouped form of a float32 matrix (K, N) kept row by row; K and N are even and a multiple of 16.

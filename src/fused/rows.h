@@ -66,9 +66,7 @@ class Dropout {
 
   [[nodiscard]] Lanes apply(Lanes x, uint32_t row, int column) const {
     if (!active()) return x;
-    BitLanes bits =
-        (BitLanes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + static_cast<uint32_t>(column)) * 0x9e3779b9U +
-        row;
+    BitLanes bits = (lane_numbers<BitLanes>() + static_cast<uint32_t>(column)) * 0x9e3779b9U + row;
     bits ^= bits >> 16;
     bits *= 0x21f0aaadU;
     bits ^= bits >> 15;

@@ -16,13 +16,12 @@ template <class Operand>
 struct PackedSoftmax {
   Operand *across, *along;
   float* bias;  // (panels * 64): with the sample's offset; -1e30 where there is no candidate
-  // A panel's rows, while it is packed, follow.
 
   static int64_t panels(int64_t count) { return (count + kPanel - 1) / kPanel; }
   static size_t bytes(const FusedShape& shape, int64_t count) {
     const int64_t padded = panels(count) * kPanel;
     const auto D = static_cast<size_t>(shape.width);
-    return static_cast<size_t>(padded) * (2 * D * sizeof(Operand) + sizeof(float)) + kPanel * D * sizeof(float);
+    return static_cast<size_t>(padded) * (2 * D * sizeof(Operand) + sizeof(float));
   }
   PackedSoftmax(const FusedShape& shape, int64_t count, const void* packed) {
     const int64_t padded = panels(count) * kPanel;
@@ -33,10 +32,10 @@ struct PackedSoftmax {
 };
 
 template <class Operand>
-void pack_softmax_panels(const FusedShape& shape, const SoftmaxItems& items, PackedSoftmax<Operand> packed) {
+void pack_softmax_panels(const FusedShape& shape, const SoftmaxItems& items, int64_t first, int64_t end,
+                         PackedSoftmax<Operand> packed, float* rows) {
   const int D = shape.width;
-  auto* rows = reinterpret_cast<float*>(packed.bias + PackedSoftmax<Operand>::panels(items.count) * kPanel);
-  for (int64_t panel = 0; panel < PackedSoftmax<Operand>::panels(items.count); ++panel) {
+  for (int64_t panel = first; panel < end; ++panel) {
     for (int i = 0; i < kPanel; ++i) {
       const int64_t candidate = panel * kPanel + i;
       const bool real = candidate < items.count;
@@ -119,7 +118,7 @@ class NextItemLoss {
     exponentials_ = take<Operand>(scratch, kTile * rounded_up(columns_, kSlice));
     panel_ = take<Operand>(scratch, kTile * kPanel);
     inverse_rows_ = take<Operand>(scratch, kTile);
-    logits_ = take<float>(scratch, kTileRows * kPanel);
+    logits_ = take<float>(scratch, kPanel);
     panel_bias_ = take<float>(scratch, kPanel);
   }
 
@@ -272,30 +271,43 @@ class NextItemLoss {
   void exponentiate(int rows) {
     for (int t = 0; t < rows; ++t) sums_[t] = Lanes{};
     for (int64_t column = 0; column < columns_; column += kPanel)
-      for (int first = 0; first < rows; first += kTileRows) {
-        const int count = rows - first < kTileRows ? rows - first : kTileRows;
-        matmul(count, kPanel, shape_.width / kSize, by_rows(rows_a_ + first * D_, D_), packed_.across + column * D_,
-               kPanel * kSize, logits_, kPanel, false);
-        for (int i = 0; i < count; ++i) exponentiate_row(first + i, column, logits_ + i * kPanel);
-      }
+      for (int first = 0; first < rows; first += kTileRows)
+        exponentiate(first, rows - first < kTileRows ? rows - first : kTileRows, column);
   }
 
-  void exponentiate_row(int t, int64_t column, const float* logits) {
-    const bool has_target = same_high_[t] > column && same_low_[t] < column + kPanel;
-    Operand* row = exponentials(column) + t * kSlice;
-    Lanes sum = sums_[t];
-    for (int i = 0; i < kPanel; i += kLanes) {
-      Lanes e = exp_of(load(logits + i) + load(packed_.bias + column + i) - shift_[t]);
-      if (has_target) {
-        const IntLanes at =
-            IntLanes{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15} + static_cast<int>(column + i);
-        const IntLanes same = (at >= static_cast<int>(same_low_[t])) & (at < static_cast<int>(same_high_[t]));
-        e = same ? Lanes{} : e;
-      }
-      sum += e;
-      store_row(row + i, e);
+  /// Of a tile of the product, straight from its registers.
+  void exponentiate(int first, int rows, int64_t column) {
+    constexpr float kLog2E = 1.44269504F;
+    for (int part = 0; part < kPanel; part += kTileLanes * kLanes)
+      row_block<kTileLanes>(rows, by_rows(rows_a_ + first * D_, D_), packed_.across + column * D_ + part * kSize,
+                            kPanel * kSize, shape_.width / kSize, [&](int m, const Lanes* logits) {
+                              const int t = first + m;
+                              const int64_t at = column + part;
+                              Lanes e[kTileLanes];
+#pragma GCC unroll 8
+                              for (int v = 0; v < kTileLanes; ++v) {
+                                const Lanes logit = logits[v] + load(packed_.bias + at + v * kLanes);
+                                e[v] = exp2_for(Operand{}, logit * kLog2E - shift_[t] * kLog2E);
+                              }
+                              if (same_high_[t] > at && same_low_[t] < at + kTileLanes * kLanes)
+                                leave_out_target(t, at, e);
+                              Operand* row = exponentials(at) + t * kSlice;
+                              Lanes sum = sums_[t];
+#pragma GCC unroll 8
+                              for (int v = 0; v < kTileLanes; ++v) {
+                                sum += e[v];
+                                store_row(row + v * kLanes, e[v]);
+                              }
+                              sums_[t] = sum;
+                            });
+  }
+
+  [[gnu::noinline]] void leave_out_target(int t, int64_t column, Lanes* exponentials) const {
+    for (int v = 0; v < kTileLanes; ++v) {
+      const IntLanes at = lane_numbers() + static_cast<int>(column + v * kLanes);
+      const IntLanes same = (at >= static_cast<int>(same_low_[t])) & (at < static_cast<int>(same_high_[t]));
+      exponentials[v] = same ? Lanes{} : exponentials[v];
     }
-    sums_[t] = sum;
   }
 
   /// Rows whose other logits are so far above the target's that their sum is near the largest float: by their largest.
@@ -304,12 +316,9 @@ class NextItemLoss {
     for (int t = 0; t < rows; ++t) {
       if (sum_of(sums_[t]) < kNearOverflow) continue;
       Lanes largest = fill(target_logit_[t]);
-      const auto logits_of = [&](int64_t column) {
+      for (int64_t column = 0; column < columns_; column += kPanel) {
         matmul(1, kPanel, shape_.width / kSize, by_rows(rows_a_ + t * D_, D_), packed_.across + column * D_,
                kPanel * kSize, logits_, kPanel, false);
-      };
-      for (int64_t column = 0; column < columns_; column += kPanel) {
-        logits_of(column);
         for (int i = 0; i < kPanel; i += kLanes) {
           const Lanes logit = load(logits_ + i) + load(packed_.bias + column + i);
           largest = logit > largest ? logit : largest;
@@ -317,10 +326,7 @@ class NextItemLoss {
       }
       shift_[t] = largest_of(largest);
       sums_[t] = Lanes{};
-      for (int64_t column = 0; column < columns_; column += kPanel) {
-        logits_of(column);
-        exponentiate_row(t, column, logits_);
-      }
+      for (int64_t column = 0; column < columns_; column += kPanel) exponentiate(t, 1, column);
     }
   }
 

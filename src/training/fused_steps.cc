@@ -101,25 +101,44 @@ Tensor sparse_rows(const Tensor& rows, const Tensor& values, const Tensor& like)
   return torch::_sparse_coo_tensor_unsafe(rows.unsqueeze(0), values, like.sizes());
 }
 
+/// Of a layer over a sequence, forward: its products with weights, and those of each token with all that it sees.
+int64_t work_of(const FusedShape& shape, int64_t length) {
+  const int64_t D = shape.width;
+  const int64_t near = std::min<int64_t>(length, shape.window);
+  const int64_t seen = near * (near + 1) / 2 + (length - near) * near;
+  return length * (4 * D * D + 2 * D * shape.feed_forward) + seen * 2 * D;
+}
+
 }  // namespace
 
 FusedSteps::FusedSteps(const FusedShape& shape, const FusedKernels& kernels)
     : shape_(shape), kernels_(kernels), rotations_(shape.head_width()) {}
 
-/// Shares the batch's sequences out to threads by their tokens, and sees that the rotation tables are long enough.
+/// Shares the batch's sequences out to threads by their products, and sees that the rotation tables are long enough.
 void FusedSteps::prepare(const PackedBatch& batch) {
   const auto tokens = batch.items.size(0);
-  const auto threads = static_cast<int64_t>(at::get_num_threads());
   const int64_t* segment = batch.segment.data_ptr<int64_t>();
   ++batches_;
-  starts_.assign(1, {0});
+  std::vector<int64_t> starts = {0};
   int64_t longest = 0;
+  int64_t all = 0;  // multiplications and additions of a layer
+  std::vector<int64_t> middles;
   for (int64_t t = 1; t <= tokens; ++t) {
     if (t < tokens && segment[t] == segment[t - 1]) continue;
-    longest = std::max(longest, t - starts_.back().back());
-    starts_.back().push_back(t);
-    const bool share_done = t * threads >= tokens * static_cast<int64_t>(starts_.size());
-    if (share_done && t < tokens) starts_.push_back({t});
+    const int64_t length = t - starts.back();
+    const int64_t work = work_of(shape_, length);
+    middles.push_back(all + work / 2);
+    all += work;
+    longest = std::max(longest, length);
+    starts.push_back(t);
+  }
+  starts_.assign(1, {0});
+  int64_t thread = 0;
+  for (size_t i = 0; i < middles.size(); ++i) {
+    const int64_t its = middles[i] * at::get_num_threads() / all;
+    if (its > thread && i > 0) starts_.push_back({starts[i]});
+    thread = its;
+    starts_.back().push_back(starts[i + 1]);
   }
   if (arenas_.size() < starts_.size()) arenas_.resize(starts_.size());
   rotations_.reach(longest);
@@ -222,7 +241,6 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
     const Tensor packed_read = bytes(kernels.packed_read_bytes(shape));
     const Tensor packed_items = bytes(kernels.packed_softmax_bytes(shape, softmax.count));
     kernels.pack_read(shape, read_weights, packed_read.data_ptr());
-    kernels.pack_softmax(shape, softmax, packed_items.data_ptr());
 
     std::vector<int64_t> tokens, targets;
     const int64_t* all_targets = batch.targets.data_ptr<int64_t>();
@@ -234,6 +252,9 @@ struct FusedLoss : torch::autograd::Function<FusedLoss> {
     const auto count = static_cast<int64_t>(tokens.size());
     const auto threads = static_cast<size_t>(std::clamp<int64_t>(count, 1, at::get_num_threads()));
     if (steps.arenas_.size() < threads) steps.arenas_.resize(threads);
+    on_threads(threads, [&](size_t part) {
+      kernels.pack_softmax(shape, softmax, part, threads, packed_items.data_ptr(), steps.arenas_[part]);
+    });
     const Tensor dh = torch::zeros_like(h);
     const Gradients read_gradients(read, threads);
     const Tensor candidate_rows = sampled ? torch::empty({softmax.count, shape.width}) : items;
