@@ -80,6 +80,10 @@ class WholeLoop(Journey):
         by_model = {row["model"]: row for row in table["rows"]}
         self.assertEqual(set(by_model), {"transformer", "popularity", "markov", "item-knn", "ease"})
         self.assertGreater(by_model["transformer"]["ndcg@10"], by_model["popularity"]["ndcg@10"])
+        best = max((row for row in table["rows"] if row["model"] != "transformer"), key=lambda row: row["ndcg@10"])
+        gain, = table["comparisons"]
+        self.assertEqual((gain["model"], gain["against"]), ("transformer", best["model"]))
+        self.assertAlmostEqual(gain["ndcg@10"], by_model["transformer"]["ndcg@10"] - best["ndcg@10"], places=6)
 
         shown = json.loads(self.run_ok("recommend", "--data", self.data, "--json", "u3"))
         self.assertEqual(shown["items"][0]["source"], "transformer")

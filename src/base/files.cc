@@ -64,11 +64,17 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
 }
 
 Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode) {
+  return write_file_atomically(
+      path, [&](const BytesWriter& write) { return write(bytes); }, mode);
+}
+
+Status write_file_atomically(const fs::path& path, const std::function<Status(const BytesWriter&)>& write,
+                             mode_t mode) {
   static std::atomic<int> counter{0};
   const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), counter++);
   const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", temporary.string()));
-  Status status = write_all(file.get(), bytes, temporary);
+  Status status = write([&](std::string_view bytes) { return write_all(file.get(), bytes, temporary); });
   if (status.ok() && ::fsync(file.get()) != 0)
     status = errno_status(errno, fmt::format("syncing {}", temporary.string()));
   if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)

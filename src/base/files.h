@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,12 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{
 /// only the folder could not be synced: then it has the new bytes, perhaps not for good. `mode` holds from the first
 /// byte on.
 Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode = 0644);
+
+/// The same for bytes that come part by part: `write` hands each to its argument. An error that it returns is this
+/// one's.
+using BytesWriter = std::function<Status(std::string_view)>;
+Status write_file_atomically(const fs::path& path, const std::function<Status(const BytesWriter&)>& write,
+                             mode_t mode = 0644);
 
 /// Makes the folder and those above it, so that they survive a power cut.
 Status make_folder(const fs::path& path);

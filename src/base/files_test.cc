@@ -93,6 +93,20 @@ TEST_F(Files, WriteThatRunsOutOfRoomKeepsTheOldFile) {
   EXPECT_EQ(entries(), 1U);
 }
 
+TEST_F(Files, PartsAreWrittenInTheirOrderAndAnErrorBetweenThemKeepsTheOldFile) {
+  const auto write = [&](bool fails) {
+    return write_file_atomically(folder_ / "file", [&](const BytesWriter& part) {
+      Status status = part("one, ");
+      if (status.ok()) status = fails ? invalid_argument("no more") : part("two");
+      return status;
+    });
+  };
+  ASSERT_TRUE(write(false).ok());
+  EXPECT_EQ(write(true).message(), "no more");
+  EXPECT_EQ(read_file(folder_ / "file").value(), "one, two");
+  EXPECT_EQ(entries(), 1U);
+}
+
 TEST_F(Files, FolderIsMadeWithThoseAboveAndAgain) {
   EXPECT_TRUE(make_folder(folder_ / "a" / "b" / "c").ok());
   EXPECT_TRUE(make_folder(folder_ / "a" / "b" / "c").ok());

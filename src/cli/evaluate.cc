@@ -125,22 +125,31 @@ size_t distinct_users(const Question& question) {
   return std::set<size_t>(question.cases.user_index.begin(), question.cases.user_index.end()).size();
 }
 
-/// Of the first model with each other one, on the same questions.
-std::vector<std::string> comparisons(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
-  std::vector<std::string> lines;
-  const std::string metric = fmt::format("ndcg@{}", flags.k);
-  for (size_t i = 1; i < std::max<size_t>(1, flags.models.size()); ++i) {
-    const RankingReport& first = answer.reports.front();
-    const Estimate gain = paired_difference(answer.reports[i].per_case.at(metric), first.per_case.at(metric), 1000, 42,
-                                            question.cases.user_index);
-    lines.push_back(fmt::format("{} against {}: {} {:+.4f}, 95 % interval {:+.4f} to {:+.4f}, paired by user.",
-                                answer.reports[i].model, first.model, metric, gain.value, gain.low, gain.high));
-  }
-  return lines;
+struct Comparison {
+  std::string model, against;
+  Estimate gain;  // of the metric, paired by user
+};
+
+/// Of each other model with the first, and of the first with the best baseline, on the same questions.
+std::vector<Comparison> comparisons(const Question& question, const Answer& answer, const std::string& metric,
+                                    size_t models) {
+  std::vector<Comparison> found;
+  const auto compare = [&](const RankingReport& model, const RankingReport& against) {
+    found.push_back({model.model, against.model,
+                     paired_difference(model.per_case.at(metric), against.per_case.at(metric), 1000, 42,
+                                       question.cases.user_index)});
+  };
+  for (size_t i = 1; i < models; ++i) compare(answer.reports[i], answer.reports.front());
+  const auto best = std::max_element(
+      answer.reports.begin() + static_cast<ptrdiff_t>(models), answer.reports.end(),
+      [&](const auto& a, const auto& b) { return a.metrics.at(metric).value < b.metrics.at(metric).value; });
+  if (best != answer.reports.end()) compare(answer.reports.front(), *best);
+  return found;
 }
 
-void print_json(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
-  json::array rows;
+void print_json(const Question& question, const Answer& answer, const std::vector<Comparison>& compared,
+                const EvaluateFlags& flags) {
+  json::array rows, comparisons;
   for (const RankingReport& report : answer.reports) {
     json::object row = {{"model", report.model}};
     for (const auto& [name, estimate] : report.metrics) {
@@ -149,6 +158,11 @@ void print_json(const Question& question, const Answer& answer, const EvaluateFl
     }
     rows.push_back(std::move(row));
   }
+  for (const Comparison& one : compared)
+    comparisons.push_back(json::object{{"model", one.model},
+                                       {"against", one.against},
+                                       {fmt::format("ndcg@{}", flags.k), one.gain.value},
+                                       {"interval", {one.gain.low, one.gain.high}}});
   const json::object object = {{"protocol", question.protocol},
                                {"part", flags.part},
                                {"k", flags.k},
@@ -158,11 +172,13 @@ void print_json(const Question& question, const Answer& answer, const EvaluateFl
                                {"exclude_seen", !flags.include_seen},
                                {"dropped_repeats", question.cases.dropped_repeats},
                                {"notes", json::value_from(answer.notes)},
-                               {"rows", rows}};
+                               {"rows", rows},
+                               {"comparisons", comparisons}};
   fmt::print("{}\n", json::serialize(object));
 }
 
-void print_table(const Question& question, const Answer& answer, const EvaluateFlags& flags) {
+void print_table(const Question& question, const Answer& answer, const std::vector<Comparison>& compared,
+                 const EvaluateFlags& flags) {
   fmt::print("\nProtocol {}, {} part: {} {}, all {} items ranked{}.\n\n", question.protocol, flags.part,
              with_commas(static_cast<int64_t>(question.cases.cases.size())),
              flags.one_by_one ? "events, one by one" : "users", with_commas(question.dataset.items),
@@ -179,7 +195,9 @@ void print_table(const Question& question, const Answer& answer, const EvaluateF
     fmt::print("   {:.4f} to {:.4f}\n", ndcg.low, ndcg.high);
   }
   for (const std::string& note : answer.notes) fmt::print("{}\n", note);
-  for (const std::string& line : comparisons(question, answer, flags)) fmt::print("{}\n", line);
+  for (const Comparison& one : compared)
+    fmt::print("{} against {}: ndcg@{} {:+.4f}, 95 % interval {:+.4f} to {:+.4f}, paired by user.\n", one.model,
+               one.against, flags.k, one.gain.value, one.gain.low, one.gain.high);
   if (question.cases.dropped_repeats > 0)
     fmt::print(
         "{} events repeat an item that the user had seen; they are not asked for (--include-seen asks for them).\n",
@@ -208,10 +226,11 @@ Status run(const CommandLine& line, EvaluateFlags flags) {
     answer.reports.push_back(rank(*scorer, question, flags.k));
   }
   if (!flags.no_baselines) add_baselines(question, flags.k, answer);
+  const auto compared = comparisons(question, answer, fmt::format("ndcg@{}", flags.k), models.size());
   if (line.json)
-    print_json(question, answer, flags);
+    print_json(question, answer, compared, flags);
   else
-    print_table(question, answer, flags);
+    print_table(question, answer, compared, flags);
   return {};
 }
 

@@ -6,7 +6,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "model/read_features.h"
-#include "profiles/state.h"
+#include "profiles/profiles.h"
 
 namespace perennial {
 namespace {
@@ -77,9 +77,9 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
   Dataset dataset;
   dataset.before_ms = std::max<TimeMs>(0, before_ms);
   dataset.log_offset = std::min(up_to, end);
-  State state(roles, log.event_types(), Profiles::kUnlimited);
+  Profiles profiles(roles, log.event_types(), Profiles::kUnlimited);
   PERENNIAL_TRY(log.replay(0, dataset.log_offset, [&](const StoredRecord& record) {
-    if (before_ms <= 0 || record.time < before_ms) state.apply(record);  // kNoTime is before all
+    if (before_ms <= 0 || record.time < before_ms) profiles.apply(record);  // kNoTime is before all
     return Status();
   }));
   dataset.items = std::min(most_items, static_cast<int32_t>(log.items().size()));
@@ -87,8 +87,8 @@ Result<Dataset> load_dataset(LogReader& log, const EventRoles& roles, Offset up_
     dataset.item_names.push_back(log.items().name(static_cast<ItemId>(item)));
   dataset.roles_digest = to_hex(message_id_of(roles.fingerprint()));
   TypeTable types(roles, log.event_types(), dataset);
-  for (const EventTypeId type : token_types(state.profiles())) types.of(type);
-  state.profiles().for_each([&](UserId user, const Profile& profile) {
+  for (const EventTypeId type : token_types(profiles)) types.of(type);
+  profiles.drain([&](UserId user, const Profile& profile) {
     if (profile.history.empty()) return;
     dataset.users.push_back(history_of(user, profile, types));
     dataset.events += static_cast<int64_t>(profile.history.size());

@@ -202,6 +202,11 @@ void Profiles::for_each(const std::function<void(UserId, const Profile&)>& visit
   for (const UserId user : sorted_keys(profiles_)) visit(user, profiles_.at(user));
 }
 
+void Profiles::drain(const std::function<void(UserId, const Profile&)>& visit) {
+  for (const UserId user : sorted_keys(profiles_)) visit(user, profiles_.extract(user).mapped());
+  clear();
+}
+
 EventRole Profiles::role_of(EventTypeId type) {
   while (role_by_type_.size() <= type) {
     const auto next = static_cast<EventTypeId>(role_by_type_.size());

@@ -36,6 +36,9 @@ class Profiles {
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
   void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
 
+  /// The same, and forgets each once it was visited: who turns them into something else needs no room for both.
+  void drain(const std::function<void(UserId, const Profile&)>& visit);
+
   [[nodiscard]] size_t size() const { return profiles_.size(); }
   [[nodiscard]] size_t history_limit() const { return history_limit_; }
 

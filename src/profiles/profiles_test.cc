@@ -212,6 +212,19 @@ TEST_F(StateTest, AgreesWithASimpleModelUnderLateEventsMergesAndErasures) {
   }
 }
 
+TEST_F(StateTest, DrainedProfilesComeInOrderAndAreForgotten) {
+  const State state = fold(random_stream(7, 300));
+  Profiles profiles = state.profiles();
+  std::vector<std::pair<UserId, Profile>> expected, drained;
+  state.profiles().for_each([&](UserId user, const Profile& profile) { expected.emplace_back(user, profile); });
+  profiles.drain([&](UserId user, const Profile& profile) {
+    EXPECT_EQ(profiles.size() + drained.size() + 1, expected.size());
+    drained.emplace_back(user, profile);
+  });
+  EXPECT_EQ(drained, expected);
+  EXPECT_EQ(profiles.size(), 0U);
+}
+
 TEST_F(StateTest, AnItemIsRejectedWhileTheLastWordAboutItIsNegative) {
   size_t rejected = 0;
   for (uint64_t seed = 300; seed < 330; ++seed) {

@@ -44,9 +44,22 @@ TrainingProgress parse_progress(const std::string& text) {
   return progress;
 }
 
-/// Bytes as a tensor, since an archive keeps nothing else of that size.
+/// Bytes as a tensor, since an archive keeps nothing else of that size. It borrows them.
 torch::Tensor to_tensor(const std::string& bytes) {
-  return torch::from_blob(const_cast<char*>(bytes.data()), {static_cast<int64_t>(bytes.size())}, torch::kUInt8).clone();
+  return torch::from_blob(const_cast<char*>(bytes.data()), {static_cast<int64_t>(bytes.size())}, torch::kUInt8);
+}
+
+/// Straight into the file: a copy in memory would be the run's peak. libtorch ends the program over a write that fails,
+/// so it is told of none.
+Status write_archive(torch::serialize::OutputArchive& archive, const fs::path& path) {
+  return write_file_atomically(path, [&](const BytesWriter& write) {
+    Status status;
+    archive.save_to([&](const void* bytes, size_t size) {
+      if (status.ok()) status = write({static_cast<const char*>(bytes), size});
+      return size;
+    });
+    return status;
+  });
 }
 
 std::string to_bytes(const torch::Tensor& tensor) {
@@ -72,17 +85,16 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   average.save(moments);
   archive.write("fingerprint", c10::IValue(fingerprint));
   archive.write("progress", c10::IValue(to_text(progress)));
-  archive.write("best", to_tensor(serialize_safetensors(best)), /*is_buffer=*/true);
+  const std::string best_bytes = serialize_safetensors(best);
+  archive.write("best", to_tensor(best_bytes), /*is_buffer=*/true);
   archive.write("weights", weights);
   archive.write("moments", moments);
-  std::ostringstream stream;
-  archive.save_to(stream);
-  return write_file_atomically(state_path(data_folder), stream.str());
+  return write_archive(archive, state_path(data_folder));
 }
 
 /// Throws when the bytes cannot be read, with nothing changed.
-Status TrainingState::load(const std::string& bytes, const std::string& fingerprint) {
-  std::istringstream stream(bytes);
+Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
+  std::istringstream stream(std::move(bytes));
   torch::serialize::InputArchive archive;
   archive.load_from(stream);
   c10::IValue text;
@@ -116,10 +128,10 @@ Status TrainingState::load(const std::string& bytes, const std::string& fingerpr
 
 Status TrainingState::resume(const fs::path& data_folder, const std::string& fingerprint) {
   const fs::path path = state_path(data_folder);
-  const Result<std::string> bytes = read_file(path);
+  Result<std::string> bytes = read_file(path);
   if (!bytes.ok()) return bytes.status().code() == Code::not_found ? Status() : bytes.status();
   try {
-    const Status loaded = load(*bytes, fingerprint);
+    const Status loaded = load(std::move(bytes).value(), fingerprint);
     if (!loaded.ok()) return failed_precondition("{} {}", path.string(), loaded.message());
     fmt::print(stderr, "Going on with the training that was interrupted in epoch {}.\n", progress.epoch + 1);
     return {};
@@ -137,10 +149,10 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
 }
 
 std::optional<ModelConfig> TrainingState::interrupted(const fs::path& data_folder) {
-  const Result<std::string> bytes = read_file(state_path(data_folder));
+  Result<std::string> bytes = read_file(state_path(data_folder));
   if (!bytes.ok()) return std::nullopt;
   try {
-    std::istringstream stream(*bytes);
+    std::istringstream stream(std::move(bytes).value());
     torch::serialize::InputArchive archive;
     archive.load_from(stream);
     c10::IValue text;

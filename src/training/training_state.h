@@ -50,7 +50,7 @@ class TrainingState {
   SafetensorsFile best;  // weights of the best epoch; empty before the first
 
  private:
-  Status load(const std::string& bytes, const std::string& fingerprint);
+  Status load(std::string bytes, const std::string& fingerprint);
 };
 
 }  // namespace perennial

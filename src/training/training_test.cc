@@ -2,7 +2,10 @@
 // torch-free forward pass, attention blind to other sequences and to the future, and a run that stops and goes on
 // against one that did not.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "base/temporary_folder.h"
 #include "model/model_folder.h"
@@ -317,6 +320,23 @@ TEST_F(TrainerTest, AStateThatIsCutShortIsPutAsideAndTrainingStartsAnew) {
   ASSERT_TRUE(report.ok()) << report.status().message();
   EXPECT_FALSE(report->model_id.empty());
   EXPECT_TRUE(fs::exists(folder_ / "data" / "training.state.old"));
+}
+
+TEST_F(TrainerTest, AStateThatFindsNoRoomIsAnErrorAndTheOldOneGoesOn) {
+  TrainerOptions stopping = options();
+  stopping.stop_after_steps = 3;
+  ASSERT_TRUE(run("data", stopping).ok());
+  const std::string saved = read_file(folder_ / "data" / "training.state").value();
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{saved.size() / 2, limit.rlim_max};  // a limit of the file size stands for a full disk
+  ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto report = run("data", stopping);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  EXPECT_EQ(report.status().code(), Code::resource_exhausted) << report.status().message();
+  EXPECT_EQ(read_file(folder_ / "data" / "training.state").value(), saved);
+  EXPECT_TRUE(run("data", options()).ok());
 }
 
 TEST_F(TrainerTest, AModelCutInHalfOrOfAnotherVersionIsRefusedWithAReason) {
