@@ -63,7 +63,7 @@ class Journey(unittest.TestCase):
 
 
 class WholeLoop(Journey):
-    TRAIN = ("--width", "16", "--heads", "2", "--max-epochs", "3", "--batch-tokens", "256")
+    TRAIN = ("--width", "16", "--heads", "2", "--members", "2", "--max-epochs", "3", "--batch-tokens", "256")
 
     def test_from_a_file_to_a_recommendation_and_back(self):
         file = self.write("events.txt", self.sequences())

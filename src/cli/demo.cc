@@ -230,7 +230,9 @@ class Demo {
     return lifecycle({"forecast", chosen_});
   }
 
-  Status train() { return command({"train", "--data", data_.string(), "--patience", "3", "--max-epochs", "12"}); }
+  Status train() {
+    return command({"train", "--data", data_.string(), "--members", "1", "--patience", "3", "--max-epochs", "12"});
+  }
 
   /// Runs this program with the arguments, showing them as a person would type them.
   Status command(const std::vector<std::string>& arguments) {

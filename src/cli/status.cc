@@ -16,6 +16,7 @@ Result<json::object> model_status(const fs::path& data) {
                       {"items", config.items},
                       {"width", config.width},
                       {"layers", config.layers},
+                      {"members", config.members},
                       {"window", config.window},
                       {"holdout", holdout_name(config.holdout.kind)},
                       {"log_offset", config.holdout.log_offset},

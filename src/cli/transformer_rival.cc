@@ -52,7 +52,7 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
   Progress progress("reading histories", static_cast<int64_t>(dataset_.users.size()), "users");
   int64_t done = 0;
   for (const UserHistory& history : dataset_.users) {
-    Transformer::Cache cache = model_.transformer->new_cache();
+    Ensemble::Cache cache = model_.transformer->new_cache();
     size_t read = 0;
     for (const TimeMs instant : instants) {
       for (const size_t end = tokens_until(history.tokens, instant); read < end; ++read)

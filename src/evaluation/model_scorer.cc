@@ -7,7 +7,7 @@ namespace {
 
 class ModelScorer final : public Scorer {
  public:
-  ModelScorer(const Transformer& transformer, const std::vector<std::string>& event_types, std::string name)
+  ModelScorer(const Ensemble& transformer, const std::vector<std::string>& event_types, std::string name)
       : transformer_(transformer), name_(std::move(name)) {
     const std::vector<std::string>& known = transformer.config().event_types;
     for (const std::string& type : event_types) {
@@ -30,7 +30,7 @@ class ModelScorer final : public Scorer {
   }
 
  private:
-  const Transformer& transformer_;
+  const Ensemble& transformer_;
   std::string name_;
   std::vector<int32_t> type_of_;
 };

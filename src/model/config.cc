@@ -83,6 +83,7 @@ Status read_shape(const json::object& object, ModelConfig& config) {
   PERENNIAL_TRY(read("heads", 1, 64, config.heads));
   PERENNIAL_TRY(read("window", 1, 1 << 16, config.window));
   PERENNIAL_TRY(read("feed_forward", 1, 1 << 16, config.feed_forward));
+  if (find_field(object, "members") != nullptr) PERENNIAL_TRY(read("members", 1, 64, config.members));
   if (config.width % (2 * config.heads) != 0)
     return data_loss("width {} does not divide into {} heads of even width", config.width, config.heads);
   return {};
@@ -144,6 +145,7 @@ std::string to_json(const ModelConfig& config) {
   object["heads"] = config.heads;
   object["window"] = config.window;
   object["feed_forward"] = config.feed_forward;
+  object["members"] = config.members;
   object["event_types"] = json::value_from(config.event_types);
   object["features"] = json::value_from(config.features);
   object["items_digest"] = config.items_digest;

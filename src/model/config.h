@@ -38,6 +38,7 @@ struct ModelConfig {
   int32_t heads = 2;                     // H; D / H is even
   int32_t window = 128;                  // W: a token attends to itself and the W - 1 before it, in every layer
   int32_t feed_forward = 256;            // F
+  int32_t members = 1;                   // Transformers of this shape, whose scores' mean is the model's (ensemble.h)
   std::vector<std::string> event_types;  // the token types, by the model's type id
   std::vector<std::string>
       features;  // read-time features by id: "trait:plan=pro", "device:mobile", "hour:13", "weekday:2"

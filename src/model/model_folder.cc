@@ -71,7 +71,7 @@ Result<StoredModel> load_model(const fs::path& data_folder, const std::string& i
   model.item_names = split_lines(*names);
   if (model.item_names.size() != static_cast<size_t>(config->items))
     return data_loss("model {}: {} item names for {} items", id, model.item_names.size(), config->items);
-  Result<std::unique_ptr<Transformer>> transformer = Transformer::create(std::move(config).value(), *weights);
+  Result<std::unique_ptr<Ensemble>> transformer = Ensemble::create(std::move(config).value(), *weights);
   if (!transformer.ok()) return in_context(transformer.status());
   model.transformer = std::move(transformer).value();
   return model;

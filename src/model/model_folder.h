@@ -3,12 +3,12 @@
 #pragma once
 
 #include "base/files.h"
-#include "model/transformer.h"
+#include "model/ensemble.h"
 
 namespace perennial {
 
 struct StoredModel {
-  std::unique_ptr<Transformer> transformer;
+  std::unique_ptr<Ensemble> transformer;
   std::vector<std::string> item_names;  // by item id of the log that it was trained on
 };
 

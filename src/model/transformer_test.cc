@@ -6,65 +6,12 @@
 
 #include <cmath>
 
-#include "base/random.h"
+#include "model/random_weights.h"
 
 namespace perennial {
 namespace {
 
 using Row = std::vector<double>;
-
-ModelConfig small_config() {
-  ModelConfig config;
-  config.items = 20;
-  config.width = 8;
-  config.layers = 2;
-  config.heads = 2;
-  config.window = 4;
-  config.feed_forward = 12;
-  config.event_types = {"view", "order"};
-  config.features = {"device:mobile"};
-  return config;
-}
-
-SafetensorsFile random_weights(const ModelConfig& config, uint64_t seed) {
-  Random random(seed);
-  SafetensorsFile file;
-  const auto add = [&](const std::string& name, std::vector<int64_t> shape) {
-    FloatTensor& tensor = file.tensors[name];
-    int64_t count = 1;
-    for (const int64_t size : shape) count *= size;
-    tensor.shape = std::move(shape);
-    for (int64_t i = 0; i < count; ++i) tensor.values.push_back(static_cast<float>(0.4 * random.normal()));
-  };
-  const int64_t D = config.width;
-  const auto linear = [&](const std::string& name, int64_t in, int64_t out) {
-    add(name + ".weight", {out, in});
-    add(name + ".bias", {out});
-  };
-  const auto norm = [&](const std::string& name) {
-    add(name + ".weight", {D});
-    add(name + ".bias", {D});
-  };
-  add("items.weight", {config.items, D});
-  add("item_bias", {config.items});
-  add("types.weight", {config.types(), D});
-  add("values.weight", {ModelConfig::kValueBuckets, D});
-  add("gaps.weight", {ModelConfig::kGapBuckets, D});
-  add("elapsed.weight", {ModelConfig::kGapBuckets, D});
-  add("features", {static_cast<int64_t>(config.features.size()), D});
-  for (int i = 0; i < config.layers; ++i) {
-    const std::string prefix = fmt::format("layer_{}.", i);
-    norm(prefix + "attention_norm");
-    norm(prefix + "feed_forward_norm");
-    for (const char* name : {"query", "key", "value", "out"}) linear(prefix + name, D, D);
-    linear(prefix + "up", D, config.feed_forward);
-    linear(prefix + "down", config.feed_forward, D);
-  }
-  norm("final_norm");
-  linear("mix_in", D, D);
-  linear("mix_out", D, D);
-  return file;
-}
 
 /// The formulas, plainly.
 class Reference {

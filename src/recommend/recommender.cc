@@ -48,11 +48,11 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
 }
 
 std::vector<float> user_vector(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
-  const Transformer& transformer = model.transformer();
-  Transformer::Cache cache = transformer.new_cache();
+  const Ensemble& transformer = model.transformer();
+  Ensemble::Cache cache = transformer.new_cache();
   const size_t useful = std::min(tokens.size(), static_cast<size_t>(model.config().history_tokens()));
   for (const Token& token : tokens.last(useful)) transformer.append(cache, token);
-  std::vector<float> u(static_cast<size_t>(model.config().width));
+  std::vector<float> u(transformer.vector_width());
   transformer.user_vector(cache.history_vector(), inputs, u);
   return u;
 }

@@ -21,7 +21,7 @@ class ServingModel {
                                                             const Dictionary& event_types);
 
   [[nodiscard]] const std::string& id() const { return model_.transformer->config().id; }
-  [[nodiscard]] const Transformer& transformer() const { return *model_.transformer; }
+  [[nodiscard]] const Ensemble& transformer() const { return *model_.transformer; }
   [[nodiscard]] const ModelConfig& config() const { return model_.transformer->config(); }
 
   /// failed_precondition when profiles of that length are shorter than what the model reads: users with more events

@@ -54,11 +54,12 @@ struct Settings {
   int64_t layers = 0;
   int64_t heads = 0;
   int64_t window = 0;
+  int64_t members = 0;
   int64_t max_epochs = 0;
   int64_t patience = 10;
   double learning_rate = 0;
-  double weight_decay = 0.01;
-  double dropout = 0.2;
+  double weight_decay = -1;
+  double dropout = -1;
   double forecast_weight = 0.1;
   double muon_rate = 0;
   double cooldown = 0.4;

@@ -231,7 +231,7 @@ TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {
   const HeadFeatures features(lives_.definition());
   const auto returns_within_a_week = [&](UserId user) {
     const TimeMs now = kStart + 60 * kMsOfDay;
-    Transformer::Cache cache = model.transformer->new_cache();
+    Ensemble::Cache cache = model.transformer->new_cache();
     for (const Token& token : dataset_.users[user].tokens)
       if (token.time_ms <= now) model.transformer->append(cache, token);
     const Life* life = lives_.find(user);

@@ -47,6 +47,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--layers", "PERENNIAL_TRAIN_LAYERS", "Transformer blocks");
   setting("--heads", "PERENNIAL_TRAIN_HEADS", "attention heads");
   setting("--window", "PERENNIAL_TRAIN_WINDOW", "tokens that attention looks back over in each layer");
+  setting("--members", "PERENNIAL_TRAIN_MEMBERS",
+          "models of this shape, trained one after the other, that rank together");
   setting("--max-epochs", "PERENNIAL_TRAIN_MAX_EPOCHS", "passes over the data at most");
   setting("--patience", "PERENNIAL_TRAIN_PATIENCE", "epochs without a better validation before the end");
   setting("--learning-rate", "PERENNIAL_TRAIN_LEARNING_RATE", "of AdamW");
@@ -85,6 +87,7 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.model.layers = static_cast<int32_t>(settings.layers);
   options.model.heads = static_cast<int32_t>(settings.heads);
   options.model.window = static_cast<int32_t>(settings.window);
+  options.model.members = static_cast<int32_t>(settings.members);
   options.model.feed_forward = 0;
   options.max_epochs = settings.max_epochs;
   options.patience = settings.patience;
@@ -173,10 +176,15 @@ Result<TrainingReport> run(const Flags& flags) {
 
 void print_report(const TrainingReport& report, bool as_json) {
   if (as_json) {
-    const json::object object = {{"model", report.model_id},        {"epochs", report.epochs},
-                                 {"best_epoch", report.best_epoch}, {"validation_ndcg@10", report.validation_ndcg},
-                                 {"parameters", report.parameters}, {"tokens", report.tokens},
-                                 {"seconds", report.seconds},       {"finished", !report.model_id.empty()}};
+    const json::object object = {{"model", report.model_id},
+                                 {"epochs", report.epochs},
+                                 {"best_epoch", report.best_epoch},
+                                 {"members", report.members},
+                                 {"validation_ndcg@10", report.validation_ndcg},
+                                 {"parameters", report.parameters},
+                                 {"tokens", report.tokens},
+                                 {"seconds", report.seconds},
+                                 {"finished", !report.model_id.empty()}};
     fmt::print("{}\n", json::serialize(object));
     return;
   }
@@ -187,8 +195,10 @@ void print_report(const TrainingReport& report, bool as_json) {
   const std::string quality = report.validation_users == 0
                                   ? "not validated (no user has a validation event)"
                                   : fmt::format("validation NDCG@10 {:.4f}", report.validation_ndcg);
-  fmt::print("Model {}: {} parameters, {}, epoch {} of {}, in {}.\n", report.model_id, with_commas(report.parameters),
-             quality, report.best_epoch, report.epochs, format_duration(report.seconds));
+  const std::string reached = report.members == 1 ? fmt::format("epoch {} of {}", report.best_epoch, report.epochs)
+                                                  : fmt::format("{} members together", report.members);
+  fmt::print("Model {}: {} parameters, {}, {}, in {}.\n", report.model_id, with_commas(report.parameters), quality,
+             reached, format_duration(report.seconds));
 }
 
 }  // namespace

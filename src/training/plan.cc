@@ -9,7 +9,10 @@ namespace {
 
 constexpr int32_t kWidth = 64;
 constexpr int32_t kNarrowWidth = 32;
-constexpr int64_t kWideData = 100'000;  // tokens from which the full width pays
+constexpr int64_t kWideData = 100'000;    // tokens from which the full width pays
+constexpr int64_t kLittleData = 250'000;  // tokens up to which several members cost minutes, and gain most
+constexpr int32_t kMembers = 4;
+constexpr int64_t kSparseItems = 30;  // tokens an item below which the model needs holding back
 constexpr int64_t kLongestWindow = 200;
 constexpr int64_t kShortestWindow = 16;
 constexpr int64_t kTokensOfARun = 28'000'000;
@@ -48,7 +51,9 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t candidates = sampled ? options.shared_negatives : data.items;
   const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
   const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
-  return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + activations + softmax;
+  const int64_t members = parameters(data, model) * 4 * (model.members - 1);
+  return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + members + activations +
+         softmax;
 }
 
 namespace {
@@ -72,6 +77,10 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   };
   shape(data.tokens >= kWideData ? kWidth : kNarrowWidth);
   if (model.layers == 0) model.layers = 2;
+  if (model.members == 0) model.members = data.tokens <= kLittleData ? kMembers : 1;
+  const bool sparse = data.tokens < kSparseItems * data.items;
+  if (options.dropout < 0) options.dropout = sparse ? 0.4 : 0.2;
+  if (options.weight_decay < 0) options.weight_decay = sparse ? 0.1 : 0.01;
   if (model.width < 8 || model.width % (2 * model.heads) != 0)
     return invalid_argument("train.width {} must be at least 8 and a multiple of twice train.heads {}", model.width,
                             model.heads);

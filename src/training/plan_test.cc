@@ -10,7 +10,7 @@ namespace {
 
 TrainerOptions free_options() {
   TrainerOptions options;
-  options.model.width = options.model.layers = options.model.heads = options.model.window = 0;
+  options.model.width = options.model.layers = options.model.heads = options.model.window = options.model.members = 0;
   options.model.feed_forward = 0;
   options.threads = 2;
   return options;
@@ -23,6 +23,8 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(options.model.heads, 2);
   EXPECT_EQ(options.model.feed_forward, 256);
   EXPECT_EQ(options.model.window, 200) << "histories are longer than the longest window";
+  EXPECT_EQ(options.model.members, 1);
+  EXPECT_EQ(options.dropout, 0.2);
   TrainerOptions small = free_options();
   small.model.window = 77;
   small.max_epochs = 3;
@@ -31,6 +33,13 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(small.model.window, 77);
   EXPECT_EQ(small.max_epochs, 3);
   EXPECT_EQ(small.batch_tokens, 1'024);
+  EXPECT_EQ(small.model.members, 4) << "little data";
+  EXPECT_EQ(small.dropout, 0.2);
+  TrainerOptions sparse = free_options();
+  sparse.weight_decay = 0;
+  ASSERT_TRUE(plan_training({.users = 22'000, .tokens = 198'000, .items = 12'000, .long_history = 20}, sparse).ok());
+  EXPECT_EQ(sparse.dropout, 0.4);
+  EXPECT_EQ(sparse.weight_decay, 0) << "it was said";
   TrainerOptions big = free_options();
   ASSERT_TRUE(
       plan_training({.users = 1'500'000, .tokens = 10'000'000, .items = 150'000, .long_history = 25}, big).ok());

@@ -83,12 +83,7 @@ class Run {
         batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens},
                  queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
-        state_(options_.model, options_.precision, options_.dropout, options_.learning_rate, options_.weight_decay,
-               options_.muon_rate, kernels) {
-    if (!queries_) return;
-    const auto [mean, scale] = queries_->scaling();
-    state_.module->forecast()->set_scaling(mean, scale);
-  }
+        state_(new_state(0)) {}
 
   Result<TrainingReport> train() {
     const double started = monotonic_seconds();
@@ -100,23 +95,22 @@ class Run {
       std::fprintf(stderr,
                    "No user has a validation event: training runs for %ld epochs at most, without early stopping.\n",
                    static_cast<long>(planned_epochs()));
-    bool finished = is_finished();
-    while (!finished && !stopping()) {
+    while (!is_finished() && !stopping()) {
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
       count_time();
       plan_epochs();
-      finished = is_finished();
+      if (is_finished()) finish_member();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
+    if (!is_finished()) {
+      PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
+      return make_report(monotonic_seconds() - started);
+    }
+    PERENNIAL_TRY(judge_together());
     TrainingReport report = make_report(monotonic_seconds() - started);
-    if (!finished) {
-      PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
-      return report;
-    }
     PERENNIAL_TRY(write_model(report));
-    fmt::print(stderr, "{}", draw_learning_curve(state_.progress.curve));
     report.model_id = options_.model.id;
     return report;
   }
@@ -134,13 +128,83 @@ class Run {
     return QueryMaker(*options.forecast, dataset, lengths, *options.model.forecasts, options.seed);
   }
 
+  /// Each member draws other random numbers.
+  [[nodiscard]] uint64_t seed_of(int64_t member) const {
+    return member == 0 ? options_.seed : mix64(options_.seed + static_cast<uint64_t>(member));
+  }
+  [[nodiscard]] uint64_t seed() const { return seed_of(state_.progress.member); }
+
+  /// Of a member that nothing was trained of yet.
+  TrainingState new_state(int64_t member) const {
+    torch::manual_seed(seed_of(member));
+    TrainingState state(options_.model, options_.precision, options_.dropout, options_.learning_rate,
+                        options_.weight_decay, options_.muon_rate, kernels_);
+    if (queries_) {
+      const auto [mean, scale] = queries_->scaling();
+      state.module->forecast()->set_scaling(mean, scale);
+    }
+    return state;
+  }
+
+  [[nodiscard]] int64_t members() const {
+    return state_.progress.planned_members > 0 ? state_.progress.planned_members : options_.model.members;
+  }
+
+  /// Keeps the member's best, and begins the next, if there is one.
+  void finish_member() {
+    const TrainingProgress& done = state_.progress;
+    fmt::print(stderr, "{}", draw_learning_curve(std::string_view(done.curve).substr(done.curve_of_member)));
+    if (done.member + 1 == members()) return;
+    TrainingState next = new_state(done.member + 1);
+    next.progress.member = done.member + 1;
+    next.progress.curve_of_member = done.curve.size();
+    next.progress.planned_epochs = done.planned_epochs;
+    next.progress.planned_members = done.planned_members;
+    next.progress.seconds = done.seconds;
+    next.progress.tokens = done.tokens;
+    next.progress.curve = done.curve;
+    next.finished = model_so_far();
+    state_ = std::move(next);
+    fmt::print(stderr, "Member {} of {}.\n", state_.progress.member + 1, members());
+  }
+
+  /// The finished members and the best of the one that is trained.
+  SafetensorsFile model_so_far() {
+    SafetensorsFile all = std::move(state_.finished);
+    for (auto& [name, tensor] : state_.best.tensors)
+      all.tensors.emplace(member_prefix(state_.progress.member) + name, std::move(tensor));
+    return all;
+  }
+
+  [[nodiscard]] Result<double> validate(const SafetensorsFile& weights, int32_t members) const {
+    if (validation_.empty()) return 0.0;
+    ModelConfig config = options_.model;
+    config.members = members;
+    PERENNIAL_TRY_ASSIGN(const auto model, Ensemble::create(std::move(config), weights));
+    const RankingReport report =
+        evaluate_ranking(*model, validation_, options_.model.items,
+                         {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
+    return report.metrics.at("ndcg@10").value;
+  }
+
+  /// The model of all members, and what it reaches.
+  Status judge_together() {
+    options_.model.members = static_cast<int32_t>(members());
+    model_ = model_so_far();
+    validation_ndcg_ = state_.progress.best_ndcg;
+    if (members() == 1) return {};
+    PERENNIAL_TRY_ASSIGN(validation_ndcg_, validate(model_, options_.model.members));
+    return {};
+  }
+
   void tell_plan() const {
     const ModelConfig& model = options_.model;
     const std::string loss =
         negatives() > 0 ? fmt::format("{} shared negatives", with_commas(negatives())) : std::string("full softmax");
     fmt::print(stderr,
-               "Width {}, {} layers, {} heads, window {}, {}; {} epochs at most, {} tokens a step; about {} MiB.\n",
-               model.width, model.layers, model.heads, model.window, loss, planned_epochs(),
+               "Width {}, {} layers, {} heads, window {}, {}{}; {} epochs at most, {} tokens a step; about {} MiB.\n",
+               model.width, model.layers, model.heads, model.window, loss,
+               model.members == 1 ? "" : fmt::format(", {} members", model.members), planned_epochs(),
                with_commas(options_.batch_tokens), with_commas(memory_bytes(shape_of(dataset_), options_) >> 20));
   }
 
@@ -161,17 +225,23 @@ class Run {
     counted_until_ = now;
   }
 
-  /// After the first epoch, which shows what one takes.
+  /// After the first epoch of the first member, which shows what one takes.
   void plan_epochs() {
     TrainingProgress& progress = state_.progress;
     if (options_.budget_seconds <= 0 || progress.planned_epochs > 0) return;
     constexpr double kLastEpochToo = 0.97;  // the run ends within its budget on a machine that is a little slower later
     const double fitting = options_.budget_seconds * kLastEpochToo / progress.seconds;
-    progress.planned_epochs = static_cast<int64_t>(std::clamp(fitting, 1.0, static_cast<double>(options_.max_epochs)));
-    fmt::print(stderr, "An epoch takes {}: {} of them in the budget.\n", format_duration(progress.seconds),
-               progress.planned_epochs);
+    const auto epochs = static_cast<double>(options_.max_epochs);
+    // A member that learned to its end is worth more than two that did not.
+    progress.planned_members = static_cast<int64_t>(std::clamp(fitting / epochs, 1.0, double{options_.model.members}));
+    progress.planned_epochs =
+        static_cast<int64_t>(std::clamp(fitting / static_cast<double>(progress.planned_members), 1.0, epochs));
+    fmt::print(stderr, "An epoch takes {}: {} of them in the budget{}.\n", format_duration(progress.seconds),
+               progress.planned_epochs,
+               options_.model.members == 1 ? "" : fmt::format("; members: {}", progress.planned_members));
   }
 
+  /// The member.
   bool is_finished() const {
     const TrainingProgress& progress = state_.progress;
     return progress.epoch >= planned_epochs() ||
@@ -201,7 +271,7 @@ class Run {
   /// Trains the rest of the current epoch. False when a stop was asked for and saved.
   Result<bool> run_epoch(const std::string& fingerprint) {
     TrainingProgress& progress = state_.progress;
-    const auto epoch = batches_.epoch(mix64(options_.seed) + static_cast<uint64_t>(progress.epoch));
+    const auto epoch = batches_.epoch(mix64(seed()) + static_cast<uint64_t>(progress.epoch));
     steps_an_epoch_ = static_cast<double>(epoch.size());
     Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
     int64_t tokens = 0;
@@ -211,7 +281,7 @@ class Run {
         PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
         return false;
       }
-      const uint64_t step_seed = mix64(options_.seed ^ mix64(static_cast<uint64_t>(progress.step)));
+      const uint64_t step_seed = mix64(seed() ^ mix64(static_cast<uint64_t>(progress.step)));
       tokens += train_step(epoch[static_cast<size_t>(progress.step_in_epoch)], step_seed);
       if (!std::isfinite(progress.loss_sum))
         return failed_precondition(
@@ -267,14 +337,7 @@ class Run {
           "the second is of a target type and of another item; import more, or train with --holdout none");
     ++progress.epoch;
     const SafetensorsFile weights = state_.module->export_weights(state_.average.values());
-    double ndcg = 0;
-    if (!validation_.empty()) {
-      PERENNIAL_TRY_ASSIGN(const auto transformer, Transformer::create(options_.model, weights));
-      const RankingReport report =
-          evaluate_ranking(*transformer, validation_, options_.model.items,
-                           {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
-      ndcg = report.metrics.at("ndcg@10").value;
-    }
+    PERENNIAL_TRY_ASSIGN(const double ndcg, validate(weights, 1));
     const double loss = progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions));
     if (progress.epoch == 1 || ndcg > progress.best_ndcg || validation_.empty()) {
       progress.best_ndcg = ndcg;
@@ -286,8 +349,9 @@ class Run {
         stderr, "epoch {:3}  loss {:.4f}  validation NDCG@10 {:.4f}{}  {} tokens/s\n", progress.epoch, loss, ndcg,
         since_best == 0 ? "  best" : fmt::format("  ({} of {} without a better one)", since_best, options_.patience),
         with_commas(static_cast<int64_t>(epoch_rate_)));
-    progress.curve += fmt::format("{{\"epoch\":{},\"loss\":{:.6f},\"validation_ndcg@10\":{:.6f},\"tokens\":{}}}\n",
-                                  progress.epoch, loss, ndcg, progress.tokens);
+    progress.curve +=
+        fmt::format("{{\"member\":{},\"epoch\":{},\"loss\":{:.6f},\"validation_ndcg@10\":{:.6f},\"tokens\":{}}}\n",
+                    progress.member + 1, progress.epoch, loss, ndcg, progress.tokens);
     progress.step_in_epoch = 0;
     progress.loss_sum = 0;
     progress.predictions = 0;
@@ -296,13 +360,15 @@ class Run {
 
   TrainingReport make_report(double seconds) const {
     TrainingReport report;
+    report.members = options_.model.members;
     report.epochs = state_.progress.epoch;
     report.best_epoch = state_.progress.best_epoch;
-    report.validation_ndcg = state_.progress.best_ndcg;
+    report.validation_ndcg = validation_ndcg_;
     report.validation_users = static_cast<int64_t>(validation_.size());
     report.tokens = state_.progress.tokens;
     report.seconds = seconds;
     for (const auto& parameter : state_.module->parameters()) report.parameters += parameter.numel();
+    report.parameters *= report.members;
     return report;
   }
 
@@ -327,7 +393,7 @@ class Run {
                                {"events", dataset_.events},
                                {"trained_at_ms", SystemClock().now_ms()},
                                {"precision", options_.precision == Precision::bfloat16 ? "bfloat16" : "float32"}};
-    PERENNIAL_TRY(save_model(data_folder_, options_.model, state_.best, dataset_.item_names, state_.progress.curve));
+    PERENNIAL_TRY(save_model(data_folder_, options_.model, model_, dataset_.item_names, state_.progress.curve));
     return TrainingState::remove(data_folder_);
   }
 
@@ -339,6 +405,8 @@ class Run {
   BatchMaker batches_;
   std::vector<RankingCase> validation_;
   TrainingState state_;
+  SafetensorsFile model_;  // of all members, at the end
+  double validation_ndcg_ = 0;
   int64_t steps_here_ = 0;
   double steps_an_epoch_ = 1;
   double saved_at_ = monotonic_seconds();
@@ -369,7 +437,6 @@ Result<TrainingReport> train(const fs::path& data_folder, const Dataset& dataset
   PERENNIAL_TRY(fill_in(options, dataset, holdout));
   keep_freed_memory();
   torch::set_num_threads(options.threads);
-  torch::manual_seed(options.seed);
   try {
     return Run(data_folder, dataset, holdout, std::move(options), kernels).train();
   } catch (const c10::Error& error) {

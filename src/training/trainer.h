@@ -10,15 +10,15 @@ namespace perennial {
 
 struct TrainerOptions {
   ModelConfig model;  // shape, 0: chosen (training/plan.h); items, event types, features, holdout come from the data
-  int64_t max_epochs = 0;          // over which the learning rate rises and falls; 0: chosen
-  double budget_seconds = 0;       // > 0: as many epochs, up to those, as one shows to fit
-  int64_t history_limit = 1'024;   // tokens that serving keeps: a chosen window reads no more
-  int64_t memory_limit_bytes = 0;  // > 0: the shape and the step are chosen to fit
-  int64_t patience = 10;           // validations without a better NDCG@10 before the end
-  double learning_rate = 0;        // 0: chosen
-  double weight_decay = 0.01;
-  double muon_rate = 0;  // > 0: the layers' matrices move by Muon at this rate
-  double dropout = 0.2;
+  int64_t max_epochs = 0;               // over which the learning rate rises and falls; 0: chosen
+  double budget_seconds = 0;            // > 0: as many epochs, up to those, as one shows to fit
+  int64_t history_limit = 1'024;        // tokens that serving keeps: a chosen window reads no more
+  int64_t memory_limit_bytes = 0;       // > 0: the shape and the step are chosen to fit
+  int64_t patience = 10;                // validations without a better NDCG@10 before the end
+  double learning_rate = 0;             // 0: chosen
+  double weight_decay = -1;             // below 0: chosen
+  double muon_rate = 0;                 // > 0: the layers' matrices move by Muon at this rate
+  double dropout = -1;                  // below 0: chosen
   int64_t batch_tokens = 0;             // 0: chosen
   int64_t full_softmax_items = 20'000;  // above so many items, `shared_negatives` stand for all
   int64_t shared_negatives = 4'096;
@@ -37,13 +37,14 @@ struct TrainerOptions {
 
 struct TrainingReport {
   std::string model_id;  // empty when stopped before the end: run again to go on
-  int64_t epochs = 0;
+  int64_t members = 1;
+  int64_t epochs = 0;  // of the last member
   int64_t best_epoch = 0;
   double validation_ndcg = 0;
   int64_t validation_users = 0;  // 0: not validated
-  int64_t parameters = 0;
-  int64_t tokens = 0;  // trained on, all epochs
-  double seconds = 0;  // of this call
+  int64_t parameters = 0;        // of all members
+  int64_t tokens = 0;            // trained on, all epochs
+  double seconds = 0;            // of this call
 };
 
 /// Trains on the dataset under the holdout and writes `models/<id>/` {config.json, model.safetensors, items.txt,

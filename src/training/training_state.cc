@@ -14,10 +14,13 @@ fs::path state_path(const fs::path& data_folder) { return data_folder / "trainin
 
 /// Doubles as their bits: a decimal that is read again may differ in the last one.
 std::string to_text(const TrainingProgress& progress) {
-  return json::serialize(json::object{{"step", progress.step},
+  return json::serialize(json::object{{"member", progress.member},
+                                      {"curve_of_member", progress.curve_of_member},
+                                      {"step", progress.step},
                                       {"epoch", progress.epoch},
                                       {"step_in_epoch", progress.step_in_epoch},
                                       {"planned_epochs", progress.planned_epochs},
+                                      {"planned_members", progress.planned_members},
                                       {"seconds", std::bit_cast<int64_t>(progress.seconds)},
                                       {"best_epoch", progress.best_epoch},
                                       {"best_ndcg", std::bit_cast<int64_t>(progress.best_ndcg)},
@@ -30,10 +33,13 @@ std::string to_text(const TrainingProgress& progress) {
 TrainingProgress parse_progress(const std::string& text) {
   const json::object object = json::parse(text).as_object();
   TrainingProgress progress;
+  progress.member = object.at("member").as_int64();
+  progress.curve_of_member = object.at("curve_of_member").to_number<size_t>();
   progress.step = object.at("step").as_int64();
   progress.epoch = object.at("epoch").as_int64();
   progress.step_in_epoch = object.at("step_in_epoch").as_int64();
   progress.planned_epochs = object.at("planned_epochs").as_int64();
+  progress.planned_members = object.at("planned_members").as_int64();
   progress.seconds = std::bit_cast<double>(object.at("seconds").as_int64());
   progress.best_epoch = object.at("best_epoch").as_int64();
   progress.best_ndcg = std::bit_cast<double>(object.at("best_ndcg").as_int64());
@@ -86,7 +92,9 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   archive.write("fingerprint", c10::IValue(fingerprint));
   archive.write("progress", c10::IValue(to_text(progress)));
   const std::string best_bytes = serialize_safetensors(best);
+  const std::string finished_bytes = serialize_safetensors(finished);
   archive.write("best", to_tensor(best_bytes), /*is_buffer=*/true);
+  archive.write("finished", to_tensor(finished_bytes), /*is_buffer=*/true);
   archive.write("weights", weights);
   archive.write("moments", moments);
   return write_archive(archive, state_path(data_folder));
@@ -105,14 +113,19 @@ Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
         "command "
         "to go on with it, or use --fresh to drop it");
   archive.read("progress", text);
-  torch::Tensor best_bytes;
-  archive.read("best", best_bytes, /*is_buffer=*/true);
-  Result<SafetensorsFile> best_weights = parse_safetensors(to_bytes(best_bytes));
+  const auto read_tensors = [&](const char* name) {
+    torch::Tensor its_bytes;
+    archive.read(name, its_bytes, /*is_buffer=*/true);
+    Result<SafetensorsFile> tensors = parse_safetensors(to_bytes(its_bytes));
+    if (!tensors.ok()) throw std::runtime_error(tensors.status().message());
+    return std::move(tensors).value();
+  };
+  SafetensorsFile best_read = read_tensors("best");
+  SafetensorsFile finished_read = read_tensors("finished");
   torch::serialize::InputArchive weights;
   torch::serialize::InputArchive moments;
   archive.read("weights", weights);
   archive.read("moments", moments);
-  if (!best_weights.ok()) throw std::runtime_error(best_weights.status().message());
   TrainingProgress read = parse_progress(text.toStringRef());
   try {
     module->load(weights);
@@ -122,7 +135,8 @@ Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
     return failed_precondition("was written by another version of this program: use --fresh to drop it");
   }
   progress = std::move(read);
-  best = std::move(best_weights).value();
+  best = std::move(best_read);
+  finished = std::move(finished_read);
   return {};
 }
 

@@ -11,17 +11,20 @@
 namespace perennial {
 
 struct TrainingProgress {
-  int64_t step = 0;   // over all epochs; seeds the step's random numbers
-  int64_t epoch = 0;  // whole epochs done
+  int64_t member = 0;          // of the model's members that which is trained
+  size_t curve_of_member = 0;  // where its lines begin in `curve`
+  int64_t step = 0;            // over all epochs of the member; seeds the step's random numbers
+  int64_t epoch = 0;           // whole epochs done
   int64_t step_in_epoch = 0;
-  int64_t planned_epochs = 0;  // 0: as the options say; a time budget's after the first
-  double seconds = 0;          // over all calls
+  int64_t planned_epochs = 0;   // 0: as the options say; a time budget's after the first
+  int64_t planned_members = 0;  // the same
+  double seconds = 0;           // over all calls and members
   int64_t best_epoch = 0;
   double best_ndcg = 0;
   double loss_sum = 0;      // of the running epoch
   int64_t predictions = 0;  // of the running epoch
-  int64_t tokens = 0;
-  std::string curve;  // JSON lines, one an epoch
+  int64_t tokens = 0;       // of all members
+  std::string curve;        // JSON lines, one an epoch
 };
 
 class TrainingState {
@@ -47,7 +50,8 @@ class TrainingState {
   Optimizer optimizer;
   WeightAverage average;
   TrainingProgress progress;
-  SafetensorsFile best;  // weights of the best epoch; empty before the first
+  SafetensorsFile best;      // weights of the member's best epoch; empty before the first
+  SafetensorsFile finished;  // of the members before it, named as in the model's file
 
  private:
   Status load(std::string bytes, const std::string& fingerprint);

@@ -283,6 +283,31 @@ TEST_F(TrainerTest, LearnsSameSeedSameModelAndAnInterruptedRunGoesOnToTheBit) {
   EXPECT_NE(weights("whole", whole->model_id), weights("other", other->model_id));
 }
 
+TEST_F(TrainerTest, MembersAreTrainedApartRankTogetherAndGoOnToTheBit) {
+  TrainerOptions three = options();
+  three.model.members = 3;
+  const auto whole = run("whole", three);
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  const StoredModel model = load_model(folder_ / "whole", whole->model_id).value();
+  EXPECT_EQ(model.transformer->vector_width(), 3U * 16U);
+  const SafetensorsFile file = parse_safetensors(weights("whole", whole->model_id)).value();
+  EXPECT_NE(file.tensors.at("items.weight").values, file.tensors.at("member_1.items.weight").values);
+  EXPECT_NE(file.tensors.at("member_1.items.weight").values, file.tensors.at("member_2.items.weight").values);
+
+  const auto one = run("one", options());
+  ASSERT_TRUE(one.ok());
+  const SafetensorsFile first = parse_safetensors(weights("one", one->model_id)).value();
+  EXPECT_EQ(file.tensors.at("items.weight").values, first.tensors.at("items.weight").values) << "the first is the same";
+
+  TrainerOptions stopping = three;
+  stopping.stop_after_steps = 7;
+  Result<TrainingReport> part = run("parts", stopping);
+  for (int runs = 1; part.ok() && part->model_id.empty() && runs < 40; ++runs) part = run("parts", stopping);
+  ASSERT_TRUE(part.ok());
+  EXPECT_EQ(weights("whole", whole->model_id), weights("parts", part->model_id));
+  EXPECT_EQ(part->validation_ndcg, whole->validation_ndcg);
+}
+
 TEST_F(TrainerTest, ARunThatCanLearnNothingWritesNoModel) {
   for (UserHistory& user : dataset_.users) {
     user.tokens.resize(3);  // two of them held out

@@ -1,0 +1,84 @@
+#include "model/ensemble.h"
+
+#include <algorithm>
+
+namespace perennial {
+namespace {
+
+/// The member's tensors under their own names.
+SafetensorsFile tensors_of(int64_t member, const SafetensorsFile& all) {
+  const std::string prefix = member_prefix(member);
+  SafetensorsFile own;
+  for (auto tensor = all.tensors.lower_bound(prefix); tensor != all.tensors.end() && tensor->first.starts_with(prefix);
+       ++tensor)
+    own.tensors.emplace(tensor->first.substr(prefix.size()), tensor->second);
+  return own;
+}
+
+}  // namespace
+
+std::string member_prefix(int64_t member) { return member == 0 ? "" : fmt::format("member_{}.", member); }
+
+Result<std::unique_ptr<Ensemble>> Ensemble::create(ModelConfig config, const SafetensorsFile& weights) {
+  std::unique_ptr<Ensemble> ensemble(new Ensemble);
+  for (int32_t member = 0; member < config.members; ++member) {
+    Result<std::unique_ptr<Transformer>> made =
+        member == 0 ? Transformer::create(config, weights) : Transformer::create(config, tensors_of(member, weights));
+    if (!made.ok()) return made.status().with_context(fmt::format("member {} of {}", member + 1, config.members));
+    ensemble->members_.push_back(std::move(made).value());
+  }
+  return ensemble;
+}
+
+Ensemble::Cache Ensemble::new_cache() const {
+  Cache cache;
+  for (const auto& member : members_) cache.members_.push_back(member->new_cache());
+  cache.history_vector_.resize(vector_width());
+  return cache;
+}
+
+void Ensemble::append(Cache& cache, const Token& token) const {
+  for (size_t i = 0; i < members_.size(); ++i) {
+    members_[i]->append(cache.members_[i], token);
+    std::ranges::copy(cache.members_[i].history_vector(),
+                      cache.history_vector_.begin() + static_cast<ptrdiff_t>(i * width()));
+  }
+}
+
+std::vector<float> Ensemble::history_vector(std::span<const Token> history) const {
+  std::vector<float> h = members_.front()->history_vector(history);
+  for (size_t i = 1; i < members_.size(); ++i) {
+    const std::vector<float> next = members_[i]->history_vector(history);
+    h.insert(h.end(), next.begin(), next.end());
+  }
+  return h;
+}
+
+void Ensemble::user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const {
+  for (size_t i = 0; i < members_.size(); ++i)
+    members_[i]->user_vector(h.subspan(i * width(), width()), inputs, u.subspan(i * width(), width()));
+}
+
+void Ensemble::score_items(std::span<const float> u, std::span<float> scores) const {
+  mean_of_members(scores, [&](size_t member, std::span<float> its) {
+    members_[member]->score_items(u.subspan(member * width(), width()), its);
+  });
+}
+
+void Ensemble::score(std::span<const Token> history, std::span<float> scores) const {
+  mean_of_members(scores, [&](size_t member, std::span<float> its) { members_[member]->score(history, its); });
+}
+
+void Ensemble::mean_of_members(std::span<float> scores,
+                               const std::function<void(size_t, std::span<float>)>& score) const {
+  score(0, scores);
+  if (members_.size() == 1) return;
+  std::vector<float> its(scores.size());
+  for (size_t i = 1; i < members_.size(); ++i) {
+    score(i, its);
+    for (size_t item = 0; item < its.size(); ++item) scores[item] += its[item];
+  }
+  for (float& mean : scores) mean /= static_cast<float>(members_.size());
+}
+
+}  // namespace perennial
