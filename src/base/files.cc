@@ -63,6 +63,27 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
   }
 }
 
+namespace {
+
+/// Unlinked on every way out but after keep().
+class TemporaryFile {
+ public:
+  explicit TemporaryFile(fs::path path) : path_(std::move(path)) {}
+  TemporaryFile(const TemporaryFile&) = delete;
+  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  ~TemporaryFile() {
+    if (!kept_) ::unlink(path_.c_str());
+  }
+  [[nodiscard]] const fs::path& path() const { return path_; }
+  void keep() { kept_ = true; }
+
+ private:
+  fs::path path_;
+  bool kept_ = false;
+};
+
+}  // namespace
+
 Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_t mode) {
   return write_file_atomically(
       path, [&](const BytesWriter& write) { return write(bytes); }, mode);
@@ -71,18 +92,15 @@ Status write_file_atomically(const fs::path& path, std::string_view bytes, mode_
 Status write_file_atomically(const fs::path& path, const std::function<Status(const BytesWriter&)>& write,
                              mode_t mode) {
   static std::atomic<int> counter{0};
-  const fs::path temporary = fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), counter++);
-  const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
-  if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", temporary.string()));
-  Status status = write([&](std::string_view bytes) { return write_all(file.get(), bytes, temporary); });
-  if (status.ok() && ::fsync(file.get()) != 0)
-    status = errno_status(errno, fmt::format("syncing {}", temporary.string()));
-  if (status.ok() && ::rename(temporary.c_str(), path.c_str()) != 0)
-    status = errno_status(errno, fmt::format("renaming {} to {}", temporary.string(), path.string()));
-  if (!status.ok()) {
-    ::unlink(temporary.c_str());
-    return status;
-  }
+  TemporaryFile temporary(fmt::format("{}.{}.{}.tmp", path.string(), ::getpid(), counter++));
+  const char* name = temporary.path().c_str();
+  const Descriptor file(::open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
+  if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", name));
+  PERENNIAL_TRY(write([&](std::string_view bytes) { return write_all(file.get(), bytes, temporary.path()); }));
+  if (::fsync(file.get()) != 0) return errno_status(errno, fmt::format("syncing {}", name));
+  if (::rename(name, path.c_str()) != 0)
+    return errno_status(errno, fmt::format("renaming {} to {}", name, path.string()));
+  temporary.keep();
   return sync_folder(path.parent_path());
 }
 

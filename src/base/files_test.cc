@@ -103,6 +103,9 @@ TEST_F(Files, PartsAreWrittenInTheirOrderAndAnErrorBetweenThemKeepsTheOldFile) {
   };
   ASSERT_TRUE(write(false).ok());
   EXPECT_EQ(write(true).message(), "no more");
+  EXPECT_THROW((void)write_file_atomically(
+                   folder_ / "file", [](const BytesWriter&) -> Status { throw std::runtime_error("none at all"); }),
+               std::runtime_error);
   EXPECT_EQ(read_file(folder_ / "file").value(), "one, two");
   EXPECT_EQ(entries(), 1U);
 }

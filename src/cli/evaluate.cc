@@ -69,22 +69,22 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
                                const Settings& settings, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const CaseOptions options, case_options(flags));
   Question question;
-  question.holdout = models.front().transformer->config().holdout;
+  question.holdout = models.front().ensemble->config().holdout;
   Holdout::Kind kind = question.holdout.kind;
   if (!flags.protocol.empty()) {
     PERENNIAL_TRY_ASSIGN(kind, parse_holdout(flags.protocol));
   }
   for (const StoredModel& model : models) {
-    const ModelConfig& config = model.transformer->config();
+    const ModelConfig& config = model.ensemble->config();
     PERENNIAL_TRY(check_unseen(config.holdout, kind, options).with_context(fmt::format("model {}", config.id)));
     if (options.from_ms == 0 && !(config.holdout == question.holdout))
       return failed_precondition(
           "models {} and {} were trained on different parts of the log: compare them on later events with --from",
-          models.front().transformer->config().id, config.id);
+          models.front().ensemble->config().id, config.id);
   }
   const bool later = options.from_ms > 0;
   const Offset up_to = later ? std::numeric_limits<Offset>::max() : question.holdout.log_offset;
-  const int32_t most_items = later ? std::numeric_limits<int32_t>::max() : models.front().transformer->config().items;
+  const int32_t most_items = later ? std::numeric_limits<int32_t>::max() : models.front().ensemble->config().items;
   const TimeMs before =
       later ? (options.to_ms == std::numeric_limits<int64_t>::max() ? 0 : options.to_ms) : question.holdout.before_ms;
   PERENNIAL_TRY_ASSIGN(question.dataset, load_dataset(log, settings.roles, up_to, before, most_items));
@@ -221,7 +221,7 @@ Status run(const CommandLine& line, EvaluateFlags flags) {
   PERENNIAL_TRY_ASSIGN(const Question question, make_question(flags, models, settings, *log));
   Answer answer;
   for (const StoredModel& model : models) {
-    const std::string name = models.size() == 1 ? "transformer" : model.transformer->config().id;
+    const std::string name = models.size() == 1 ? "transformer" : model.ensemble->config().id;
     PERENNIAL_TRY_ASSIGN(const auto scorer, make_model_scorer(model, question.dataset, name));
     answer.reports.push_back(rank(*scorer, question, flags.k));
   }

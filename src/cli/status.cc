@@ -11,7 +11,7 @@ namespace {
 Result<json::object> model_status(const fs::path& data) {
   PERENNIAL_TRY_ASSIGN(const std::string id, current_model_id(data));
   PERENNIAL_TRY_ASSIGN(const StoredModel model, load_model(data, id));
-  const ModelConfig& config = model.transformer->config();
+  const ModelConfig& config = model.ensemble->config();
   return json::object{{"id", id},
                       {"items", config.items},
                       {"width", config.width},

@@ -20,7 +20,7 @@ Result<TransformerRival> TransformerRival::create(const fs::path& data_folder, c
                                                   const Definition& definition, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const std::string id, current_model_id(data_folder));
   PERENNIAL_TRY_ASSIGN(StoredModel model, load_model(data_folder, id));
-  const ModelConfig& config = model.transformer->config();
+  const ModelConfig& config = model.ensemble->config();
   if (!config.forecasts)
     return failed_precondition("model {} forecasts nothing: train with --holdout time or none", config.id);
   PERENNIAL_TRY(check_head(*config.forecasts, definition).with_context(fmt::format("model {}", config.id)));
@@ -33,7 +33,7 @@ Result<TransformerRival> TransformerRival::create(const fs::path& data_folder, c
 TransformerRival::TransformerRival(StoredModel model, Dataset dataset, const Definition& definition)
     : model_(std::move(model)), dataset_(std::move(dataset)), definition_(definition), features_(definition) {
   // Items and types that came after the training are unknown to the model.
-  const ModelConfig& config = model_.transformer->config();
+  const ModelConfig& config = model_.ensemble->config();
   std::vector<int32_t> type_of;
   for (const std::string& type : dataset_.event_types) {
     const auto found = std::find(config.event_types.begin(), config.event_types.end(), type);
@@ -52,11 +52,11 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
   Progress progress("reading histories", static_cast<int64_t>(dataset_.users.size()), "users");
   int64_t done = 0;
   for (const UserHistory& history : dataset_.users) {
-    Ensemble::Cache cache = model_.transformer->new_cache();
+    Transformer::Cache cache = model_.ensemble->forecaster().new_cache();
     size_t read = 0;
     for (const TimeMs instant : instants) {
       for (const size_t end = tokens_until(history.tokens, instant); read < end; ++read)
-        model_.transformer->append(cache, history.tokens[read]);
+        model_.ensemble->forecaster().append(cache, history.tokens[read]);
       if (read > 0)
         vectors_[{instant, history.user}].assign(cache.history_vector().begin(), cache.history_vector().end());
     }
@@ -65,13 +65,14 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
 }
 
 std::optional<double> TransformerRival::forecast(const Question& question, const Subject& subject, TimeMs now) {
-  const ForecastHead& head = *model_.transformer->forecast_head();
+  const ForecastHead& head = *model_.ensemble->forecaster().forecast_head();
   if (last_asked_ == std::pair(now, subject.user)) return answer_of(last_, head.config(), question);
   std::vector<float> h;
   if (const auto known = vectors_.find({now, subject.user}); known != vectors_.end())
     h = known->second;
   else if (const UserHistory* history = find_history(dataset_, subject.user))
-    h = model_.transformer->history_vector(std::span(history->tokens).first(tokens_until(history->tokens, now)));
+    h = model_.ensemble->forecaster().history_vector(
+        std::span(history->tokens).first(tokens_until(history->tokens, now)));
   last_ = head.read(h, features_.of(definition_, subject, now));
   last_asked_ = {now, subject.user};
   return answer_of(last_, head.config(), question);
@@ -83,7 +84,7 @@ std::vector<Rival> TransformerRival::rivals(const Exam& exam) {
       fmt::print(stderr,
                  "note: model {} has looked at events up to {:.10} and cannot be examined on what it knows; train with "
                  "--before {:.10} to compare\n",
-                 model_.transformer->config().id, format_iso8601(newest_seen()), format_iso8601(exam.second.at));
+                 model_.ensemble->config().id, format_iso8601(newest_seen()), format_iso8601(exam.second.at));
     return {};
   }
   Rival rival{std::string(kTransformerFamily), {}, {}};

@@ -19,7 +19,7 @@ class TransformerRival {
                                          const Definition& definition, LogReader& log);
 
   /// The time of the newest event that its training looked at.
-  [[nodiscard]] TimeMs newest_seen() const { return model_.transformer->config().holdout.newest_time_ms; }
+  [[nodiscard]] TimeMs newest_seen() const { return model_.ensemble->config().holdout.newest_time_ms; }
 
   /// Reads all histories up to each of the instants, which rise; forecast() is quick there.
   void prepare(const std::vector<TimeMs>& instants);

@@ -18,7 +18,7 @@ T* take(Arena& arena, int64_t count) {
   return static_cast<T*>(arena.take(static_cast<size_t>(count) * sizeof(T)));
 }
 
-/// `from` (16 rows, `groups` groups), rows `from_stride` apart, to (groups, 16 rows), groups `to_stride` apart.
+/// `from` (kLanes rows, `groups` groups), rows `from_stride` apart, to (groups, kLanes rows), groups `to_stride` apart.
 template <class Operand>
 void transpose_rows(const Operand* from, int64_t from_stride, int groups, Operand* to, int64_t to_stride) {
   constexpr int kSize = Group<Operand>::kSize;
@@ -68,7 +68,7 @@ inline void transpose_rows(const Bfloat16* from, int64_t from_stride, int groups
 #endif
 
 /// rows of one sequence and head, `stride` apart, as the right operand whose summed dimension is the head's width:
-/// (d, length padded to 16 with zeros).
+/// (d, length padded to kLanes with zeros).
 template <class Operand>
 void transpose_head(const Operand* rows, int64_t stride, int64_t length, int head_width, Operand* grouped) {
   constexpr int kSize = Group<Operand>::kSize;
@@ -87,7 +87,7 @@ void transpose_head(const Operand* rows, int64_t stride, int64_t length, int hea
     }
 }
 
-/// The same as the right operand whose summed dimension is the tokens: (length padded to 16 with zeros, d).
+/// The same as the right operand whose summed dimension is the tokens: (length padded to kLanes with zeros, d).
 template <class Operand>
 void group_head(const Operand* rows, int64_t stride, int64_t length, int head_width, Operand* grouped) {
   const int64_t padded = rounded_up(length, kLanes);
@@ -101,7 +101,7 @@ void group_head(const Operand* rows, int64_t stride, int64_t length, int head_wi
 /// A block of queries and the keys that any of them sees.
 struct AttentionBlock {
   int64_t first_query, first_key;
-  int queries, keys;  // keys padded to 16
+  int queries, keys;  // keys padded to kLanes
 
   AttentionBlock(int64_t query, int64_t length, int64_t window) : first_query(query) {
     const int64_t end = query + kQueries < length ? query + kQueries : length;

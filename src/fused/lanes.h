@@ -1,5 +1,5 @@
 // As many floats at a time as a register holds, written once for every instruction set: the compiler's vector
-// extension. (Vectors wider than a register go through memory: a thirtieth of the speed.) Included only by the files
+// extension. (Vectors wider than a register go through memory: a twentieth of the speed.) Included only by the files
 // that compile the fused kernels, each with flags of its own, so everything here has internal linkage.
 // Covered by fused/product_test.cc.
 #pragma once
@@ -67,11 +67,13 @@ inline float largest_of(Lanes x) {
 #endif
 
 #if defined(__AVX512F__)
-/// x - n of the nearest whole number n, and p 2^n for a p between 1/2 and 2: 0 and infinity where a float ends.
+/// x as far as times_power tells it apart; x - n of the nearest whole number n; p 2^n for a p between 1/2 and 2, 0 and
+/// infinity where a float ends.
+inline Lanes within_powers(Lanes x) { return x; }
 inline Lanes beyond_whole(Lanes x) { return (Lanes)_mm512_reduce_ps((__m512)x, 0); }
 inline Lanes times_power(Lanes p, Lanes n) { return (Lanes)_mm512_scalef_ps((__m512)p, (__m512)n); }
 
-/// 2^x to the digits of a bfloat16: relative error at most 2.6e-6; 0 and infinity where a float ends.
+/// 2^x to the digits of a bfloat16: relative error at most 2.7e-6; 0 and infinity where a float ends.
 inline Lanes exp2_for(Bfloat16, Lanes x) {
   const Lanes r = (Lanes)_mm512_reduce_ps((__m512)x, _MM_FROUND_TO_NEG_INF);  // what rounding down leaves
   Lanes p = r * 1.353416760e-2F + 5.201146122e-2F;                            // 2^r over [0, 1), minimax
@@ -87,19 +89,22 @@ inline Lanes inverse_of(Lanes x) {
 }
 #else
 constexpr float kRounding = 12'582'912.0F;  // 1.5 * 2^23: a sum with it is rounded to a whole number
+inline Lanes within_powers(Lanes x) {
+  x = x < -127.0F ? fill(-127.0F) : x;
+  return x > 127.0F ? fill(127.0F) : x;
+}
 inline Lanes beyond_whole(Lanes x) { return x - ((x + kRounding) - kRounding); }
-/// 0 from 2^-126 down, and no more than 2^127.
+/// 0 for n below -125; n is within the powers.
 inline Lanes times_power(Lanes p, Lanes n) {
-  const IntLanes vanishes = n < -125.5F;
-  n = n > 126.0F ? fill(126.0F) : n;
   const Lanes scaled = (Lanes)((IntLanes)p + ((IntLanes)(n + kRounding) << 23));
-  return vanishes ? Lanes{} : scaled;
+  return n < -125.5F ? Lanes{} : scaled;
 }
 inline Lanes inverse_of(Lanes x) { return 1.0F / x; }
 #endif
 
-/// 2^x, relative error at most 2^-23; at the ends of a float as times_power.
+/// 2^x, relative error at most 3e-7. Beyond a float's ends: 0 and infinity with AVX-512, 0 and 2^127 without.
 inline Lanes exp2_of(Lanes x) {
+  x = within_powers(x);
   const Lanes r = beyond_whole(x);
   Lanes p = r * 1.339086336e-3F + 9.676031918e-3F;  // 2^r over [-0.5, 0.5], through Chebyshev's nodes
   p = p * r + 5.550357114e-2F;

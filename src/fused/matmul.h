@@ -110,7 +110,7 @@ void column_block(int rows, Left<Operand> left, const Operand* right, int64_t ri
 }
 
 /// out (M, N) = left (M, K) . right (K, N), or += it. right is grouped, its row stride (elements of a whole group row)
-/// `right_stride`; N is a multiple of 16, K of the group: `groups` = K / kSize. out does not overlap the operands.
+/// `right_stride`; N is a multiple of kLanes, K of the group: `groups` = K / kSize. out does not overlap the operands.
 /// bfloat16: products and sums are float32, of rounded operands.
 template <class Operand>
 void matmul(int rows, int columns, int groups, Left<Operand> left, const Operand* right, int64_t right_stride,

@@ -1,5 +1,6 @@
-// The product under the fused kernels, of every instruction set that this machine runs, against sums in double: all
-// edges of its blocks, both layouts of the left operand, overwriting and adding, nothing written beside the result.
+// The product under the fused kernels, of every instruction set that this machine runs, against sums in double: the
+// edges of its blocks that every set has (narrower ones: attention, by training/fused_steps_test.cc), both layouts of
+// the left operand, overwriting and adding, nothing written beside the result.
 #include <gtest/gtest.h>
 
 #include <cmath>

@@ -24,7 +24,9 @@ Result<std::unique_ptr<Ensemble>> Ensemble::create(ModelConfig config, const Saf
   for (int32_t member = 0; member < config.members; ++member) {
     Result<std::unique_ptr<Transformer>> made =
         member == 0 ? Transformer::create(config, weights) : Transformer::create(config, tensors_of(member, weights));
-    if (!made.ok()) return made.status().with_context(fmt::format("member {} of {}", member + 1, config.members));
+    if (!made.ok() && config.members > 1)
+      return made.status().with_context(fmt::format("member {} of {}", member + 1, config.members));
+    if (!made.ok()) return made.status();
     ensemble->members_.push_back(std::move(made).value());
   }
   return ensemble;
@@ -55,6 +57,8 @@ std::vector<float> Ensemble::history_vector(std::span<const Token> history) cons
 }
 
 void Ensemble::user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const {
+  PERENNIAL_CHECK(h.size() == vector_width() && u.size() == vector_width(), "vectors of {} and {} numbers, want {}",
+                  h.size(), u.size(), vector_width());
   for (size_t i = 0; i < members_.size(); ++i)
     members_[i]->user_vector(h.subspan(i * width(), width()), inputs, u.subspan(i * width(), width()));
 }

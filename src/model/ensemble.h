@@ -46,8 +46,8 @@ class Ensemble final : public Scorer {
   /// u from h; overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 
-  /// The first member's, which reads its part of h, the first D numbers; null when it was trained without.
-  [[nodiscard]] const ForecastHead* forecast_head() const { return members_.front()->forecast_head(); }
+  /// The member whose forecast head speaks for the model, if it was trained with one: the first.
+  [[nodiscard]] const Transformer& forecaster() const { return *members_.front(); }
 
   /// scores (items) of a user vector; overwritten.
   void score_items(std::span<const float> u, std::span<float> scores) const;

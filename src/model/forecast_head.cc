@@ -50,7 +50,7 @@ Result<ForecastHead> ForecastHead::create(ForecastHeadConfig config, int32_t wid
 
 HeadForecast ForecastHead::read(std::span<const float> h, std::span<const double> features) const {
   PERENNIAL_CHECK(features.size() == mean_.size(), "{} features, want {}", features.size(), mean_.size());
-  PERENNIAL_CHECK(h.empty() || h.size() >= width_, "a vector of {} numbers, want {}", h.size(), width_);
+  PERENNIAL_CHECK(h.empty() || h.size() == width_, "a vector of {} numbers, want {}", h.size(), width_);
   const std::vector<double> o = outputs(h, features);
   HeadForecast forecast;
   double survival = 1;
@@ -67,7 +67,7 @@ std::vector<double> ForecastHead::outputs(std::span<const float> h, std::span<co
   const size_t F = features.size();
   const size_t D = width_;
   std::vector<double> x(D + F, 0);
-  if (!h.empty()) std::copy_n(h.begin(), D, x.begin());
+  std::copy(h.begin(), h.end(), x.begin());
   for (size_t i = 0; i < F; ++i)
     x[D + i] = std::clamp((features[i] - static_cast<double>(mean_[i])) / static_cast<double>(scale_[i]), -5.0, 5.0);
 

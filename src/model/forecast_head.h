@@ -52,11 +52,10 @@ class ForecastHead {
 
   [[nodiscard]] const ForecastHeadConfig& config() const { return config_; }
 
-  /// h, of which the first D are read, or empty for a user without history; features (F) as they are, not
-  /// standardised.
+  /// h (D) or empty for a user without history; features (F) as they are, not standardised.
   [[nodiscard]] HeadForecast read(std::span<const float> h, std::span<const double> features) const;
 
-  /// Probabilities (E) of the types of the next event, given that it comes; h, of which the first D are read.
+  /// Probabilities (E) of the types of the next event, given that it comes; h (D).
   [[nodiscard]] std::vector<double> next_type(std::span<const float> h) const;
 
  private:

@@ -71,9 +71,9 @@ Result<StoredModel> load_model(const fs::path& data_folder, const std::string& i
   model.item_names = split_lines(*names);
   if (model.item_names.size() != static_cast<size_t>(config->items))
     return data_loss("model {}: {} item names for {} items", id, model.item_names.size(), config->items);
-  Result<std::unique_ptr<Ensemble>> transformer = Ensemble::create(std::move(config).value(), *weights);
-  if (!transformer.ok()) return in_context(transformer.status());
-  model.transformer = std::move(transformer).value();
+  Result<std::unique_ptr<Ensemble>> ensemble = Ensemble::create(std::move(config).value(), *weights);
+  if (!ensemble.ok()) return in_context(ensemble.status());
+  model.ensemble = std::move(ensemble).value();
   return model;
 }
 

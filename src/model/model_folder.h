@@ -8,7 +8,7 @@
 namespace perennial {
 
 struct StoredModel {
-  std::unique_ptr<Ensemble> transformer;
+  std::unique_ptr<Ensemble> ensemble;
   std::vector<std::string> item_names;  // by item id of the log that it was trained on
 };
 

@@ -36,7 +36,7 @@ class Profiles {
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
   void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
 
-  /// The same, and forgets each once it was visited: who turns them into something else needs no room for both.
+  /// The same, and each is taken out for its visit: who turns them into something else needs no room for both.
   void drain(const std::function<void(UserId, const Profile&)>& visit);
 
   [[nodiscard]] size_t size() const { return profiles_.size(); }

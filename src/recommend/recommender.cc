@@ -48,18 +48,18 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
 }
 
 std::vector<float> user_vector(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
-  const Ensemble& transformer = model.transformer();
-  Ensemble::Cache cache = transformer.new_cache();
+  const Ensemble& ensemble = model.ensemble();
+  Ensemble::Cache cache = ensemble.new_cache();
   const size_t useful = std::min(tokens.size(), static_cast<size_t>(model.config().history_tokens()));
-  for (const Token& token : tokens.last(useful)) transformer.append(cache, token);
-  std::vector<float> u(transformer.vector_width());
-  transformer.user_vector(cache.history_vector(), inputs, u);
+  for (const Token& token : tokens.last(useful)) ensemble.append(cache, token);
+  std::vector<float> u(ensemble.vector_width());
+  ensemble.user_vector(cache.history_vector(), inputs, u);
   return u;
 }
 
 std::vector<float> scores_of(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
   std::vector<float> scores(static_cast<size_t>(model.config().items));
-  model.transformer().score_items(user_vector(model, tokens, inputs), scores);
+  model.ensemble().score_items(user_vector(model, tokens, inputs), scores);
   return scores;
 }
 

@@ -20,9 +20,9 @@ class ServingModel {
   static Result<std::shared_ptr<const ServingModel>> create(StoredModel model, const Dictionary& items,
                                                             const Dictionary& event_types);
 
-  [[nodiscard]] const std::string& id() const { return model_.transformer->config().id; }
-  [[nodiscard]] const Ensemble& transformer() const { return *model_.transformer; }
-  [[nodiscard]] const ModelConfig& config() const { return model_.transformer->config(); }
+  [[nodiscard]] const std::string& id() const { return model_.ensemble->config().id; }
+  [[nodiscard]] const Ensemble& ensemble() const { return *model_.ensemble; }
+  [[nodiscard]] const ModelConfig& config() const { return model_.ensemble->config(); }
 
   /// failed_precondition when profiles of that length are shorter than what the model reads: users with more events
   /// would get vectors that were neither trained nor measured.

@@ -225,15 +225,15 @@ TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {
   const auto report = train(folder.path(), dataset_, holdout, options);
   ASSERT_TRUE(report.ok()) << report.status().message();
   const StoredModel model = load_model(folder.path(), report->model_id).value();
-  const ForecastHead* head = model.transformer->forecast_head();
+  const ForecastHead* head = model.ensemble->forecaster().forecast_head();
   ASSERT_NE(head, nullptr);
 
   const HeadFeatures features(lives_.definition());
   const auto returns_within_a_week = [&](UserId user) {
     const TimeMs now = kStart + 60 * kMsOfDay;
-    Ensemble::Cache cache = model.transformer->new_cache();
+    Transformer::Cache cache = model.ensemble->forecaster().new_cache();
     for (const Token& token : dataset_.users[user].tokens)
-      if (token.time_ms <= now) model.transformer->append(cache, token);
+      if (token.time_ms <= now) model.ensemble->forecaster().append(cache, token);
     const Life* life = lives_.find(user);
     const HeadForecast forecast = head->read(
         cache.history_vector(), features.of(lives_.definition(), {user, life->first_seen, &life->facts}, now));

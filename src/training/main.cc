@@ -189,7 +189,8 @@ void print_report(const TrainingReport& report, bool as_json) {
     return;
   }
   if (report.model_id.empty()) {
-    fmt::print("Stopped after {} epochs; the state is saved. The same command goes on.\n", report.epochs);
+    const std::string of = report.members == 1 ? "" : fmt::format(" of member {} of {}", report.member, report.members);
+    fmt::print("Stopped after {} epochs{}; the state is saved. The same command goes on.\n", report.epochs, of);
     return;
   }
   const std::string quality = report.validation_users == 0

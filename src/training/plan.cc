@@ -1,6 +1,7 @@
 #include "training/plan.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "base/text.h"
 
@@ -42,16 +43,18 @@ DataShape shape_of(const Dataset& dataset) {
 }
 
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
-  constexpr int64_t kOfAToken = 64;           // the dataset's
-  constexpr int64_t kOfAUser = 400;           // vectors, traits, names
-  constexpr int64_t kOfAFloat = 4 * (7 + 8);  // value, gradient, two moments, average, best, newest; all while saved
+  constexpr int64_t kOfAToken = 64;  // the dataset's
+  constexpr int64_t kOfAUser = 400;  // vectors, traits, names
+  // Value, gradient, two moments, average, best and newest; the best's bytes while all is saved.
+  constexpr int64_t kOfAFloat = 4 * (7 + 1);
+  constexpr int64_t kOfAFloatOfAMember = 4 * 3;  // a finished one's: its tensors, its network, its bytes in the file
   const ModelConfig& model = options.model;
   const int64_t D = model.width;
   const bool sampled = data.items > options.full_softmax_items;
   const int64_t candidates = sampled ? options.shared_negatives : data.items;
   const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
   const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
-  const int64_t members = parameters(data, model) * 4 * (model.members - 1);
+  const int64_t members = parameters(data, model) * kOfAFloatOfAMember * (model.members - 1);
   return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + members + activations +
          softmax;
 }
@@ -101,12 +104,19 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
   while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
     options.batch_tokens = std::max(kSmallestStep, options.batch_tokens / 2);
+  if (said.model.members == 0 && too_much()) model.members = 1;
   if (too_much()) shape(kNarrowWidth);
   if (!too_much()) return {};
   return resource_exhausted(
       "training on {} events of {} users and {} items takes about {} MiB, more than --memory allows",
       with_commas(data.tokens), with_commas(data.users), with_commas(data.items),
       with_commas(memory_bytes(data, options) >> 20));
+}
+
+RunLength run_length(double fitting, int64_t most_epochs, int64_t most_members) {
+  const auto epochs = static_cast<double>(most_epochs);
+  const double members = std::floor(std::clamp(fitting / epochs, 1.0, static_cast<double>(most_members)));
+  return {static_cast<int64_t>(members), static_cast<int64_t>(std::clamp(fitting / members, 1.0, epochs))};
 }
 
 }  // namespace perennial

@@ -15,9 +15,17 @@ DataShape shape_of(const Dataset& dataset);
 
 /// Fills in the options that are 0: width, layers, heads, window, feed-forward, members, tokens a step, learning rate,
 /// epochs, and dropout and weight decay below 0;
-/// of these it takes a smaller step, then a narrower model, until `memory_limit_bytes` (0: none) hold it.
-/// resource_exhausted, with what it would take, when nothing does; invalid_argument when width and heads do not fit.
+/// of these it takes a smaller step, then one member, then a narrower model, until `memory_limit_bytes` (0: none) hold
+/// it. resource_exhausted, with what it would take, when nothing does; invalid_argument when width and heads do not
+/// fit.
 Status plan_training(const DataShape& data, TrainerOptions& options);
+
+/// What a run that has time for `fitting` epochs in all makes of it: a member that learned to its end is worth more
+/// than two that did not, so members come once each has all its epochs.
+struct RunLength {
+  int64_t members, epochs;  // at least 1 each; epochs of each member
+};
+RunLength run_length(double fitting, int64_t most_epochs, int64_t most_members);
 
 /// About what training takes beside the program itself: data, parameters with their moments, one step's activations.
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options);

@@ -50,6 +50,19 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_GE(empty.max_epochs, 1);
 }
 
+TEST(Plan, ABudgetGivesEpochsToOneMemberBeforeItGivesThemToMore) {
+  struct Case {
+    double fitting;
+    int64_t members, epochs;
+  };
+  for (const auto& [fitting, members, epochs] :
+       {Case{0.3, 1, 1}, Case{7.9, 1, 7}, Case{19.9, 1, 10}, Case{20, 2, 10}, Case{39, 3, 10}, Case{500, 4, 10}}) {
+    const RunLength length = run_length(fitting, 10, 4);
+    EXPECT_EQ(length.members, members) << fitting;
+    EXPECT_EQ(length.epochs, epochs) << fitting;
+  }
+}
+
 TEST(Plan, HeadsFitAnyWidthThatCanBeRotatedAndOthersAreRefused) {
   for (const int32_t width : {8, 16, 32, 64, 96, 100, 112, 128, 256}) {
     TrainerOptions options = free_options();

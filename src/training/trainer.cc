@@ -108,8 +108,9 @@ class Run {
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
       return make_report(monotonic_seconds() - started);
     }
-    PERENNIAL_TRY(judge_together());
+    PERENNIAL_TRY_ASSIGN(const double together, judge_together());
     TrainingReport report = make_report(monotonic_seconds() - started);
+    report.validation_ndcg = together;
     PERENNIAL_TRY(write_model(report));
     report.model_id = options_.model.id;
     return report;
@@ -188,13 +189,11 @@ class Run {
   }
 
   /// The model of all members, and what it reaches.
-  Status judge_together() {
+  Result<double> judge_together() {
     options_.model.members = static_cast<int32_t>(members());
     model_ = model_so_far();
-    validation_ndcg_ = state_.progress.best_ndcg;
-    if (members() == 1) return {};
-    PERENNIAL_TRY_ASSIGN(validation_ndcg_, validate(model_, options_.model.members));
-    return {};
+    if (members() == 1) return state_.progress.best_ndcg;
+    return validate(model_, options_.model.members);
   }
 
   void tell_plan() const {
@@ -231,11 +230,9 @@ class Run {
     if (options_.budget_seconds <= 0 || progress.planned_epochs > 0) return;
     constexpr double kLastEpochToo = 0.97;  // the run ends within its budget on a machine that is a little slower later
     const double fitting = options_.budget_seconds * kLastEpochToo / progress.seconds;
-    const auto epochs = static_cast<double>(options_.max_epochs);
-    // A member that learned to its end is worth more than two that did not.
-    progress.planned_members = static_cast<int64_t>(std::clamp(fitting / epochs, 1.0, double{options_.model.members}));
-    progress.planned_epochs =
-        static_cast<int64_t>(std::clamp(fitting / static_cast<double>(progress.planned_members), 1.0, epochs));
+    const RunLength length = run_length(fitting, options_.max_epochs, options_.model.members);
+    progress.planned_members = length.members;
+    progress.planned_epochs = length.epochs;
     fmt::print(stderr, "An epoch takes {}: {} of them in the budget{}.\n", format_duration(progress.seconds),
                progress.planned_epochs,
                options_.model.members == 1 ? "" : fmt::format("; members: {}", progress.planned_members));
@@ -360,10 +357,11 @@ class Run {
 
   TrainingReport make_report(double seconds) const {
     TrainingReport report;
-    report.members = options_.model.members;
+    report.members = members();
+    report.member = state_.progress.member + 1;
     report.epochs = state_.progress.epoch;
     report.best_epoch = state_.progress.best_epoch;
-    report.validation_ndcg = validation_ndcg_;
+    report.validation_ndcg = state_.progress.best_ndcg;
     report.validation_users = static_cast<int64_t>(validation_.size());
     report.tokens = state_.progress.tokens;
     report.seconds = seconds;
@@ -406,7 +404,6 @@ class Run {
   std::vector<RankingCase> validation_;
   TrainingState state_;
   SafetensorsFile model_;  // of all members, at the end
-  double validation_ndcg_ = 0;
   int64_t steps_here_ = 0;
   double steps_an_epoch_ = 1;
   double saved_at_ = monotonic_seconds();

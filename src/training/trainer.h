@@ -11,7 +11,7 @@ namespace perennial {
 struct TrainerOptions {
   ModelConfig model;  // shape, 0: chosen (training/plan.h); items, event types, features, holdout come from the data
   int64_t max_epochs = 0;               // over which the learning rate rises and falls; 0: chosen
-  double budget_seconds = 0;            // > 0: as many epochs, up to those, as one shows to fit
+  double budget_seconds = 0;            // > 0: as many epochs and members, up to those, as the first shows to fit
   int64_t history_limit = 1'024;        // tokens that serving keeps: a chosen window reads no more
   int64_t memory_limit_bytes = 0;       // > 0: the shape and the step are chosen to fit
   int64_t patience = 10;                // validations without a better NDCG@10 before the end
@@ -38,9 +38,10 @@ struct TrainerOptions {
 struct TrainingReport {
   std::string model_id;  // empty when stopped before the end: run again to go on
   int64_t members = 1;
-  int64_t epochs = 0;  // of the last member
+  int64_t member = 1;  // the one that was trained last; of it:
+  int64_t epochs = 0;
   int64_t best_epoch = 0;
-  double validation_ndcg = 0;
+  double validation_ndcg = 0;    // of all members, when there is a model
   int64_t validation_users = 0;  // 0: not validated
   int64_t parameters = 0;        // of all members
   int64_t tokens = 0;            // trained on, all epochs

@@ -147,7 +147,8 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
   try {
     const Status loaded = load(std::move(bytes).value(), fingerprint);
     if (!loaded.ok()) return failed_precondition("{} {}", path.string(), loaded.message());
-    fmt::print(stderr, "Going on with the training that was interrupted in epoch {}.\n", progress.epoch + 1);
+    const std::string of = progress.member == 0 ? "" : fmt::format(" of member {}", progress.member + 1);
+    fmt::print(stderr, "Going on with the training that was interrupted in epoch {}{}.\n", progress.epoch + 1, of);
     return {};
   } catch (const std::bad_alloc&) {
     throw;

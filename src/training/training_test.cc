@@ -289,7 +289,12 @@ TEST_F(TrainerTest, MembersAreTrainedApartRankTogetherAndGoOnToTheBit) {
   const auto whole = run("whole", three);
   ASSERT_TRUE(whole.ok()) << whole.status().message();
   const StoredModel model = load_model(folder_ / "whole", whole->model_id).value();
-  EXPECT_EQ(model.transformer->vector_width(), 3U * 16U);
+  EXPECT_EQ(model.ensemble->vector_width(), 3U * 16U);
+  const RankingCases cases =
+      make_cases(*make_holdout(Holdout::Kind::leave_one_out, dataset_), dataset_, Part::validation);
+  const RankingReport judged =
+      evaluate_ranking(*model.ensemble, cases.cases, dataset_.items, {.cutoffs = {10}, .bootstrap_samples = 0});
+  EXPECT_NEAR(whole->validation_ndcg, judged.metrics.at("ndcg@10").value, 1e-6);
   const SafetensorsFile file = parse_safetensors(weights("whole", whole->model_id)).value();
   EXPECT_NE(file.tensors.at("items.weight").values, file.tensors.at("member_1.items.weight").values);
   EXPECT_NE(file.tensors.at("member_1.items.weight").values, file.tensors.at("member_2.items.weight").values);
@@ -355,10 +360,11 @@ TEST_F(TrainerTest, AStateThatFindsNoRoomIsAnErrorAndTheOldOneGoesOn) {
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
   const rlimit small{saved.size() / 2, limit.rlim_max};  // a limit of the file size stands for a full disk
-  ::signal(SIGXFSZ, SIG_IGN);
+  const auto before = ::signal(SIGXFSZ, SIG_IGN);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
   const auto report = run("data", stopping);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ::signal(SIGXFSZ, before);
   EXPECT_EQ(report.status().code(), Code::resource_exhausted) << report.status().message();
   EXPECT_EQ(read_file(folder_ / "data" / "training.state").value(), saved);
   EXPECT_TRUE(run("data", options()).ok());
