@@ -45,10 +45,10 @@ def draw(sweeps, machine):
     for index, (name, rows) in enumerate(sweeps):
         x0 = left + (index % 3) * (width + 30)
         y0 = top + index // 3 * (height + 70)
-        most = max(speed for _, speed, *_ in rows)
-        step = width / max(1, len(rows))
+        most = max(speed for _, speed, _ in rows)
+        step = width / len(rows)
         parts.append(f'<text x="{x0}" y="{y0 - 8}" font-weight="bold">{name}</text>')
-        for i, (value, speed, share, *_) in enumerate(rows):
+        for i, (value, speed, share) in enumerate(rows):
             bar = (height - 40) * speed / most
             x, y = x0 + i * step, y0 + height - 20 - bar
             parts.append(f'<rect x="{x:.0f}" y="{y:.0f}" width="{step * 0.7:.0f}" height="{bar:.0f}" fill="#4a7fb5"/>')
