@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "model/model_folder.h"
 #include "training/learning_curve.h"
+#include "training/neighbours.h"
 #include "training/plan.h"
 #include "training/training_state.h"
 
@@ -79,9 +80,9 @@ class Run {
         options_(std::move(options)),
         kernels_(kernels),
         dataset_(dataset),
-        queries_(queries_of(options_, dataset, lengths(holdout, dataset))),
-        batches_(dataset, lengths(holdout, dataset), options_.model, {.tokens = options_.batch_tokens},
-                 queries_ ? &*queries_ : nullptr),
+        lengths_(lengths(holdout, dataset)),
+        queries_(queries_of(options_, dataset, lengths_)),
+        batches_(dataset, lengths_, options_.model, {.tokens = options_.batch_tokens}, queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
         state_(new_state(0)) {}
 
@@ -91,6 +92,7 @@ class Run {
     tell_slow_shape();
     const std::string fingerprint = run_fingerprint(dataset_, options_, *kernels_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
+    if (state_.progress.member == 0 && state_.progress.step == 0) point_items(state_);
     if (validation_.empty())
       std::fprintf(stderr,
                    "No user has a validation event: training runs for %ld epochs at most, without early stopping.\n",
@@ -147,6 +149,10 @@ class Run {
     return state;
   }
 
+  void point_items(TrainingState& state) const {
+    state.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
+  }
+
   [[nodiscard]] int64_t members() const {
     return state_.progress.planned_members > 0 ? state_.progress.planned_members : options_.model.members;
   }
@@ -157,6 +163,7 @@ class Run {
     fmt::print(stderr, "{}", draw_learning_curve(std::string_view(done.curve).substr(done.curve_of_member)));
     if (done.member + 1 == members()) return;
     TrainingState next = new_state(done.member + 1);
+    point_items(next);
     next.progress.member = done.member + 1;
     next.progress.curve_of_member = done.curve.size();
     next.progress.planned_epochs = done.planned_epochs;
@@ -399,6 +406,7 @@ class Run {
   TrainerOptions options_;
   const FusedKernels* kernels_;
   const Dataset& dataset_;
+  const std::vector<size_t> lengths_;  // of each user's history, what may be read
   std::optional<QueryMaker> queries_;
   BatchMaker batches_;
   std::vector<RankingCase> validation_;

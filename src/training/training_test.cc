@@ -313,6 +313,23 @@ TEST_F(TrainerTest, MembersAreTrainedApartRankTogetherAndGoOnToTheBit) {
   EXPECT_EQ(part->validation_ndcg, whole->validation_ndcg);
 }
 
+TEST_F(TrainerTest, EveryMemberStartsFromTheItemsNeighbours) {
+  TrainerOptions still = options();
+  still.model.members = 2;
+  still.max_epochs = 1;
+  still.learning_rate = 1e-12;
+  const auto report = run("still", still);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  const SafetensorsFile file = parse_safetensors(weights("still", report->model_id)).value();
+  for (const char* name : {"items.weight", "member_1.items.weight"}) {
+    std::vector<float> values = file.tensors.at(name).values;
+    const torch::Tensor items = torch::from_blob(values.data(), {30, 16});
+    const torch::Tensor next = torch::roll(items, -1, 0);  // four in five steps go there
+    EXPECT_GT(torch::cosine_similarity(items, next).mean().item<double>(), 0.3) << name;
+    EXPECT_NEAR(items.norm(2, 1).mean().item<double>(), 0.08, 1e-4) << name;
+  }
+}
+
 TEST_F(TrainerTest, ARunThatCanLearnNothingWritesNoModel) {
   for (UserHistory& user : dataset_.users) {
     user.tokens.resize(3);  // two of them held out

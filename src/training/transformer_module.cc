@@ -92,6 +92,13 @@ TransformerModuleImpl::TransformerModuleImpl(const ModelConfig& config, Precisio
   if (kernels != nullptr && shape.supported()) fused_ = std::make_unique<FusedSteps>(shape, *kernels);
 }
 
+void TransformerModuleImpl::point_items(const Tensor& directions) {
+  const torch::NoGradGuard no_grad;
+  const double length = kInitialDeviation * std::sqrt(static_cast<double>(config_.width));
+  const Tensor known = directions.norm(2, 1, true) > 0;
+  items_->weight.copy_(torch::where(known, directions * length, items_->weight));
+}
+
 std::vector<Tensor> TransformerModuleImpl::history_parameters() const {
   std::vector<Tensor> parameters = {items_->weight, types_->weight, values_->weight, gaps_->weight};
   for (const Layer& layer : layers_)
