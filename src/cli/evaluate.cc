@@ -1,5 +1,6 @@
 // perennial evaluate: how good the ranking is on what training did not see, beside the simple baselines.
 #include <limits>
+#include <map>
 #include <set>
 
 #include "base/json.h"
@@ -18,6 +19,7 @@ struct EvaluateFlags {
   std::vector<std::string> models;
   std::string protocol;
   std::string part = "test";
+  std::string inputs = "history";
   std::string from;
   std::string to;
   int k = 10;
@@ -43,6 +45,7 @@ Result<CaseOptions> case_options(const EvaluateFlags& flags) {
   CaseOptions options;
   options.exclude_seen = !flags.include_seen;
   options.one_by_one = flags.one_by_one;
+  PERENNIAL_TRY_ASSIGN(options.inputs, parse_inputs(flags.inputs));
   if (!flags.from.empty()) {
     PERENNIAL_TRY_ASSIGN(options.from_ms, parse_timestamp(flags.from));
     if (options.from_ms <= 0) return invalid_argument("--from must be after 1970-01-01");
@@ -165,6 +168,7 @@ void print_json(const Question& question, const Answer& answer, const std::vecto
                                        {"interval", {one.gain.low, one.gain.high}}});
   const json::object object = {{"protocol", question.protocol},
                                {"part", flags.part},
+                               {"inputs", flags.inputs},
                                {"k", flags.k},
                                {"users", distinct_users(question)},
                                {"questions", question.cases.cases.size()},
@@ -179,10 +183,14 @@ void print_json(const Question& question, const Answer& answer, const std::vecto
 
 void print_table(const Question& question, const Answer& answer, const std::vector<Comparison>& compared,
                  const EvaluateFlags& flags) {
-  fmt::print("\nProtocol {}, {} part: {} {}, all {} items ranked{}.\n\n", question.protocol, flags.part,
+  const std::map<std::string, std::string> told = {
+      {"history", ""},
+      {"traits", "; the model knows the user's traits"},
+      {"request", "; the model knows the user's traits, and the time and device of what is asked for"}};
+  fmt::print("\nProtocol {}, {} part: {} {}, all {} items ranked{}{}.\n\n", question.protocol, flags.part,
              with_commas(static_cast<int64_t>(question.cases.cases.size())),
              flags.one_by_one ? "events, one by one" : "users", with_commas(question.dataset.items),
-             flags.include_seen ? "" : ", items of the user's history left out");
+             flags.include_seen ? "" : ", items of the user's history left out", told.at(flags.inputs));
   const std::vector<std::string> names = {"hr", "ndcg", "mrr", "map", "precision", "recall", "f1", "coverage"};
   fmt::print("{:24}", "model");
   for (const std::string& name : names) fmt::print("{:>14}", fmt::format("{}@{}", name, flags.k));
@@ -253,6 +261,11 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
                     "a question an event, given all before it, instead of one a user");
   command->add_option("--model", flags->models, "model id, may be repeated (default: the current one)");
   command->add_option("--part", flags->part, "test or validation")->capture_default_str();
+  command
+      ->add_option("--inputs", flags->inputs,
+                   "what the model is told: history, traits (those of the user too), or request (all that serving "
+                   "knows: also the time and device of the event asked for)")
+      ->capture_default_str();
   command->add_option("-k", flags->k, "length of the list")->capture_default_str();
   command->add_flag("--include-seen", flags->include_seen, "rank items of the user's history too");
   command->add_flag("--no-baselines", flags->no_baselines, "only the models");

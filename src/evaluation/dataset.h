@@ -19,6 +19,9 @@ struct TraitFeature {
   TimeMs time = kNoTime;
 };
 
+/// Whether an event at `time` could know a trait that was `said` then; of times not known it is taken that it could.
+inline bool was_known(TimeMs said, TimeMs time) { return said == kNoTime || time == kNoTime || said <= time; }
+
 struct UserHistory {
   UserId user = kNoId;
   std::vector<Token> tokens;         // whole, in (time, offset) order

@@ -1,6 +1,7 @@
 #include "evaluation/model_scorer.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 namespace perennial {
 namespace {
@@ -14,25 +15,46 @@ class ModelScorer final : public Scorer {
       const auto found = std::find(known.begin(), known.end(), type);
       type_of_.push_back(found == known.end() ? -1 : static_cast<int32_t>(found - known.begin()));
     }
+    for (const std::string& feature : ensemble.config().features)
+      feature_ids_.emplace(feature, static_cast<int32_t>(feature_ids_.size()));
   }
 
   [[nodiscard]] std::string name() const override { return name_; }
 
-  void score(std::span<const Token> history, std::span<float> scores) const override {
+  void score(std::span<const Token> history, std::span<float> scores) const override { score_at(history, {}, scores); }
+
+  void score_at(std::span<const Token> history, const RequestMoment& moment, std::span<float> scores) const override {
     std::vector<Token> tokens(history.begin(), history.end());
     const int32_t items = ensemble_.config().items;
     for (Token& token : tokens) {
       token.type = token.type >= 0 ? type_of_[static_cast<size_t>(token.type)] : -1;
       if (token.item >= items) token.item = -1;
     }
-    ensemble_.score(tokens, scores.first(static_cast<size_t>(items)));
+    const std::span<float> known = scores.first(static_cast<size_t>(items));
+    if (tokens.empty()) {
+      ensemble_.score(tokens, known);
+    } else {
+      std::vector<float> u(ensemble_.vector_width());
+      ensemble_.user_vector(ensemble_.history_vector(tokens), inputs_at(moment, tokens.back().time_ms), u);
+      ensemble_.score_items(u, known);
+    }
     std::fill(scores.begin() + items, scores.end(), std::numeric_limits<float>::lowest());
   }
 
  private:
+  [[nodiscard]] ReadInputs inputs_at(const RequestMoment& moment, TimeMs last) const {
+    ReadInputs inputs;
+    if (moment.time_ms != kNoTime && last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, moment.time_ms - last);
+    for (const std::string& feature : moment.features)
+      if (const auto found = feature_ids_.find(feature); found != feature_ids_.end())
+        inputs.features.push_back(found->second);
+    return inputs;
+  }
+
   const Ensemble& ensemble_;
   std::string name_;
   std::vector<int32_t> type_of_;
+  std::unordered_map<std::string, int32_t> feature_ids_;
 };
 
 }  // namespace

@@ -167,7 +167,7 @@ class Evaluation {
   void evaluate_case(const RankingCase& one, std::span<float> scores, float* values) const {
     PERENNIAL_CHECK(!one.relevant.empty(), "a ranking case needs a relevant item");
     std::fill(scores.begin(), scores.end(), kNaN);
-    scorer_.score(one.history, scores);
+    scorer_.score_at(one.history, one.moment, scores);
     std::vector<int32_t> excluded = one.excluded;
     std::sort(excluded.begin(), excluded.end());
     excluded.erase(std::unique(excluded.begin(), excluded.end()), excluded.end());

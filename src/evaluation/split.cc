@@ -5,6 +5,8 @@
 
 #include "base/random.h"
 #include "base/text.h"
+#include "model/read_features.h"
+#include "profiles/profile.h"
 
 namespace perennial {
 namespace {
@@ -44,7 +46,30 @@ Range asked_range(const Holdout& holdout, const UserHistory& history, Part part,
   return {};
 }
 
+RequestMoment moment_of(const UserHistory& user, size_t asked, Inputs inputs) {
+  RequestMoment moment;
+  if (inputs == Inputs::history) return moment;
+  const TimeMs time = user.tokens[asked].time_ms;
+  for (const TraitFeature& trait : user.traits)
+    if (was_known(trait.time, time)) moment.features.push_back(trait.name);
+  if (inputs == Inputs::traits) return moment;
+  if (const uint16_t device = user.devices[asked]; device != 0)
+    moment.features.push_back(device_feature(kDeviceClasses.at(device)));
+  if (time == kNoTime) return moment;
+  moment.time_ms = time;
+  moment.features.push_back(hour_feature(hour_of(time)));
+  moment.features.push_back(weekday_feature(weekday_of(time)));
+  return moment;
+}
+
 }  // namespace
+
+Result<Inputs> parse_inputs(std::string_view name) {
+  if (name == "history") return Inputs::history;
+  if (name == "traits") return Inputs::traits;
+  if (name == "request") return Inputs::request;
+  return invalid_argument("inputs '{}' are none of history, traits, request", name);
+}
 
 Result<Holdout> make_holdout(Holdout::Kind kind, const Dataset& dataset) {
   Holdout holdout{.kind = kind,
@@ -108,6 +133,7 @@ RankingCases make_cases(const Holdout& holdout, const Dataset& dataset, Part par
       if (question.relevant.empty()) continue;
       question.history.assign(tokens.begin(), tokens.begin() + static_cast<ptrdiff_t>(begin));
       question.excluded = excluded;
+      question.moment = moment_of(dataset.users[index], begin, options.inputs);
       result.cases.push_back(std::move(question));
       result.user_index.push_back(index);
     }

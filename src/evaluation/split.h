@@ -22,11 +22,20 @@ bool is_validation_user(UserId user);
 
 enum class Part { validation, test };
 
+/// What a question tells a model.
+enum class Inputs {
+  history,  // the events before it
+  traits,   // and those of the user's traits that were said before it
+  request,  // and its own time, device, hour and weekday: all that serving knows
+};
+Result<Inputs> parse_inputs(std::string_view name);
+
 struct CaseOptions {
   bool exclude_seen = true;  // items of the history are not ranked, and relevant items among them are dropped
   int64_t from_ms = 0;       // > 0: instead of the holdout's part, all events in [from, to) of every user
   int64_t to_ms = std::numeric_limits<int64_t>::max();
-  bool one_by_one = false;  // a question an event, given all before it, instead of one a user
+  bool one_by_one = false;          // a question an event, given all before it, instead of one a user
+  Inputs inputs = Inputs::history;  // the moment of a question is that of its first event
 };
 
 struct RankingCases {

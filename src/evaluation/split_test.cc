@@ -95,6 +95,34 @@ TEST(Split, OneByOneAsksForEachEventGivenAllBeforeIt) {
   EXPECT_EQ(cases.dropped_repeats, 1);
 }
 
+TEST(Split, AQuestionTellsWhatItIsAskedToAndNothingThatWasSaidLater) {
+  constexpr TimeMs kTuesdayTenOClock = 1'772'532'000'000;  // 2026-03-03T10:00:00Z
+  Dataset dataset = dataset_of({{1, 2, 3}});
+  UserHistory& user = dataset.users[0];
+  for (Token& token : user.tokens) token.time_ms += kTuesdayTenOClock;
+  user.devices = {0, 0, 2};
+  const TimeMs asked = user.tokens[2].time_ms;
+  user.traits = {{"trait:plan=pro", asked}, {"trait:city=Bern", asked + 1}, {"trait:age=30"}};
+  const auto moment = [&](Inputs inputs) {
+    CaseOptions options;
+    options.inputs = inputs;
+    return make_cases({.kind = Holdout::Kind::leave_one_out}, dataset, Part::test, options).cases.at(0).moment;
+  };
+  const std::vector<std::string> traits = {"trait:plan=pro", "trait:age=30"};
+  EXPECT_TRUE(moment(Inputs::history).features.empty());
+  EXPECT_EQ(moment(Inputs::history).time_ms, kNoTime);
+  EXPECT_EQ(moment(Inputs::traits).features, traits);
+  EXPECT_EQ(moment(Inputs::traits).time_ms, kNoTime);
+  std::vector<std::string> all = traits;
+  all.insert(all.end(), {"device:mobile", "hour:10", "weekday:1"});
+  EXPECT_EQ(moment(Inputs::request).features, all);
+  EXPECT_EQ(moment(Inputs::request).time_ms, asked);
+  user.tokens[2].time_ms = kNoTime;
+  EXPECT_EQ(moment(Inputs::request).features,
+            (std::vector<std::string>{"trait:plan=pro", "trait:city=Bern", "trait:age=30", "device:mobile"}));
+  EXPECT_FALSE(parse_inputs("everything").ok());
+}
+
 TEST(Split, AProtocolWhoseAnswersWereSeenIsRefused) {
   const CaseOptions none;
   Holdout holdout{.kind = Holdout::Kind::none, .newest_time_ms = 5000};

@@ -17,6 +17,12 @@ struct Token {
   int64_t time_ms = std::numeric_limits<int64_t>::min();  // the lowest: not known
 };
 
+/// What is known of the moment that a question is asked at, beside the history.
+struct RequestMoment {
+  int64_t time_ms = std::numeric_limits<int64_t>::min();  // the lowest: not known
+  std::vector<std::string> features;                      // read-time features by name (model/read_features.h)
+};
+
 /// Thread rule: score may be called from any thread.
 class Scorer {
  public:
@@ -25,6 +31,12 @@ class Scorer {
 
   /// history in time order, maybe empty; overwrites scores (items) with a score each, higher is better, never NaN.
   virtual void score(std::span<const Token> history, std::span<float> scores) const = 0;
+
+  /// The same, by a model that can tell moments apart.
+  virtual void score_at(std::span<const Token> history, const RequestMoment& /*moment*/,
+                        std::span<float> scores) const {
+    score(history, scores);
+  }
 };
 
 }  // namespace perennial

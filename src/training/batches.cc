@@ -80,7 +80,7 @@ void BatchMaker::add_features(size_t user, size_t target, bool with_traits, Rand
                               std::vector<int64_t>& ids) const {
   const int64_t time = dataset_.users[user].tokens[target].time_ms;
   for (const auto& [said, id] : trait_ids_[user])
-    if (with_traits && (said == kNoTime || time == kNoTime || said <= time)) ids.push_back(id);
+    if (with_traits && was_known(said, time)) ids.push_back(id);
   const int64_t device = device_ids_[dataset_.users[user].devices[target]];
   if (device >= 0 && !random.chance(options_.feature_dropping)) ids.push_back(device);
   if (time == kNoTime || first_hour_ < 0 || random.chance(options_.feature_dropping)) return;

@@ -20,6 +20,7 @@ constexpr int64_t kTokensOfARun = 28'000'000;
 constexpr double kLearningRate = 4e-3;  // at width 64 and two layers
 constexpr int64_t kFewestEpochs = 8;
 constexpr int64_t kMostEpochs = 40;
+constexpr int64_t kMostSparseEpochs = 14;  // sparse data is learned by heart after some ten
 constexpr int64_t kSmallestStep = 1'024;
 
 int64_t parameters(const DataShape& data, const ModelConfig& model) {
@@ -99,7 +100,8 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   if (options.learning_rate == 0)
     options.learning_rate = kLearningRate * std::min(1.0, 64.0 / model.width) * std::min(1.0, 2.0 / model.layers);
   if (options.max_epochs == 0)
-    options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs, kMostEpochs);
+    options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs,
+                                    sparse ? kMostSparseEpochs : kMostEpochs);
   if (options.memory_limit_bytes == 0) return {};
   const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
   while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
