@@ -1,6 +1,5 @@
 // perennial evaluate: how good the ranking is on what training did not see, beside the simple baselines.
 #include <limits>
-#include <map>
 #include <set>
 
 #include "base/json.h"
@@ -33,6 +32,7 @@ struct Question {
   Dataset dataset;
   RankingCases cases;
   std::string protocol;
+  Inputs inputs = Inputs::history;
   std::vector<std::vector<int32_t>> training;  // for the baselines
 };
 
@@ -72,6 +72,7 @@ Result<Question> make_question(const EvaluateFlags& flags, const std::vector<Sto
                                const Settings& settings, LogReader& log) {
   PERENNIAL_TRY_ASSIGN(const CaseOptions options, case_options(flags));
   Question question;
+  question.inputs = options.inputs;
   question.holdout = models.front().ensemble->config().holdout;
   Holdout::Kind kind = question.holdout.kind;
   if (!flags.protocol.empty()) {
@@ -181,16 +182,24 @@ void print_json(const Question& question, const Answer& answer, const std::vecto
   fmt::print("{}\n", json::serialize(object));
 }
 
+const char* what_is_told(Inputs inputs) {
+  switch (inputs) {
+    case Inputs::history:
+      return "";
+    case Inputs::traits:
+      return "; the model knows the user's traits";
+    case Inputs::request:
+      return "; the model knows the user's traits, and when and on which device the next event comes";
+  }
+  return "";
+}
+
 void print_table(const Question& question, const Answer& answer, const std::vector<Comparison>& compared,
                  const EvaluateFlags& flags) {
-  const std::map<std::string, std::string> told = {
-      {"history", ""},
-      {"traits", "; the model knows the user's traits"},
-      {"request", "; the model knows the user's traits, and the time and device of what is asked for"}};
   fmt::print("\nProtocol {}, {} part: {} {}, all {} items ranked{}{}.\n\n", question.protocol, flags.part,
              with_commas(static_cast<int64_t>(question.cases.cases.size())),
              flags.one_by_one ? "events, one by one" : "users", with_commas(question.dataset.items),
-             flags.include_seen ? "" : ", items of the user's history left out", told.at(flags.inputs));
+             flags.include_seen ? "" : ", items of the user's history left out", what_is_told(question.inputs));
   const std::vector<std::string> names = {"hr", "ndcg", "mrr", "map", "precision", "recall", "f1", "coverage"};
   fmt::print("{:24}", "model");
   for (const std::string& name : names) fmt::print("{:>14}", fmt::format("{}@{}", name, flags.k));
@@ -264,7 +273,7 @@ void add_evaluate_command(CLI::App& app, CommandLine& line) {
   command
       ->add_option("--inputs", flags->inputs,
                    "what the model is told: history, traits (those of the user too), or request (all that serving "
-                   "knows: also the time and device of the event asked for)")
+                   "knows: also the time and device of the next event)")
       ->capture_default_str();
   command->add_option("-k", flags->k, "length of the list")->capture_default_str();
   command->add_flag("--include-seen", flags->include_seen, "rank items of the user's history too");

@@ -1,7 +1,8 @@
 #include "evaluation/model_scorer.h"
 
 #include <algorithm>
-#include <unordered_map>
+
+#include "model/read_features.h"
 
 namespace perennial {
 namespace {
@@ -9,14 +10,12 @@ namespace {
 class ModelScorer final : public Scorer {
  public:
   ModelScorer(const Ensemble& ensemble, const std::vector<std::string>& event_types, std::string name)
-      : ensemble_(ensemble), name_(std::move(name)) {
+      : ensemble_(ensemble), name_(std::move(name)), features_(ensemble.config().features) {
     const std::vector<std::string>& known = ensemble.config().event_types;
     for (const std::string& type : event_types) {
       const auto found = std::find(known.begin(), known.end(), type);
       type_of_.push_back(found == known.end() ? -1 : static_cast<int32_t>(found - known.begin()));
     }
-    for (const std::string& feature : ensemble.config().features)
-      feature_ids_.emplace(feature, static_cast<int32_t>(feature_ids_.size()));
   }
 
   [[nodiscard]] std::string name() const override { return name_; }
@@ -30,14 +29,8 @@ class ModelScorer final : public Scorer {
       token.type = token.type >= 0 ? type_of_[static_cast<size_t>(token.type)] : -1;
       if (token.item >= items) token.item = -1;
     }
-    const std::span<float> known = scores.first(static_cast<size_t>(items));
-    if (tokens.empty()) {
-      ensemble_.score(tokens, known);
-    } else {
-      std::vector<float> u(ensemble_.vector_width());
-      ensemble_.user_vector(ensemble_.history_vector(tokens), inputs_at(moment, tokens.back().time_ms), u);
-      ensemble_.score_items(u, known);
-    }
+    const TimeMs last = tokens.empty() ? kNoTime : tokens.back().time_ms;
+    ensemble_.score(tokens, inputs_at(moment, last), scores.first(static_cast<size_t>(items)));
     std::fill(scores.begin() + items, scores.end(), std::numeric_limits<float>::lowest());
   }
 
@@ -45,16 +38,14 @@ class ModelScorer final : public Scorer {
   [[nodiscard]] ReadInputs inputs_at(const RequestMoment& moment, TimeMs last) const {
     ReadInputs inputs;
     if (moment.time_ms != kNoTime && last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, moment.time_ms - last);
-    for (const std::string& feature : moment.features)
-      if (const auto found = feature_ids_.find(feature); found != feature_ids_.end())
-        inputs.features.push_back(found->second);
+    for (const std::string& feature : moment.features) features_.add(feature, inputs.features);
     return inputs;
   }
 
   const Ensemble& ensemble_;
   std::string name_;
   std::vector<int32_t> type_of_;
-  std::unordered_map<std::string, int32_t> feature_ids_;
+  FeatureIds features_;
 };
 
 }  // namespace

@@ -1,4 +1,5 @@
-// A trained Transformer as a Scorer over a dataset whose log may have grown since: items and types joined by name.
+// A trained model as a Scorer over a dataset whose log may have grown since: items, types and the features of a moment
+// joined by name. Covered by evaluation/model_scorer_test.cc.
 #pragma once
 
 #include "evaluation/dataset.h"

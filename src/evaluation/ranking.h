@@ -15,7 +15,7 @@ struct RankingCase {
   std::vector<Token> history;
   std::vector<int32_t> relevant;  // distinct items, at least one; one for leave-one-out
   std::vector<int32_t> excluded;  // not ranked (seen items under most protocols); must not hold a relevant item
-  RequestMoment moment;           // what is told beside the history; nothing under most protocols
+  RequestMoment moment;           // what the model is told beside the history
 };
 
 /// An estimate with its 95 % bootstrap interval over users.

@@ -113,6 +113,22 @@ TEST(Ranking, OneRelevantItemByHand) {
                           {"map@3", 1.0 / 3}});
 }
 
+TEST(Ranking, AModelIsToldTheMomentOfTheQuestion) {
+  class Clock final : public Scorer {
+   public:
+    [[nodiscard]] std::string name() const override { return "clock"; }
+    void score(std::span<const Token>, std::span<float> scores) const override { std::ranges::fill(scores, 0.0F); }
+    void score_at(std::span<const Token>, const RequestMoment& moment, std::span<float> scores) const override {
+      for (size_t item = 0; item < scores.size(); ++item)
+        scores[item] = static_cast<int64_t>(item) == moment.time_ms ? 1.0F : 0.0F;
+    }
+  };
+  const std::vector<RankingCase> cases = {{.history = {}, .relevant = {3}, .excluded = {}, .moment = {3, {}}},
+                                          {.history = {}, .relevant = {3}, .excluded = {}, .moment = {2, {}}}};
+  const RankingReport report = evaluate_ranking(Clock(), cases, 5, {.cutoffs = {1}, .bootstrap_samples = 0});
+  EXPECT_EQ(report.per_case.at("hr@1"), (std::vector<float>{1, 0}));
+}
+
 TEST(Ranking, SeveralRelevantItemsByHand) {
   // Ranking 0 1 2 3 4 5; relevant 1, 3, 5 at ranks 2, 4, 6. At k = 4: two hits.
   // recall 2/3, precision 2/4, F1 = 2 (1/2)(2/3) / (7/6) = 4/7.

@@ -68,7 +68,7 @@ Result<Inputs> parse_inputs(std::string_view name) {
   if (name == "history") return Inputs::history;
   if (name == "traits") return Inputs::traits;
   if (name == "request") return Inputs::request;
-  return invalid_argument("inputs '{}' are none of history, traits, request", name);
+  return invalid_argument("--inputs must be history, traits or request, not '{}'", name);
 }
 
 Result<Holdout> make_holdout(Holdout::Kind kind, const Dataset& dataset) {

@@ -26,16 +26,17 @@ enum class Part { validation, test };
 enum class Inputs {
   history,  // the events before it
   traits,   // and those of the user's traits that were said before it
-  request,  // and its own time, device, hour and weekday: all that serving knows
+  request,  // and the time, device, hour and weekday of the first event that follows: all that serving knows
 };
+/// invalid_argument, naming `--inputs`, when there is none of that name.
 Result<Inputs> parse_inputs(std::string_view name);
 
 struct CaseOptions {
   bool exclude_seen = true;  // items of the history are not ranked, and relevant items among them are dropped
   int64_t from_ms = 0;       // > 0: instead of the holdout's part, all events in [from, to) of every user
   int64_t to_ms = std::numeric_limits<int64_t>::max();
-  bool one_by_one = false;          // a question an event, given all before it, instead of one a user
-  Inputs inputs = Inputs::history;  // the moment of a question is that of its first event
+  bool one_by_one = false;  // a question an event, given all before it, instead of one a user
+  Inputs inputs = Inputs::history;
 };
 
 struct RankingCases {

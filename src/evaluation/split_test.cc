@@ -117,6 +117,9 @@ TEST(Split, AQuestionTellsWhatItIsAskedToAndNothingThatWasSaidLater) {
   all.insert(all.end(), {"device:mobile", "hour:10", "weekday:1"});
   EXPECT_EQ(moment(Inputs::request).features, all);
   EXPECT_EQ(moment(Inputs::request).time_ms, asked);
+  CaseOptions two_events{.from_ms = user.tokens[1].time_ms, .inputs = Inputs::request};
+  EXPECT_EQ(make_cases({}, dataset, Part::test, two_events).cases.at(0).moment.time_ms, two_events.from_ms)
+      << "of the events asked for the first";
   user.tokens[2].time_ms = kNoTime;
   EXPECT_EQ(moment(Inputs::request).features,
             (std::vector<std::string>{"trait:plan=pro", "trait:city=Bern", "trait:age=30", "device:mobile"}));

@@ -69,8 +69,14 @@ void Ensemble::score_items(std::span<const float> u, std::span<float> scores) co
   });
 }
 
-void Ensemble::score(std::span<const Token> history, std::span<float> scores) const {
-  mean_of_members(scores, [&](size_t member, std::span<float> its) { members_[member]->score(history, its); });
+void Ensemble::score(std::span<const Token> history, const ReadInputs& inputs, std::span<float> scores) const {
+  if (history.empty()) {
+    mean_of_members(scores, [&](size_t member, std::span<float> its) { members_[member]->score({}, its); });
+    return;
+  }
+  std::vector<float> u(vector_width());
+  user_vector(history_vector(history), inputs, u);
+  score_items(u, scores);
 }
 
 void Ensemble::mean_of_members(std::span<float> scores,

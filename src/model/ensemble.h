@@ -55,7 +55,8 @@ class Ensemble final : public Scorer {
   [[nodiscard]] std::string name() const override { return members_.front()->name(); }
 
   /// Reads as much of the history's end as can matter. An empty history scores the item biases.
-  void score(std::span<const Token> history, std::span<float> scores) const override;
+  void score(std::span<const Token> history, const ReadInputs& inputs, std::span<float> scores) const;
+  void score(std::span<const Token> history, std::span<float> scores) const override { score(history, {}, scores); }
 
  private:
   Ensemble() = default;

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 namespace perennial {
 
@@ -35,5 +37,28 @@ inline int weekday_of(int64_t time_ms) {
   const int64_t days = (time_ms >= 0 ? time_ms : time_ms - 86'399'999) / 86'400'000;
   return static_cast<int>((((days + 3) % 7) + 7) % 7);  // 1970-01-01 was a Thursday
 }
+
+/// A model's features by name.
+class FeatureIds {
+ public:
+  FeatureIds() = default;
+  explicit FeatureIds(const std::vector<std::string>& names) {
+    for (const std::string& name : names) ids_.emplace(name, static_cast<int32_t>(ids_.size()));
+  }
+
+  /// -1: the model has no such feature.
+  [[nodiscard]] int32_t of(const std::string& name) const {
+    const auto found = ids_.find(name);
+    return found == ids_.end() ? -1 : found->second;
+  }
+
+  /// Adds the feature's id, if the model has it.
+  void add(const std::string& name, std::vector<int32_t>& ids) const {
+    if (const int32_t id = of(name); id >= 0) ids.push_back(id);
+  }
+
+ private:
+  std::unordered_map<std::string, int32_t> ids_;
+};
 
 }  // namespace perennial

@@ -1,4 +1,4 @@
-// What every model here is to an evaluation: a history in, a score an item out.
+// What every model here is to an evaluation: a history in, maybe the moment, a score an item out.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,7 @@ class Scorer {
   /// history in time order, maybe empty; overwrites scores (items) with a score each, higher is better, never NaN.
   virtual void score(std::span<const Token> history, std::span<float> scores) const = 0;
 
-  /// The same, by a model that can tell moments apart.
+  /// The same, told of the moment too, which is ignored where it is not overridden.
   virtual void score_at(std::span<const Token> history, const RequestMoment& /*moment*/,
                         std::span<float> scores) const {
     score(history, scores);

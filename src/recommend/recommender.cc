@@ -39,11 +39,11 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
   if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, instant - last);
   for (const auto& [key, trait] : profile.traits)
     if (const std::string name = trait_feature(key, trait.value); !name.empty())
-      model.add_feature(name, inputs.features);
+      model.features().add(name, inputs.features);
   if (const uint16_t device = device_class(context.device); device != 0)
-    model.add_feature(device_feature(kDeviceClasses.at(device)), inputs.features);
-  model.add_feature(hour_feature(hour_of(instant)), inputs.features);
-  model.add_feature(weekday_feature(weekday_of(instant)), inputs.features);
+    model.features().add(device_feature(kDeviceClasses.at(device)), inputs.features);
+  model.features().add(hour_feature(hour_of(instant)), inputs.features);
+  model.features().add(weekday_feature(weekday_of(instant)), inputs.features);
   return inputs;
 }
 

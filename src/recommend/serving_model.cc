@@ -20,8 +20,7 @@ Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel sto
     const auto found = std::find(types.begin(), types.end(), event_types.name(type));
     model->type_of_.push_back(found == types.end() ? -1 : static_cast<int32_t>(found - types.begin()));
   }
-  for (const std::string& feature : model->config().features)
-    model->feature_ids_.emplace(feature, static_cast<int32_t>(model->feature_ids_.size()));
+  model->features_ = FeatureIds(model->config().features);
   return std::shared_ptr<const ServingModel>(std::move(model));
 }
 
@@ -43,11 +42,6 @@ std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
                       .time_ms = token.time});
   }
   return tokens;
-}
-
-void ServingModel::add_feature(const std::string& name, std::vector<int32_t>& features) const {
-  const auto found = feature_ids_.find(name);
-  if (found != feature_ids_.end()) features.push_back(found->second);
 }
 
 Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,

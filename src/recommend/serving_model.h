@@ -3,11 +3,11 @@
 
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "log/dictionary.h"
 #include "model/model_folder.h"
+#include "model/read_features.h"
 #include "profiles/profile.h"
 #include "profiles/profiles.h"
 
@@ -31,15 +31,14 @@ class ServingModel {
   /// The history as the model reads it; items and types that it does not know are -1.
   [[nodiscard]] std::vector<Token> tokens_of(const Profile& profile) const;
 
-  /// Adds the feature's id to `features` when the model has one of that name.
-  void add_feature(const std::string& name, std::vector<int32_t>& features) const;
+  [[nodiscard]] const FeatureIds& features() const { return features_; }
 
  private:
   explicit ServingModel(StoredModel model) : model_(std::move(model)) {}
 
   StoredModel model_;
   std::vector<int32_t> type_of_;  // by the log's event type id
-  std::unordered_map<std::string, int32_t> feature_ids_;
+  FeatureIds features_;
 };
 
 /// Loads the model that `models/current` names.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 
 #include "model/read_features.h"
 
@@ -43,18 +42,13 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
       options_(options),
       queries_(queries),
       trait_ids_(dataset.users.size()) {
-  std::unordered_map<std::string, int64_t> ids;
-  for (const std::string& feature : config.features) ids.emplace(feature, static_cast<int64_t>(ids.size()));
-  const auto id_of = [&](const std::string& feature) {
-    const auto found = ids.find(feature);
-    return found == ids.end() ? int64_t{-1} : found->second;
-  };
+  const FeatureIds features(config.features);
   for (size_t user = 0; user < dataset.users.size(); ++user)
     for (const TraitFeature& trait : dataset.users[user].traits)
-      if (const int64_t id = id_of(trait.name); id >= 0) trait_ids_[user].emplace_back(trait.time, id);
-  for (const std::string_view device : kDeviceClasses) device_ids_.push_back(id_of(device_feature(device)));
-  first_hour_ = id_of(hour_feature(0));
-  first_weekday_ = id_of(weekday_feature(0));
+      if (const int64_t id = features.of(trait.name); id >= 0) trait_ids_[user].emplace_back(trait.time, id);
+  for (const std::string_view device : kDeviceClasses) device_ids_.push_back(features.of(device_feature(device)));
+  first_hour_ = features.of(hour_feature(0));
+  first_weekday_ = features.of(weekday_feature(0));
 }
 
 std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "training/neighbours.h"
 
 namespace perennial {
 namespace {
@@ -20,7 +21,9 @@ constexpr int64_t kTokensOfARun = 28'000'000;
 constexpr double kLearningRate = 4e-3;  // at width 64 and two layers
 constexpr int64_t kFewestEpochs = 8;
 constexpr int64_t kMostEpochs = 40;
-constexpr int64_t kMostSparseEpochs = 14;  // sparse data is learned by heart after some ten
+// Sparse data is learned by heart after some 2,000 steps; fewer tokens than Beauty's take more epochs to make them.
+constexpr int64_t kMostSparseSteps = 2'700;
+constexpr int64_t kFewestSparseEpochs = 14;
 constexpr int64_t kSmallestStep = 1'024;
 
 int64_t parameters(const DataShape& data, const ModelConfig& model) {
@@ -46,7 +49,8 @@ DataShape shape_of(const Dataset& dataset) {
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   constexpr int64_t kOfAToken = 64;  // the dataset's
   constexpr int64_t kOfAUser = 400;  // vectors, traits, names
-  // Value, gradient, two moments, average, best and newest; the best's bytes while all is saved.
+  // Value, two moments, average; then also the gradient, best and newest, and the best's bytes while all is saved.
+  constexpr int64_t kOfAFloatAtFirst = 4 * 4;
   constexpr int64_t kOfAFloat = 4 * (7 + 1);
   constexpr int64_t kOfAFloatOfAMember = 4 * 3;  // a finished one's: its tensors, its network, its bytes in the file
   const ModelConfig& model = options.model;
@@ -56,8 +60,9 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
   const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
   const int64_t members = parameters(data, model) * kOfAFloatOfAMember * (model.members - 1);
-  return data.tokens * kOfAToken + data.users * kOfAUser + parameters(data, model) * kOfAFloat + members + activations +
-         softmax;
+  const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbour_bytes(data.tokens, data.items, D);
+  const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
+  return data.tokens * kOfAToken + data.users * kOfAUser + members + std::max(start, step);
 }
 
 namespace {
@@ -99,9 +104,13 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   // Wide and deep models move further for the same rate.
   if (options.learning_rate == 0)
     options.learning_rate = kLearningRate * std::min(1.0, 64.0 / model.width) * std::min(1.0, 2.0 / model.layers);
-  if (options.max_epochs == 0)
-    options.max_epochs = std::clamp(kTokensOfARun / std::max<int64_t>(1, data.tokens), kFewestEpochs,
-                                    sparse ? kMostSparseEpochs : kMostEpochs);
+  if (options.max_epochs == 0) {
+    const int64_t tokens = std::max<int64_t>(1, data.tokens);
+    const int64_t most =
+        sparse ? std::clamp(kMostSparseSteps * options.batch_tokens / tokens, kFewestSparseEpochs, kMostEpochs)
+               : kMostEpochs;
+    options.max_epochs = std::clamp(kTokensOfARun / tokens, kFewestEpochs, most);
+  }
   if (options.memory_limit_bytes == 0) return {};
   const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
   while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)

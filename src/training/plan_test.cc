@@ -42,6 +42,9 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(sparse.dropout, 0.4);
   EXPECT_EQ(sparse.max_epochs, 14);
   EXPECT_EQ(sparse.weight_decay, 0) << "it was said";
+  TrainerOptions small_and_sparse = free_options();
+  ASSERT_TRUE(plan_training({.users = 600, .tokens = 5'000, .items = 400, .long_history = 20}, small_and_sparse).ok());
+  EXPECT_EQ(small_and_sparse.max_epochs, 40) << "of five steps each";
   TrainerOptions big = free_options();
   ASSERT_TRUE(
       plan_training({.users = 1'500'000, .tokens = 10'000'000, .items = 150'000, .long_history = 25}, big).ok());
@@ -90,8 +93,10 @@ TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
   ASSERT_TRUE(plan_training(data, options).ok());
   const int64_t unlimited = memory_bytes(data, options);
   TrainerOptions limited = free_options();
-  limited.memory_limit_bytes = unlimited * 7 / 10;
+  limited.memory_limit_bytes = unlimited * 8 / 10;  // the data and the items' neighbours alone are 7
   ASSERT_TRUE(plan_training(data, limited).ok());
+  EXPECT_EQ(limited.batch_tokens, 1'024);
+  EXPECT_EQ(limited.model.width, 32);
   EXPECT_LE(memory_bytes(data, limited), limited.memory_limit_bytes);
   TrainerOptions impossible = free_options();
   impossible.memory_limit_bytes = 1 << 20;

@@ -92,7 +92,6 @@ class Run {
     tell_slow_shape();
     const std::string fingerprint = run_fingerprint(dataset_, options_, *kernels_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
-    if (state_.progress.member == 0 && state_.progress.step == 0) point_items(state_);
     if (validation_.empty())
       std::fprintf(stderr,
                    "No user has a validation event: training runs for %ld epochs at most, without early stopping.\n",
@@ -146,11 +145,8 @@ class Run {
       const auto [mean, scale] = queries_->scaling();
       state.module->forecast()->set_scaling(mean, scale);
     }
-    return state;
-  }
-
-  void point_items(TrainingState& state) const {
     state.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
+    return state;
   }
 
   [[nodiscard]] int64_t members() const {
@@ -163,7 +159,6 @@ class Run {
     fmt::print(stderr, "{}", draw_learning_curve(std::string_view(done.curve).substr(done.curve_of_member)));
     if (done.member + 1 == members()) return;
     TrainingState next = new_state(done.member + 1);
-    point_items(next);
     next.progress.member = done.member + 1;
     next.progress.curve_of_member = done.curve.size();
     next.progress.planned_epochs = done.planned_epochs;

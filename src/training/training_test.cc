@@ -112,6 +112,19 @@ TEST(SoftmaxLoss, SampledLossWithManyDrawsIsNearTheFullOne) {
   EXPECT_NEAR(sampled, full, 0.012);
 }
 
+TEST(TransformerModule, ItemsPointWhereTheyAreToldAtTheirUsualLength) {
+  torch::manual_seed(9);
+  TransformerModule module(small_config(), Precision::float32, 0, nullptr);
+  const auto items = [&] { return module->named_parameters()["items.weight"].detach().clone(); };
+  const torch::Tensor before = items();
+  torch::Tensor directions = torch::zeros({30, 16});
+  directions[4][7] = 1;
+  module->point_items(directions);
+  torch::Tensor expected = before.clone();
+  expected[4] = directions[4] * 0.02 * 4;
+  EXPECT_TRUE(torch::allclose(items(), expected));
+}
+
 class TransformerModuleWindow : public testing::TestWithParam<int32_t> {};
 
 // Windows below, at and above the blocks of 64 in which the module attends, over histories that cross several blocks.

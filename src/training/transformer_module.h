@@ -31,8 +31,8 @@ class TransformerModuleImpl : public torch::nn::Module {
   /// Composed where the kernels do not take the shape, and where they are null.
   TransformerModuleImpl(const ModelConfig& config, Precision precision, double dropout, const FusedKernels* kernels);
 
-  /// Before the first step: turns each item's vector into its row of `directions` (items, D), of length 1; a row of
-  /// zeros leaves it as it is.
+  /// Before the first step: turns each item's vector to its row of `directions` (items, D), of length 1 or 0, at the
+  /// length that random ones have; where the row is 0 the vector stays.
   void point_items(const torch::Tensor& directions);
 
   /// h (N, D) of every token. The items' gradient is sparse where the kernels make it and `sparse_items` says so.
