@@ -24,6 +24,7 @@ constexpr int64_t kMostEpochs = 40;
 // Sparse data is learned by heart after some 2,000 steps; fewer tokens than Beauty's take more epochs to make them.
 constexpr int64_t kMostSparseSteps = 2'700;
 constexpr int64_t kFewestSparseEpochs = 14;
+constexpr int64_t kManyReadings = 5'000;  // of an item in a run: then training finds its neighbours itself
 constexpr int64_t kSmallestStep = 1'024;
 
 int64_t parameters(const DataShape& data, const ModelConfig& model) {
@@ -60,7 +61,9 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
   const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
   const int64_t members = parameters(data, model) * kOfAFloatOfAMember * (model.members - 1);
-  const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbour_bytes(data.tokens, data.items, D);
+  const int64_t neighbours =
+      options.start_near_neighbours.value_or(true) ? neighbour_bytes(data.tokens, data.items, D) : 0;
+  const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbours;
   const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
   return data.tokens * kOfAToken + data.users * kOfAUser + members + std::max(start, step);
 }
@@ -111,6 +114,9 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
                : kMostEpochs;
     options.max_epochs = std::clamp(kTokensOfARun / tokens, kFewestEpochs, most);
   }
+  if (!options.start_near_neighbours)  // in a budget, which may end the run early, the sooner is the better
+    options.start_near_neighbours =
+        options.budget_seconds > 0 || options.max_epochs * data.tokens < kManyReadings * data.items;
   if (options.memory_limit_bytes == 0) return {};
   const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
   while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)

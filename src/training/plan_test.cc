@@ -26,6 +26,11 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(options.model.members, 1);
   EXPECT_EQ(options.dropout, 0.2);
   EXPECT_EQ(options.max_epochs, 28);
+  EXPECT_FALSE(options.start_near_neighbours.value()) << "an item is read 8,000 times";
+  TrainerOptions hurried = free_options();
+  hurried.budget_seconds = 60;
+  ASSERT_TRUE(plan_training({.users = 6'040, .tokens = 1'000'000, .items = 3'416, .long_history = 520}, hurried).ok());
+  EXPECT_TRUE(hurried.start_near_neighbours.value());
   TrainerOptions small = free_options();
   small.model.window = 77;
   small.max_epochs = 3;
@@ -41,6 +46,7 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   ASSERT_TRUE(plan_training({.users = 22'000, .tokens = 198'000, .items = 12'000, .long_history = 20}, sparse).ok());
   EXPECT_EQ(sparse.dropout, 0.4);
   EXPECT_EQ(sparse.max_epochs, 14);
+  EXPECT_TRUE(sparse.start_near_neighbours.value());
   EXPECT_EQ(sparse.weight_decay, 0) << "it was said";
   TrainerOptions small_and_sparse = free_options();
   ASSERT_TRUE(plan_training({.users = 600, .tokens = 5'000, .items = 400, .long_history = 20}, small_and_sparse).ok());

@@ -46,6 +46,7 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"weight_decay", options.weight_decay},
                                {"muon_rate", options.muon_rate},
                                {"dropout", options.dropout},
+                               {"start_near_neighbours", options.start_near_neighbours.value()},
                                {"batch_tokens", options.batch_tokens},
                                {"full_softmax_items", options.full_softmax_items},
                                {"shared_negatives", options.shared_negatives},
@@ -145,7 +146,8 @@ class Run {
       const auto [mean, scale] = queries_->scaling();
       state.module->forecast()->set_scaling(mean, scale);
     }
-    state.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
+    if (options_.start_near_neighbours.value())
+      state.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
     return state;
   }
 
@@ -203,9 +205,10 @@ class Run {
     const std::string loss =
         negatives() > 0 ? fmt::format("{} shared negatives", with_commas(negatives())) : std::string("full softmax");
     fmt::print(stderr,
-               "Width {}, {} layers, {} heads, window {}, {}{}; {} epochs at most, {} tokens a step; about {} MiB.\n",
+               "Width {}, {} layers, {} heads, window {}, {}{}{}; {} epochs at most, {} tokens a step; about {} MiB.\n",
                model.width, model.layers, model.heads, model.window, loss,
-               model.members == 1 ? "" : fmt::format(", {} members", model.members), planned_epochs(),
+               model.members == 1 ? "" : fmt::format(", {} members", model.members),
+               options_.start_near_neighbours.value() ? ", items start near their neighbours" : "", planned_epochs(),
                with_commas(options_.batch_tokens), with_commas(memory_bytes(shape_of(dataset_), options_) >> 20));
   }
 
@@ -383,6 +386,7 @@ class Run {
                                {"weight_decay", options_.weight_decay},
                                {"muon_rate", options_.muon_rate},
                                {"dropout", options_.dropout},
+                               {"start_near_neighbours", options_.start_near_neighbours.value()},
                                {"batch_tokens", options_.batch_tokens},
                                {"average_epochs", options_.average_epochs},
                                {"shared_negatives", negatives()},

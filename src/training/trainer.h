@@ -10,17 +10,18 @@ namespace perennial {
 
 struct TrainerOptions {
   ModelConfig model;  // shape, 0: chosen (training/plan.h); items, event types, features, holdout come from the data
-  int64_t max_epochs = 0;               // over which the learning rate rises and falls; 0: chosen
-  double budget_seconds = 0;            // > 0: as many epochs and members, up to those, as the first shows to fit
-  int64_t history_limit = 1'024;        // tokens that serving keeps: a chosen window reads no more
-  int64_t memory_limit_bytes = 0;       // > 0: the shape and the step are chosen to fit
-  int64_t patience = 10;                // validations without a better NDCG@10 before the end
-  double learning_rate = 0;             // 0: chosen
-  double weight_decay = -1;             // below 0: chosen
-  double muon_rate = 0;                 // > 0: the layers' matrices move by Muon at this rate
-  double dropout = -1;                  // below 0: chosen
-  int64_t batch_tokens = 0;             // 0: chosen
-  int64_t full_softmax_items = 20'000;  // above so many items, `shared_negatives` stand for all
+  int64_t max_epochs = 0;                     // over which the learning rate rises and falls; 0: chosen
+  double budget_seconds = 0;                  // > 0: as many epochs and members, up to those, as the first shows to fit
+  int64_t history_limit = 1'024;              // tokens that serving keeps: a chosen window reads no more
+  int64_t memory_limit_bytes = 0;             // > 0: the shape and the step are chosen to fit
+  int64_t patience = 10;                      // validations without a better NDCG@10 before the end
+  double learning_rate = 0;                   // 0: chosen
+  double weight_decay = -1;                   // below 0: chosen
+  std::optional<bool> start_near_neighbours;  // items' vectors (training/neighbours.h), else at random; absent: chosen
+  double muon_rate = 0;                       // > 0: the layers' matrices move by Muon at this rate
+  double dropout = -1;                        // below 0: chosen
+  int64_t batch_tokens = 0;                   // 0: chosen
+  int64_t full_softmax_items = 20'000;        // above so many items, `shared_negatives` stand for all
   int64_t shared_negatives = 4'096;
   int64_t validation_users = 2'000;  // at most, chosen by the seed
   uint64_t seed = 42;

@@ -331,6 +331,7 @@ TEST_F(TrainerTest, EveryMemberStartsFromTheItemsNeighbours) {
   still.model.members = 2;
   still.max_epochs = 1;
   still.learning_rate = 1e-12;
+  still.start_near_neighbours = true;
   const auto report = run("still", still);
   ASSERT_TRUE(report.ok()) << report.status().message();
   const SafetensorsFile file = parse_safetensors(weights("still", report->model_id)).value();
