@@ -84,9 +84,9 @@ class WholeLoop(Journey):
         gain, = table["comparisons"]
         self.assertEqual((gain["model"], gain["against"]), ("transformer", best["model"]))
         self.assertAlmostEqual(gain["ndcg@10"], by_model["transformer"]["ndcg@10"] - best["ndcg@10"], places=6)
-        told = json.loads(self.run_ok("evaluate", "--data", self.data, "--no-baselines", "--inputs", "request", "--json"))
-        self.assertEqual((table["inputs"], told["inputs"]), ("history", "request"))
-        self.assertNotEqual(told["rows"][0]["mrr@10"], by_model["transformer"]["mrr@10"], "what it is told matters")
+        told = self.run_ok("evaluate", "--data", self.data, "--no-baselines", "--inputs", "request")
+        self.assertIn("when and on which device the next event comes", told)
+        self.assertEqual(table["inputs"], "history")
         refused = run("evaluate", "--data", self.data, "--inputs", "all")
         self.assertEqual(refused.returncode, 2)
         self.assertIn("--inputs must be history, traits or request, not 'all'", refused.stderr)
