@@ -5,14 +5,13 @@ Runs bench/training_speed, a shape at a time, and prints a table; --svg FILE dra
 ./dev bench training_cost [--svg docs/training_cost.svg] [--seconds 5]
 """
 import argparse
+import json
 import os
 import pathlib
-import re
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = ROOT / "build/release/bench/training_speed"
-KEEP_FREED_MEMORY = {"MALLOC_TOP_PAD_": str(256 << 20), "MALLOC_MMAP_THRESHOLD_": "2147483647", "MALLOC_TRIM_THRESHOLD_": "2147483647"}
 
 # What is varied, the flag, its values, and what else the shape needs. Windows follow the histories.
 SWEEPS = (
@@ -25,17 +24,16 @@ SWEEPS = (
 
 
 def measure(flags, seconds):
-    """tokens/s, share of the peak of the same run, MFLOP a token, and MiB that the process held at most."""
+    """tokens/s, share of the peak of the same run in percent, MFLOP a token, and MiB that the process held at most."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    child = subprocess.Popen([PROGRAM, "--seconds", str(seconds), *map(str, flags)], env=environment | KEEP_FREED_MEMORY,
-                             stdout=subprocess.PIPE, text=True)
+    child = subprocess.Popen([PROGRAM, "--json", "--seconds", str(seconds), *map(str, flags)], env=environment,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     text = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     if status != 0:
         raise SystemExit(f"training_speed {' '.join(map(str, flags))} failed")
-    row = re.search(r"([\d,]+) tokens/s .*?([\d.]+) % of the peak", text)
-    flop = re.search(r"([\d.]+) MFLOP a token", text)
-    return int(row[1].replace(",", "")), float(row[2]), float(flop[1]), usage.ru_maxrss // 1024
+    row = json.loads(text)
+    return int(row["tokens_a_second"]), 100 * row["share_of_peak"], row["mflop_a_token"], usage.ru_maxrss // 1024
 
 
 def draw(sweeps, machine):

@@ -7,9 +7,11 @@
 #include <dnnl.hpp>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "training/batches.h"
+#include "training/freed_memory.h"
 #include "training/training_state.h"
 
 namespace perennial {
@@ -23,6 +25,7 @@ struct Options {
   double seconds = 10;  // of each measurement
   int threads = 2;
   bool composed = false;
+  bool json = false;
 };
 
 /// Histories of random length and items that are drawn the more often the lower their number.
@@ -126,18 +129,20 @@ double product_peak(int64_t m, int64_t n, int64_t k, dnnl::memory::data_type typ
   return best;
 }
 
+/// Of several shapes; told as it goes.
 double best_product(Precision precision) {
   const auto type = precision == Precision::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
   double best = 0;
   for (const auto& [m, n, k] : {std::array{8192, 256, 256}, std::array{25600, 64, 64}, std::array{1024, 1024, 1024}}) {
     const double flops = product_peak(m, n, k, type);
-    fmt::print("  oneDNN {:>5} x {:>4} x {:>4}   {:7.0f} GFLOP/s\n", m, n, k, flops / 1e9);
+    fmt::print(stderr, "  oneDNN {:>5} x {:>4} x {:>4}   {:7.0f} GFLOP/s\n", m, n, k, flops / 1e9);
     best = std::max(best, flops);
   }
   return best;
 }
 
 int run(const Options& options) {
+  keep_freed_memory();
   torch::set_num_threads(options.threads);
   const Precision precision = best_precision();
   const Result<const FusedKernels*> kernels = fused_kernels(precision);
@@ -149,16 +154,26 @@ int run(const Options& options) {
   const double context = mean_context(random_batch(options, random), options.model.window);
   const double flops = flops_a_token(options, context);
   fmt::print(
+      stderr,
       "width {}, {} layers, {} heads, window {}, {} items, {} negatives, {} tokens a step, {:.0f} tokens seen on "
-      "average: "
-      "{:.2f} MFLOP a token, {} threads\n",
+      "average: {:.2f} MFLOP a token, {} threads\n",
       options.model.width, options.model.layers, options.model.heads, options.model.window, options.model.items,
       options.negatives, options.tokens, context, flops / 1e6, options.threads);
   const double peak = best_product(precision);
   const auto print = [&](std::string_view name, const Speed& speed) {
+    const double share = speed.tokens_a_second * flops / peak;
+    if (options.json) {
+      const json::object row = {{"kernels", name},
+                                {"tokens_a_second", speed.tokens_a_second},
+                                {"mflop_a_token", flops / 1e6},
+                                {"peak_gflops", peak / 1e9},
+                                {"share_of_peak", share}};
+      fmt::print("{}\n", json::serialize(row));
+      return;
+    }
     fmt::print("  {:<20} {:>9} tokens/s  {:8.2f} ms a step  {:6.0f} GFLOP/s  {:5.1f} % of the peak  loss {:.3f}\n",
                name, with_commas(static_cast<int64_t>(speed.tokens_a_second)), speed.milliseconds,
-               speed.tokens_a_second * flops / 1e9, 100 * speed.tokens_a_second * flops / peak, speed.loss);
+               speed.tokens_a_second * flops / 1e9, 100 * share, speed.loss);
   };
   print((*kernels)->name(), measure(options, *kernels, precision));
   if (options.composed) print("composed", measure(options, nullptr, precision));
@@ -186,6 +201,7 @@ int main(int argc, char** argv) {
   app.add_option("--length", options.length, "of a history, on average")->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
   app.add_option("--seconds", options.seconds, "of each measurement")->capture_default_str();
+  app.add_flag("--json", options.json, "print an object a line on standard output");
   app.add_flag("--composed", options.composed, "measure the composed module too");
   CLI11_PARSE(app, argc, argv);
   return run(options);

@@ -166,6 +166,10 @@ class WholeLoop(Journey):
         self.assertIn("in the budget", held.stderr)
         self.assertLess(json.loads(held.stdout)["epochs"], 10000)
         self.assertIn("Slow:", held.stderr)  # heads of 8 numbers
+        self.assertIn("items start near their neighbours", held.stderr)  # a budget may end it early
+        at_random = run("train", "--data", self.data, "--start", "random", *self.TRAIN)
+        self.assertEqual(at_random.returncode, DONE, at_random.stderr)
+        self.assertNotIn("neighbours", at_random.stderr)
 
 
 class ReadOnly:

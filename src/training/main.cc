@@ -22,6 +22,7 @@ struct Flags {
   std::string budget;
   std::string memory;
   std::string preset;
+  std::string start;
   bool json = false;
   bool fresh = false;
   std::map<std::string, std::string> settings;  // as environment variables: flags win over them
@@ -36,6 +37,9 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--memory", flags.memory, "memory that it may take: 800M, 4G");
   app.add_option("--preset", flags.preset, "seed: the classic shape of 6 layers, 8 heads, width 128")
       ->check(CLI::IsMember({"seed"}));
+  app.add_option("--start", flags.start,
+                 "where items' vectors start: near their neighbours, or random; chosen by the data when not said")
+      ->check(CLI::IsMember({"neighbours", "random"}));
   app.add_flag("--json", flags.json, "print the report as JSON on standard output");
   app.add_flag("--fresh", flags.fresh, "drop the state of an interrupted run");
   const auto setting = [&](const char* flag, const char* variable, const char* meaning) {
@@ -144,6 +148,7 @@ Result<TrainingReport> run(const Flags& flags) {
   PERENNIAL_TRY_ASSIGN(const Holdout::Kind kind, parse_holdout(settings.holdout));
   TrainerOptions options = trainer_options(settings);
   PERENNIAL_TRY(apply_limits(flags, options));
+  if (!flags.start.empty()) options.start_near_neighbours = flags.start == "neighbours";
   options.fresh = flags.fresh;
   TimeMs before = 0;
   if (!flags.before.empty()) {

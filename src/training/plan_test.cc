@@ -48,6 +48,10 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(sparse.max_epochs, 14);
   EXPECT_TRUE(sparse.start_near_neighbours.value());
   EXPECT_EQ(sparse.weight_decay, 0) << "it was said";
+  TrainerOptions at_random = free_options();
+  at_random.start_near_neighbours = false;
+  ASSERT_TRUE(plan_training({.users = 22'000, .tokens = 198'000, .items = 12'000, .long_history = 20}, at_random).ok());
+  EXPECT_FALSE(at_random.start_near_neighbours.value()) << "it was said";
   TrainerOptions small_and_sparse = free_options();
   ASSERT_TRUE(plan_training({.users = 600, .tokens = 5'000, .items = 400, .long_history = 20}, small_and_sparse).ok());
   EXPECT_EQ(small_and_sparse.max_epochs, 40) << "of five steps each";

@@ -1,10 +1,7 @@
 #include "training/trainer.h"
 
-#include <malloc.h>
-#include <ctime>
-
-#include <climits>
 #include <cmath>
+#include <ctime>
 #include <thread>
 
 #include "base/digest.h"
@@ -12,6 +9,7 @@
 #include "base/stop_signal.h"
 #include "base/text.h"
 #include "model/model_folder.h"
+#include "training/freed_memory.h"
 #include "training/learning_curve.h"
 #include "training/neighbours.h"
 #include "training/plan.h"
@@ -19,13 +17,6 @@
 
 namespace perennial {
 namespace {
-
-/// libtorch maps and zeroes big tensors anew at every step unless freed memory is kept: a third of the speed.
-void keep_freed_memory() {
-  mallopt(M_MMAP_THRESHOLD, INT_MAX);
-  mallopt(M_TRIM_THRESHOLD, INT_MAX);
-  mallopt(M_TOP_PAD, 256 << 20);
-}
 
 std::string new_model_id() {
   const std::time_t now = std::time(nullptr);
