@@ -52,11 +52,11 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
   Progress progress("reading histories", static_cast<int64_t>(dataset_.users.size()), "users");
   int64_t done = 0;
   for (const UserHistory& history : dataset_.users) {
-    Transformer::Cache cache = model_.ensemble->forecaster().new_cache();
+    Ensemble::Cache cache = model_.ensemble->new_cache();
     size_t read = 0;
     for (const TimeMs instant : instants) {
       for (const size_t end = tokens_until(history.tokens, instant); read < end; ++read)
-        model_.ensemble->forecaster().append(cache, history.tokens[read]);
+        model_.ensemble->append(cache, history.tokens[read]);
       if (read > 0)
         vectors_[{instant, history.user}].assign(cache.history_vector().begin(), cache.history_vector().end());
     }
@@ -65,17 +65,16 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
 }
 
 std::optional<double> TransformerRival::forecast(const Question& question, const Subject& subject, TimeMs now) {
-  const ForecastHead& head = *model_.ensemble->forecaster().forecast_head();
-  if (last_asked_ == std::pair(now, subject.user)) return answer_of(last_, head.config(), question);
+  const ForecastHeadConfig& config = *model_.ensemble->config().forecasts;
+  if (last_asked_ == std::pair(now, subject.user)) return answer_of(last_, config, question);
   std::vector<float> h;
   if (const auto known = vectors_.find({now, subject.user}); known != vectors_.end())
     h = known->second;
   else if (const UserHistory* history = find_history(dataset_, subject.user))
-    h = model_.ensemble->forecaster().history_vector(
-        std::span(history->tokens).first(tokens_until(history->tokens, now)));
-  last_ = head.read(h, features_.of(definition_, subject, now));
+    h = model_.ensemble->history_vector(std::span(history->tokens).first(tokens_until(history->tokens, now)));
+  last_ = *model_.ensemble->forecast(h, features_.of(definition_, subject, now));
   last_asked_ = {now, subject.user};
-  return answer_of(last_, head.config(), question);
+  return answer_of(last_, config, question);
 }
 
 std::vector<Rival> TransformerRival::rivals(const Exam& exam) {

@@ -63,6 +63,24 @@ void Ensemble::user_vector(std::span<const float> h, const ReadInputs& inputs, s
     members_[i]->user_vector(h.subspan(i * width(), width()), inputs, u.subspan(i * width(), width()));
 }
 
+std::optional<HeadForecast> Ensemble::forecast(std::span<const float> h, std::span<const double> features) const {
+  if (!config().forecasts) return std::nullopt;
+  PERENNIAL_CHECK(h.empty() || h.size() == vector_width(), "a vector of {} numbers, want {}", h.size(), vector_width());
+  HeadForecast mean;
+  mean.survival.resize(config().forecasts->hazard_days.size());
+  mean.outcomes.resize(config().forecasts->outcomes.size());
+  const double share = 1 / static_cast<double>(members_.size());
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const auto own = h.empty() ? h : h.subspan(i * width(), width());
+    const HeadForecast its = members_[i]->forecast_head()->read(own, features);
+    for (size_t j = 0; j < mean.survival.size(); ++j) mean.survival[j] += share * its.survival[j];
+    for (size_t j = 0; j < mean.outcomes.size(); ++j) mean.outcomes[j] += share * its.outcomes[j];
+    mean.spend += share * its.spend;
+    mean.spends += share * its.spends;
+  }
+  return mean;
+}
+
 void Ensemble::score_items(std::span<const float> u, std::span<float> scores) const {
   mean_of_members(scores, [&](size_t member, std::span<float> its) {
     members_[member]->score_items(u.subspan(member * width(), width()), its);

@@ -46,8 +46,9 @@ class Ensemble final : public Scorer {
   /// u from h; overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 
-  /// The member whose forecast head speaks for the model, if it was trained with one: the first.
-  [[nodiscard]] const Transformer& forecaster() const { return *members_.front(); }
+  /// The mean of the members' forecasts; nullopt from a model that was trained without (config().forecasts). h is empty
+  /// for a user without history, features (F) are not standardised: forecast_head.h.
+  [[nodiscard]] std::optional<HeadForecast> forecast(std::span<const float> h, std::span<const double> features) const;
 
   /// scores (items) of a user vector; overwritten.
   void score_items(std::span<const float> u, std::span<float> scores) const;

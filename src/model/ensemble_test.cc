@@ -88,6 +88,35 @@ TEST(Ensemble, ScoresAreTheMeanOfTheMembersAndVectorsTheirsEndToEnd) {
   }
 }
 
+TEST(Ensemble, ForecastsAreTheMeanOfTheMembers) {
+  ModelConfig config = config_of(3);
+  EXPECT_FALSE(Ensemble::create(config, weights_of(config)).value()->forecast({}, {}).has_value()) << "without a head";
+  config.forecasts = ForecastHeadConfig{.features = {"age", "orders"},
+                                        .hazard_days = {7, 30},
+                                        .outcomes = {"upgrade_90d"},
+                                        .spend = "spend",
+                                        .definition_digest = "d"};
+  const auto ensemble = Ensemble::create(config, weights_of(config));
+  ASSERT_TRUE(ensemble.ok()) << ensemble.status().message();
+  const std::vector<double> features = {12, 3};
+  for (const auto& history : {kHistory, std::vector<Token>()}) {
+    HeadForecast want{.survival = {0, 0}, .outcomes = {0}};
+    for (const auto& member : members_alone(config)) {
+      const HeadForecast own = member->forecast_head()->read(member->history_vector(history), features);
+      for (size_t i = 0; i < 2; ++i) want.survival[i] += own.survival[i] / 3;
+      want.outcomes[0] += own.outcomes[0] / 3;
+      want.spend += own.spend / 3;
+      want.spends += own.spends / 3;
+    }
+    const auto forecast = (*ensemble)->forecast((*ensemble)->history_vector(history), features);
+    ASSERT_TRUE(forecast.has_value());
+    for (size_t i = 0; i < 2; ++i) EXPECT_NEAR(forecast->survival[i], want.survival[i], 1e-9);
+    EXPECT_NEAR(forecast->outcomes[0], want.outcomes[0], 1e-9);
+    EXPECT_NEAR(forecast->spend, want.spend, 1e-9 * want.spend);
+    EXPECT_NEAR(forecast->spends, want.spends, 1e-9);
+  }
+}
+
 TEST(Ensemble, AMemberWithoutItsTensorsIsRefusedAndNamed) {
   const ModelConfig config = config_of(3);
   SafetensorsFile weights = weights_of(config);

@@ -1,6 +1,9 @@
 // For tests: a small shape, and weights in which every number matters.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "base/random.h"
 #include "base/safetensors.h"
 #include "model/config.h"
@@ -58,6 +61,15 @@ inline SafetensorsFile random_weights(const ModelConfig& config, uint64_t seed) 
   norm("final_norm");
   linear("mix_in", D, D);
   linear("mix_out", D, D);
+  if (!config.forecasts) return file;
+  const auto F = static_cast<int64_t>(config.forecasts->features.size());
+  add("forecast.mean", {F});
+  add("forecast.scale", {F});
+  for (float& scale : file.tensors["forecast.scale"].values) scale = 1 + std::abs(scale);
+  linear("forecast.in", D + F, ForecastHeadConfig::kHidden);
+  linear("forecast.out", ForecastHeadConfig::kHidden, config.forecasts->outputs());
+  add("forecast.wide", {config.forecasts->outputs(), F});
+  linear("forecast.next_type", D, std::max(1, config.types()));
   return file;
 }
 

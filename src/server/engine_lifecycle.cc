@@ -50,13 +50,13 @@ Result<UserForecasts> Engine::forecasts(const std::string& user_id) const {
 
 /// What the model's head says of the user; nullopt when it has none for these stages.
 std::optional<HeadForecast> Engine::head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const {
-  const ForecastHead* head = model == nullptr ? nullptr : model->ensemble().forecaster().forecast_head();
   const Definition& definition = lives_->definition();
-  if (head == nullptr || !check_head(head->config(), definition).ok()) return std::nullopt;
+  if (model == nullptr || !model->config().forecasts || !check_head(*model->config().forecasts, definition).ok())
+    return std::nullopt;
   const Profile* profile = state_->profiles().find(subject.user);
   const std::vector<Token> tokens = profile == nullptr ? std::vector<Token>() : model->tokens_of(*profile);
-  return head->read(model->ensemble().forecaster().history_vector(tokens),
-                    HeadFeatures(definition).of(definition, subject, now));
+  return model->ensemble().forecast(model->ensemble().history_vector(tokens),
+                                    HeadFeatures(definition).of(definition, subject, now));
 }
 
 Result<Table> Engine::lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,

@@ -225,20 +225,19 @@ TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {
   const auto report = train(folder.path(), dataset_, holdout, options);
   ASSERT_TRUE(report.ok()) << report.status().message();
   const StoredModel model = load_model(folder.path(), report->model_id).value();
-  const ForecastHead* head = model.ensemble->forecaster().forecast_head();
-  ASSERT_NE(head, nullptr);
+  ASSERT_TRUE(model.ensemble->config().forecasts.has_value());
 
   const HeadFeatures features(lives_.definition());
   const auto returns_within_a_week = [&](UserId user) {
     const TimeMs now = kStart + 60 * kMsOfDay;
-    Transformer::Cache cache = model.ensemble->forecaster().new_cache();
+    Ensemble::Cache cache = model.ensemble->new_cache();
     for (const Token& token : dataset_.users[user].tokens)
-      if (token.time_ms <= now) model.ensemble->forecaster().append(cache, token);
+      if (token.time_ms <= now) model.ensemble->append(cache, token);
     const Life* life = lives_.find(user);
-    const HeadForecast forecast = head->read(
+    const HeadForecast forecast = *model.ensemble->forecast(
         cache.history_vector(), features.of(lives_.definition(), {user, life->first_seen, &life->facts}, now));
     const Question week{"return_7d", Outcome::returns, 7 * kMsOfDay};
-    return *answer_of(forecast, head->config(), week);
+    return *answer_of(forecast, *model.ensemble->config().forecasts, week);
   };
   for (UserId user = 0; user < 20; ++user)
     EXPECT_EQ(returns_within_a_week(user) > 0.5, user % 2 == 0) << user << ": " << returns_within_a_week(user);
