@@ -122,9 +122,10 @@ class Run {
     return QueryMaker(*options.forecast, dataset, lengths, *options.model.forecasts, options.seed);
   }
 
-  /// Each member draws other random numbers.
+  /// Each member draws other random numbers, and those of a run with the next seed are others still: runs of several
+  /// seeds share no member.
   [[nodiscard]] uint64_t seed_of(int64_t member) const {
-    return member == 0 ? options_.seed : mix64(options_.seed + static_cast<uint64_t>(member));
+    return member == 0 ? options_.seed : mix64(mix64(options_.seed) + static_cast<uint64_t>(member));
   }
   [[nodiscard]] uint64_t seed() const { return seed_of(state_.progress.member); }
 

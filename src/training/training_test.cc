@@ -317,6 +317,15 @@ TEST_F(TrainerTest, MembersAreTrainedApartRankTogetherAndGoOnToTheBit) {
   const SafetensorsFile first = parse_safetensors(weights("one", one->model_id)).value();
   EXPECT_EQ(file.tensors.at("items.weight").values, first.tensors.at("items.weight").values) << "the first is the same";
 
+  TrainerOptions next_seed = options();
+  next_seed.model.members = 2;
+  ++next_seed.seed;
+  const auto another = run("next_seed", next_seed);
+  ASSERT_TRUE(another.ok());
+  const SafetensorsFile others = parse_safetensors(weights("next_seed", another->model_id)).value();
+  EXPECT_NE(others.tensors.at("member_1.items.weight").values, file.tensors.at("member_2.items.weight").values)
+      << "runs of several seeds share no member";
+
   TrainerOptions stopping = three;
   stopping.stop_after_steps = 7;
   Result<TrainingReport> part = run("parts", stopping);
