@@ -4,6 +4,7 @@
 
 #include "base/progress.h"
 #include "base/text.h"
+#include "evaluation/model_scorer.h"
 
 namespace perennial {
 namespace {
@@ -27,6 +28,7 @@ Result<TransformerRival> TransformerRival::create(const fs::path& data_folder, c
   PERENNIAL_TRY_ASSIGN(Dataset dataset, load_dataset(log, settings.roles, std::numeric_limits<Offset>::max(), 0));
   if (dataset.roles_digest != config.holdout.roles_digest)
     return failed_precondition("model {} was trained under other event roles: run 'train' again", config.id);
+  PERENNIAL_TRY(check_same_items(model, dataset));
   return TransformerRival(std::move(model), std::move(dataset), definition);
 }
 
@@ -52,6 +54,12 @@ void TransformerRival::prepare(const std::vector<TimeMs>& instants) {
   Progress progress("reading histories", static_cast<int64_t>(dataset_.users.size()), "users");
   int64_t done = 0;
   for (const UserHistory& history : dataset_.users) {
+    if (instants.size() == 1) {  // read at once, not token by token
+      const std::span<const Token> known(history.tokens.data(), tokens_until(history.tokens, instants.front()));
+      if (!known.empty()) vectors_[{instants.front(), history.user}] = model_.ensemble->history_vector(known);
+      progress.update(++done);
+      continue;
+    }
     Ensemble::Cache cache = model_.ensemble->new_cache();
     size_t read = 0;
     for (const TimeMs instant : instants) {

@@ -36,7 +36,7 @@ class TransformerRival {
   Dataset dataset_;
   const Definition& definition_;
   HeadFeatures features_;
-  std::map<std::pair<TimeMs, UserId>, std::vector<float>> vectors_;  // (D), empty for nobody's history
+  std::map<std::pair<TimeMs, UserId>, std::vector<float>> vectors_;  // those of all members, end to end
   std::pair<TimeMs, UserId> last_asked_{kNoTime, kNoId};             // most questions follow others about the same user
   HeadForecast last_;
   bool told_ = false;

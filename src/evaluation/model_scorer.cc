@@ -50,11 +50,16 @@ class ModelScorer final : public Scorer {
 
 }  // namespace
 
-Result<std::unique_ptr<Scorer>> make_model_scorer(const StoredModel& model, const Dataset& dataset, std::string name) {
+Status check_same_items(const StoredModel& model, const Dataset& dataset) {
   const std::vector<std::string>& names = model.item_names;
-  if (names.size() > dataset.item_names.size() || !std::equal(names.begin(), names.end(), dataset.item_names.begin()))
-    return data_loss("model {} was trained on another log: its {} items are not the first of the {} here; run 'train'",
-                     model.ensemble->config().id, names.size(), dataset.item_names.size());
+  if (names.size() <= dataset.item_names.size() && std::equal(names.begin(), names.end(), dataset.item_names.begin()))
+    return {};
+  return data_loss("model {} was trained on another log: its {} items are not the first of the {} here; run 'train'",
+                   model.ensemble->config().id, names.size(), dataset.item_names.size());
+}
+
+Result<std::unique_ptr<Scorer>> make_model_scorer(const StoredModel& model, const Dataset& dataset, std::string name) {
+  PERENNIAL_TRY(check_same_items(model, dataset));
   return std::unique_ptr<Scorer>(std::make_unique<ModelScorer>(*model.ensemble, dataset.event_types, std::move(name)));
 }
 

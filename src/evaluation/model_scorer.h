@@ -7,9 +7,11 @@
 
 namespace perennial {
 
-/// Scores every item of the dataset; those that the model does not know score below all others. data_loss when the
-/// model's items are not the dataset's first ones by name: it was trained on another log. The model must outlive the
-/// scorer.
+/// data_loss when the model's items are not the dataset's first ones by name: it was trained on another log.
+Status check_same_items(const StoredModel& model, const Dataset& dataset);
+
+/// Scores every item of the dataset; those that the model does not know score below all others. Errors as of
+/// check_same_items. The model must outlive the scorer.
 Result<std::unique_ptr<Scorer>> make_model_scorer(const StoredModel& model, const Dataset& dataset, std::string name);
 
 }  // namespace perennial

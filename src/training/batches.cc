@@ -39,6 +39,7 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
                        BatchOptions options, const QueryMaker* queries)
     : dataset_(dataset),
       lengths_(std::move(lengths)),
+      looks_back_(int64_t{config.layers} * (config.window - 1)),
       options_(options),
       queries_(queries),
       trait_ids_(dataset.users.size()) {
@@ -51,20 +52,33 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
   first_weekday_ = features.of(weekday_feature(0));
 }
 
-std::vector<std::vector<size_t>> BatchMaker::epoch(uint64_t seed) const {
-  std::vector<size_t> order;
+BatchMaker::Batch BatchMaker::pieces_of(size_t user) const {
+  Batch pieces;
+  const int64_t tokens = tokens_of(user);
+  const int64_t longest = tokens <= options_.tokens ? tokens : std::max(options_.tokens, 2 * looks_back_);
+  for (int64_t first = 0; first < tokens; first = pieces.back().end) {
+    const int64_t begin = std::max<int64_t>(0, first - looks_back_);
+    const int64_t end = std::min(tokens, begin + longest);
+    pieces.push_back({static_cast<uint32_t>(user), static_cast<uint32_t>(begin), static_cast<uint32_t>(first),
+                      static_cast<uint32_t>(end)});
+  }
+  return pieces;
+}
+
+std::vector<BatchMaker::Batch> BatchMaker::epoch(uint64_t seed) const {
+  Batch pieces;
   for (size_t user = 0; user < lengths_.size(); ++user)
-    if (tokens_of(user) >= 1) order.push_back(user);
-  Random(seed).shuffle(std::span(order));
-  std::vector<std::vector<size_t>> batches;
+    for (const HistoryPiece& piece : pieces_of(user)) pieces.push_back(piece);
+  Random(seed).shuffle(std::span(pieces));
+  std::vector<Batch> batches;
   int64_t tokens = options_.tokens;
-  for (const size_t user : order) {
-    const auto length = static_cast<int64_t>(lengths_[user]);
+  for (const HistoryPiece& piece : pieces) {
+    const int64_t length = piece.end - piece.begin;
     if (tokens + length > options_.tokens) {
       batches.emplace_back();
       tokens = 0;
     }
-    batches.back().push_back(user);
+    batches.back().push_back(piece);
     tokens += length;
   }
   return batches;
@@ -98,22 +112,23 @@ PackedBatch BatchColumns::pack() const {
   return batch;
 }
 
-PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) const {
+PackedBatch BatchMaker::make(const Batch& pieces, Random& random) const {
   BatchColumns columns;
   std::vector<int64_t> first_rows;
-  for (const size_t user : users) {
+  for (size_t piece = 0; piece < pieces.size(); ++piece) {
+    const auto [user, begin, first, end] = pieces[piece];
     const std::vector<Token>& tokens = dataset_.users[user].tokens;
     const bool with_traits = !random.chance(options_.feature_dropping);
     first_rows.push_back(static_cast<int64_t>(columns.items.size()));
-    for (size_t i = 0; i < static_cast<size_t>(tokens_of(user)); ++i) {
-      const Token* next = i + 1 < lengths_[user] ? &tokens[i + 1] : nullptr;
+    for (size_t i = begin; i < end; ++i) {
+      const Token* next = i >= first && i + 1 < lengths_[user] ? &tokens[i + 1] : nullptr;
       const bool predicted =
           next != nullptr && dataset_.is_target[static_cast<size_t>(next->type)] && next->item != tokens[i].item;
       columns.items.push_back(tokens[i].item);
       columns.types.push_back(tokens[i].type);
       columns.values.push_back(value_bucket(tokens[i].value));
       columns.gaps.push_back(i == 0 ? 0 : gap_bucket(tokens[i - 1].time_ms, tokens[i].time_ms));
-      columns.segment.push_back(static_cast<int64_t>(user));
+      columns.segment.push_back(static_cast<int64_t>(piece));
       columns.targets.push_back(predicted ? next->item : -1);
       columns.next_types.push_back(next == nullptr ? -1 : next->type);
       columns.feature_starts.push_back(static_cast<int64_t>(columns.features.size()));
@@ -127,7 +142,7 @@ PackedBatch BatchMaker::make(const std::vector<size_t>& users, Random& random) c
     }
   }
   PackedBatch batch = columns.pack();
-  if (queries_ != nullptr) batch.queries = queries_->make(users, first_rows);
+  if (queries_ != nullptr) batch.queries = queries_->make(pieces, first_rows);
   return batch;
 }
 

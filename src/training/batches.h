@@ -24,7 +24,7 @@ struct BatchColumns {
 };
 
 struct BatchOptions {
-  int64_t tokens = 8192;  // aimed at; a longer sequence is a batch of its own
+  int64_t tokens = 8192;  // at most, or twice what the model looks back, if that is more
   double feature_dropping =
       0.5;  // chance that a group (elapsed, traits, device, time of day) is absent, so that absence is no surprise
 };
@@ -37,22 +37,29 @@ class BatchMaker {
   BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, const ModelConfig& config, BatchOptions options,
              const QueryMaker* queries = nullptr);
 
-  /// The users of each batch of an epoch, shuffled by the seed. Users of whom no token is read are left out.
-  [[nodiscard]] std::vector<std::vector<size_t>> epoch(uint64_t seed) const;
+  using Batch = std::vector<HistoryPiece>;
 
-  [[nodiscard]] int64_t tokens_of(size_t user) const {
-    return static_cast<int64_t>(lengths_[user]) - (queries_ == nullptr ? 1 : 0);
-  }
+  /// A history is one piece, or, when it is longer than a batch, as many as it takes; a piece then begins so far before
+  /// what it learns from that the model looks back no further, and the cut changes nothing. None of a user of whom no
+  /// token is read.
+  [[nodiscard]] Batch pieces_of(size_t user) const;
+
+  /// The batches of an epoch, shuffled by the seed.
+  [[nodiscard]] std::vector<Batch> epoch(uint64_t seed) const;
 
   /// Every token but a sequence's last predicts the one after it, when that is of a target type and another item than
   /// the token's own (the same product viewed, then bought, is no recommendation). Dropping draws from `random`.
-  [[nodiscard]] PackedBatch make(const std::vector<size_t>& users, Random& random) const;
+  [[nodiscard]] PackedBatch make(const Batch& pieces, Random& random) const;
 
  private:
+  [[nodiscard]] int64_t tokens_of(size_t user) const {
+    return static_cast<int64_t>(lengths_[user]) - (queries_ == nullptr ? 1 : 0);
+  }
   void add_features(size_t user, size_t target, bool with_traits, Random& random, std::vector<int64_t>& ids) const;
 
   const Dataset& dataset_;
   std::vector<size_t> lengths_;
+  int64_t looks_back_;  // tokens before one that its vector depends on
   BatchOptions options_;
   const QueryMaker* queries_;
   std::vector<std::vector<std::pair<TimeMs, int64_t>>> trait_ids_;  // by user: when said, feature

@@ -52,7 +52,8 @@ class BatchMakerTest : public testing::Test {
 
   PackedBatch make(double feature_dropping) const {
     Random random(1);
-    return BatchMaker(dataset_, {4}, config_, {.tokens = 100, .feature_dropping = feature_dropping}).make({0}, random);
+    const BatchMaker maker(dataset_, {4}, config_, {.tokens = 100, .feature_dropping = feature_dropping});
+    return maker.make(maker.pieces_of(0), random);
   }
 
   Dataset dataset_;
@@ -103,11 +104,13 @@ TEST(BatchMaker, AnEpochHasEveryUserWithSomethingToPredictOnce) {
   }
   const BatchMaker maker(dataset, lengths, ModelConfig(), {.tokens = 10});
   std::vector<size_t> users;
-  for (const std::vector<size_t>& batch : maker.epoch(3)) {
+  for (const BatchMaker::Batch& batch : maker.epoch(3)) {
     size_t tokens = 0;
-    for (const size_t user : batch) tokens += lengths[user];
+    for (const HistoryPiece& piece : batch) {
+      tokens += piece.end - piece.begin;
+      users.push_back(piece.user);
+    }
     EXPECT_LE(tokens, 10U);
-    users.insert(users.end(), batch.begin(), batch.end());
   }
   EXPECT_EQ(users.size(), 24U);
   EXPECT_NE(maker.epoch(3), maker.epoch(4));
@@ -115,6 +118,26 @@ TEST(BatchMaker, AnEpochHasEveryUserWithSomethingToPredictOnce) {
   std::sort(users.begin(), users.end());
   EXPECT_EQ(std::unique(users.begin(), users.end()), users.end());
   for (const size_t user : users) EXPECT_GE(lengths[user], 2U);
+}
+
+TEST(BatchMaker, AHistoryLongerThanABatchIsCutAndEachOfItsTokensIsLearnedFromOnce) {
+  Dataset dataset;
+  dataset.users.resize(2);
+  ModelConfig config;
+  config.layers = 2;
+  config.window = 5;  // 8 tokens are looked back at
+  for (const int64_t tokens : {10, 16, 30}) {
+    const BatchMaker maker(dataset, {101, 9}, config, {.tokens = tokens});
+    EXPECT_EQ(maker.pieces_of(1), (BatchMaker::Batch{{1, 0, 0, 8}}));
+    uint32_t learned = 0;
+    for (const auto& [user, begin, first, end] : maker.pieces_of(0)) {
+      EXPECT_EQ(first, learned);
+      EXPECT_EQ(begin, first < 8 ? 0 : first - 8);
+      EXPECT_LE(end - begin, std::max<int64_t>(tokens, 16));
+      learned = end;
+    }
+    EXPECT_EQ(learned, 100U);
+  }
 }
 
 }  // namespace

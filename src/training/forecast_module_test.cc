@@ -176,6 +176,22 @@ class ForecastTraining : public testing::Test {
     return lengths;
   }
 
+  TrainerOptions quick_options() const {
+    TrainerOptions options;
+    options.model.width = 16;
+    options.model.layers = 1;
+    options.model.heads = 1;
+    options.model.window = 8;
+    options.model.feed_forward = 16;
+    options.max_epochs = 12;
+    options.learning_rate = 5e-3;
+    options.batch_tokens = 512;
+    options.threads = 1;
+    options.precision = Precision::float32;
+    options.forecast = ForecastSource{&lives_.definition(), &lives_, dataset_.newest_time_ms};
+    return options;
+  }
+
   Dictionary types_;
   Dictionary names_;
   Lives lives_{preset("e-commerce").value(), types_, names_};
@@ -186,10 +202,24 @@ class ForecastTraining : public testing::Test {
 TEST_F(ForecastTraining, JudgesAreNotAskedAndTokensAfterTheMomentAreNotRead) {
   const ForecastSource source{&lives_.definition(), &lives_, dataset_.newest_time_ms};
   const QueryMaker maker(source, dataset_, lengths(), head_config(lives_.definition()), 7);
-  for (size_t user = 0; user < 20; ++user) {
-    const ForecastQueries queries = maker.make({user}, {1000});
-    EXPECT_EQ(queries.size() == 0, is_judge(static_cast<UserId>(user))) << user;
+  for (uint32_t user = 0; user < 20; ++user) {
     const std::vector<Token>& all = dataset_.users[user].tokens;
+    const auto length = static_cast<uint32_t>(all.size());
+    const ForecastQueries queries = maker.make({{user, 0, 0, length}}, {1000});
+    EXPECT_EQ(queries.size() == 0, is_judge(static_cast<UserId>(user))) << user;
+    const uint32_t cut =
+        std::max(1U, length / 2);  // the second piece looks back at one token, which stands in its first row
+    const ForecastQueries pieces = maker.make({{user, 0, 0, cut}, {user, cut - 1, cut, length}}, {1000, 1000 + cut});
+    ASSERT_EQ(pieces.size(), queries.size());
+    std::vector<int64_t> want, got;
+    for (int64_t i = 0; i < queries.size(); ++i) {
+      const auto row = queries.rows[i].item<int64_t>();
+      want.push_back(row < 1000 + cut ? row : row + 1);
+      got.push_back(pieces.rows[i].item<int64_t>());
+    }
+    std::sort(want.begin(), want.end());
+    std::sort(got.begin(), got.end());
+    EXPECT_EQ(got, want) << "each is asked of the piece of its token";
     for (const auto& [at, before] : maker.moments(user)) {
       EXPECT_LE(all[static_cast<size_t>(before) - 1].time_ms, at);
       const bool more = before < static_cast<int64_t>(all.size());
@@ -207,20 +237,30 @@ TEST_F(ForecastTraining, JudgesAreNotAskedAndTokensAfterTheMomentAreNotRead) {
   EXPECT_LT(hiding.size(), maker.size()) << "a hidden token would be an answer";
 }
 
+TEST_F(ForecastTraining, MembersWithHeadsGoOnToTheBit) {
+  const Holdout holdout = make_holdout(Holdout::Kind::none, dataset_).value();
+  TrainerOptions options = quick_options();
+  options.max_epochs = 2;
+  options.model.members = 2;
+  const TemporaryFolder whole_folder, parts_folder;
+  const auto whole = train(whole_folder.path(), dataset_, holdout, options);
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  options.stop_after_steps = 2;
+  Result<TrainingReport> part = train(parts_folder.path(), dataset_, holdout, options);
+  for (int runs = 1; part.ok() && part->model_id.empty() && runs < 40; ++runs)
+    part = train(parts_folder.path(), dataset_, holdout, options);
+  ASSERT_TRUE(part.ok()) << part.status().message();
+  const auto weights = [](const TemporaryFolder& folder, const std::string& id) {
+    return read_file(folder.path() / "models" / id / "model.safetensors").value();
+  };
+  EXPECT_TRUE(weights(parts_folder, part->model_id) == weights(whole_folder, whole->model_id));
+  const SafetensorsFile file = parse_safetensors(weights(whole_folder, whole->model_id)).value();
+  EXPECT_NE(file.tensors.at("member_1.forecast.out.weight").values, file.tensors.at("forecast.out.weight").values);
+}
+
 TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {
   const TemporaryFolder folder;
-  TrainerOptions options;
-  options.model.width = 16;
-  options.model.layers = 1;
-  options.model.heads = 1;
-  options.model.window = 8;
-  options.model.feed_forward = 16;
-  options.max_epochs = 12;
-  options.learning_rate = 5e-3;
-  options.batch_tokens = 512;
-  options.threads = 1;
-  options.precision = Precision::float32;
-  options.forecast = ForecastSource{&lives_.definition(), &lives_, dataset_.newest_time_ms};
+  const TrainerOptions options = quick_options();
   const Holdout holdout = make_holdout(Holdout::Kind::none, dataset_).value();
   const auto report = train(folder.path(), dataset_, holdout, options);
   ASSERT_TRUE(report.ok()) << report.status().message();

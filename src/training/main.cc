@@ -144,9 +144,11 @@ std::string why_no_forecasts(const Settings& settings, const Holdout& holdout, c
 }
 
 Result<TrainingReport> run(const Flags& flags) {
+  const double started = monotonic_seconds();
   PERENNIAL_TRY_ASSIGN(const Settings settings, settings_of(flags));
   PERENNIAL_TRY_ASSIGN(const Holdout::Kind kind, parse_holdout(settings.holdout));
   TrainerOptions options = trainer_options(settings);
+  options.started = started;  // reading the log is of the budget too
   PERENNIAL_TRY(apply_limits(flags, options));
   if (!flags.start.empty()) options.start_near_neighbours = flags.start == "neighbours";
   options.fresh = flags.fresh;

@@ -7,7 +7,7 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kFloatsOfAThread = 1 << 16;
-constexpr int64_t kAveragedSteps = 8;  // neighbouring steps hardly differ: every so many is taken up
+constexpr int64_t kMostBetween = 8;  // steps, of which a long average takes up the last: neighbours hardly differ
 
 constexpr double kMomentum = 0.95;
 
@@ -121,8 +121,9 @@ WeightAverage::WeightAverage(const torch::OrderedDict<std::string, torch::Tensor
 void WeightAverage::update(double horizon) {
   const torch::NoGradGuard no_grad;
   ++steps_;
-  if (steps_ > kAveragedSteps && steps_ % kAveragedSteps != 0 && horizon > kAveragedSteps) return;
-  const double taken = std::min(horizon, static_cast<double>(steps_) / 2) / kAveragedSteps;
+  const int64_t every = std::clamp<int64_t>(static_cast<int64_t>(horizon / kMostBetween), 1, kMostBetween);
+  if (steps_ > kMostBetween && steps_ % every != 0) return;
+  const double taken = std::min(horizon, static_cast<double>(steps_) / 2) / static_cast<double>(every);
   const double share = 1 / std::max(1.0, taken);
   for (const auto& parameter : parameters_) values_[parameter.key()].lerp_(parameter.value(), share);
 }

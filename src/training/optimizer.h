@@ -49,8 +49,8 @@ class WeightAverage {
  public:
   explicit WeightAverage(const torch::OrderedDict<std::string, torch::Tensor>& parameters);
 
-  /// After a step: takes up the parameters, over about `horizon` steps and never over more than half of those made. A
-  /// horizon of at most 8 keeps the last parameters alone.
+  /// After a step: takes up the parameters, over about `horizon` steps and never over more than half of those made; 0
+  /// keeps the last ones alone. Beyond a horizon of 16 some steps are left out, of eight in a row at most seven.
   void update(double horizon);
 
   /// By the parameter's name.

@@ -128,6 +128,17 @@ TEST(WeightAverage, IsNearTheMiddleOfWhatWentToAndFro) {
     average.update(200);
   }
   EXPECT_NEAR(average.values().at("w")[0].item<double>(), 5, 0.1);
+  WeightAverage rising(parameters);
+  double before = -1;
+  for (int i = 0; i < 40; ++i) {
+    torch::NoGradGuard no_grad;
+    parameters["w"].fill_(i);
+    rising.update(10);
+    const double now = rising.values().at("w")[0].item<double>();
+    if (i > 0) EXPECT_GT(now, before) << "of a short average each step counts: " << i;
+    before = now;
+  }
+  EXPECT_NEAR(before, 39 - 9, 1.5) << "ten steps behind, on average";
   WeightAverage short_run(parameters);
   for (int i = 0; i < 5; ++i) {
     torch::NoGradGuard no_grad;

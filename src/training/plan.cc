@@ -50,22 +50,30 @@ DataShape shape_of(const Dataset& dataset) {
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   constexpr int64_t kOfAToken = 64;  // the dataset's
   constexpr int64_t kOfAUser = 400;  // vectors, traits, names
-  // Value, two moments, average; then also the gradient, best and newest, and the best's bytes while all is saved.
-  constexpr int64_t kOfAFloatAtFirst = 4 * 4;
+  constexpr int64_t kOfALife = 400;  // of the forecast head: a user's facts, or a question's
+  constexpr int64_t kQuestionsOfAUser = 32;
+  constexpr int64_t kMostQuestions = 500'000;
+  // Value, two moments, average, of a later member also the one before and its best; then also the gradient, best and
+  // newest, and the best's bytes while all is saved.
+  const int64_t of_a_float_at_first = options.model.members > 1 ? 4 * 9 : 4 * 4;
   constexpr int64_t kOfAFloat = 4 * (7 + 1);
   constexpr int64_t kOfAFloatOfAMember = 4 * 3;  // a finished one's: its tensors, its network, its bytes in the file
   const ModelConfig& model = options.model;
   const int64_t D = model.width;
   const bool sampled = data.items > options.full_softmax_items;
   const int64_t candidates = sampled ? options.shared_negatives : data.items;
-  const int64_t activations = options.batch_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
+  const int64_t looked_back = int64_t{model.layers} * (model.window - 1);
+  const int64_t step_tokens = std::max(options.batch_tokens, std::min(data.tokens, 2 * looked_back));
+  const int64_t activations = step_tokens * (model.layers * (8 * D + 4 * model.feed_forward) + 10 * D) * 4;
   const int64_t softmax = options.threads * (candidates * (252 * 4 + D * 12) + 4 * parameters(data, model));
   const int64_t members = parameters(data, model) * kOfAFloatOfAMember * (model.members - 1);
   const int64_t neighbours =
-      options.start_near_neighbours.value_or(true) ? neighbour_bytes(data.tokens, data.items, D) : 0;
-  const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbours;
+      options.start_near_neighbours.value_or(false) ? neighbour_bytes(data.tokens, data.items, D) : 0;
+  const int64_t start = parameters(data, model) * of_a_float_at_first + neighbours;
   const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
-  return data.tokens * kOfAToken + data.users * kOfAUser + members + std::max(start, step);
+  const int64_t forecasts =
+      options.forecast ? (data.users + std::min(kMostQuestions, kQuestionsOfAUser * data.users)) * kOfALife : 0;
+  return data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members + std::max(start, step);
 }
 
 namespace {
@@ -75,6 +83,23 @@ int32_t heads_for(int32_t width) {
   for (int32_t heads = std::max(1, width / 32); heads > 1; --heads)
     if (width % (2 * heads) == 0) return heads;
   return 1;
+}
+
+/// Of which all that the model reads of a user is kept.
+int64_t longest_window(int64_t history_limit, int64_t layers) {
+  return std::max<int64_t>(1, (history_limit - 2) / layers + 1);
+}
+
+Status check_shape(const ModelConfig& model, int64_t history_limit) {
+  if (model.width < 8 || model.width % (2 * model.heads) != 0)
+    return invalid_argument("train.width {} must be at least 8 and a multiple of twice train.heads {}", model.width,
+                            model.heads);
+  if (model.history_tokens() > history_limit)
+    return invalid_argument(
+        "a window of {} over {} layers reads {} events of a user, of whom serving keeps {}: take a window of at most "
+        "{}, or raise profiles.history_limit",
+        model.window, model.layers, model.history_tokens(), history_limit, longest_window(history_limit, model.layers));
+  return {};
 }
 
 }  // namespace
@@ -93,20 +118,24 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   const bool sparse = data.tokens < kSparseItems * data.items;
   if (options.dropout < 0) options.dropout = sparse ? 0.4 : 0.2;
   if (options.weight_decay < 0) options.weight_decay = sparse ? 0.1 : 0.01;
-  if (model.width < 8 || model.width % (2 * model.heads) != 0)
-    return invalid_argument("train.width {} must be at least 8 and a multiple of twice train.heads {}", model.width,
-                            model.heads);
   // Beyond most histories' lengths a window costs memory in serving and nothing in training.
   if (model.window == 0) {
     const int64_t wanted = std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow);
-    const int64_t kept = (options.history_limit - 2) / model.layers + 1;
-    model.window = static_cast<int32_t>(std::max<int64_t>(1, std::min(wanted, kept)));
+    model.window = static_cast<int32_t>(std::min(wanted, longest_window(options.history_limit, model.layers)));
   }
   // Some 250 steps an epoch: fewer learn less from it, more are too short for two threads.
   if (options.batch_tokens == 0) options.batch_tokens = std::clamp<int64_t>(data.tokens / 250, kSmallestStep, 8'192);
   // Wide and deep models move further for the same rate.
   if (options.learning_rate == 0)
     options.learning_rate = kLearningRate * std::min(1.0, 64.0 / model.width) * std::min(1.0, 2.0 / model.layers);
+  const auto too_much = [&] {
+    return options.memory_limit_bytes > 0 && memory_bytes(data, options) > options.memory_limit_bytes;
+  };
+  while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
+    options.batch_tokens = std::max(kSmallestStep, options.batch_tokens / 2);
+  if (said.model.members == 0 && too_much()) model.members = 1;
+  if (too_much()) shape(kNarrowWidth);
+  PERENNIAL_TRY(check_shape(model, options.history_limit));
   if (options.max_epochs == 0) {
     const int64_t tokens = std::max<int64_t>(1, data.tokens);
     const int64_t most =
@@ -114,15 +143,11 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
                : kMostEpochs;
     options.max_epochs = std::clamp(kTokensOfARun / tokens, kFewestEpochs, most);
   }
-  if (!options.start_near_neighbours)  // in a budget, which may end the run early, the sooner is the better
+  if (!options.start_near_neighbours) {  // in a budget, which may end the run early, the sooner is the better
     options.start_near_neighbours =
         options.budget_seconds > 0 || options.max_epochs * data.tokens < kManyReadings * data.items;
-  if (options.memory_limit_bytes == 0) return {};
-  const auto too_much = [&] { return memory_bytes(data, options) > options.memory_limit_bytes; };
-  while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
-    options.batch_tokens = std::max(kSmallestStep, options.batch_tokens / 2);
-  if (said.model.members == 0 && too_much()) model.members = 1;
-  if (too_much()) shape(kNarrowWidth);
+    if (too_much()) options.start_near_neighbours = false;
+  }
   if (!too_much()) return {};
   return resource_exhausted(
       "training on {} events of {} users and {} items takes about {} MiB, more than --memory allows",

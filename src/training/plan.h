@@ -15,9 +15,9 @@ DataShape shape_of(const Dataset& dataset);
 
 /// Fills in the options that are 0: width, layers, heads, window, feed-forward, members, tokens a step, learning rate,
 /// epochs, dropout and weight decay below 0, and where items start;
-/// of these it takes a smaller step, then one member, then a narrower model, until `memory_limit_bytes` (0: none) hold
-/// it. resource_exhausted, with what it would take, when nothing does; invalid_argument when width and heads do not
-/// fit.
+/// of these it takes a smaller step, then one member, then a narrower model, then a random start, until
+/// `memory_limit_bytes` (0: none) hold it. resource_exhausted, with what it would take, when nothing does;
+/// invalid_argument when width and heads do not fit, or when the model reads more of a user than serving keeps.
 Status plan_training(const DataShape& data, TrainerOptions& options);
 
 /// What a run that has time for `fitting` epochs in all makes of it: a member that learned to its end is worth more

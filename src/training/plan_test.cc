@@ -95,6 +95,11 @@ TEST(Plan, HeadsFitAnyWidthThatCanBeRotatedAndOthersAreRefused) {
   ASSERT_TRUE(plan_training({.tokens = 1'000'000, .items = 10, .long_history = 900}, deep).ok());
   EXPECT_LE(deep.model.layers * (deep.model.window - 1) + 2, deep.history_limit)
       << "serving keeps what the model reads";
+  TrainerOptions wide = free_options();
+  wide.model.window = 600;
+  const Status status = plan_training({.tokens = 1'000'000, .items = 10, .long_history = 900}, wide);
+  EXPECT_EQ(status.code(), Code::invalid_argument) << "nothing could serve it";
+  EXPECT_NE(status.message().find("a window of at most 512"), std::string::npos) << status.message();
 }
 
 TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
@@ -103,11 +108,21 @@ TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
   ASSERT_TRUE(plan_training(data, options).ok());
   const int64_t unlimited = memory_bytes(data, options);
   TrainerOptions limited = free_options();
-  limited.memory_limit_bytes = unlimited * 8 / 10;  // the data and the items' neighbours alone are 7
+  limited.memory_limit_bytes = unlimited * 85 / 100;  // with the items' neighbours alone it would be 89
   ASSERT_TRUE(plan_training(data, limited).ok());
-  EXPECT_EQ(limited.batch_tokens, 1'024);
-  EXPECT_EQ(limited.model.width, 32);
+  EXPECT_FALSE(limited.start_near_neighbours.value()) << "the start goes before the width";
+  EXPECT_EQ(limited.model.width, 64);
   EXPECT_LE(memory_bytes(data, limited), limited.memory_limit_bytes);
+  TrainerOptions tight = free_options();
+  tight.memory_limit_bytes = unlimited * 58 / 100;
+  ASSERT_TRUE(plan_training(data, tight).ok());
+  EXPECT_EQ(tight.batch_tokens, 1'024);
+  EXPECT_EQ(tight.model.width, 32);
+  EXPECT_LE(memory_bytes(data, tight), tight.memory_limit_bytes);
+  TrainerOptions narrowed = free_options();
+  narrowed.model.heads = 32;
+  narrowed.memory_limit_bytes = tight.memory_limit_bytes;
+  EXPECT_EQ(plan_training(data, narrowed).code(), Code::invalid_argument) << "heads of one number cannot be rotated";
   TrainerOptions impossible = free_options();
   impossible.memory_limit_bytes = 1 << 20;
   const Status status = plan_training(data, impossible);

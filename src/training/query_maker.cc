@@ -74,14 +74,18 @@ std::vector<QueryMaker::Moment> QueryMaker::moments(size_t user) const {
   return moments;
 }
 
-ForecastQueries QueryMaker::make(const std::vector<size_t>& users, const std::vector<int64_t>& first_rows) const {
+ForecastQueries QueryMaker::make(const std::vector<HistoryPiece>& pieces,
+                                 const std::vector<int64_t>& first_rows) const {
   const size_t hazards = config_.hazard_days.size();
   std::vector<int64_t> rows;
   std::vector<float> features, seen, event, outcomes, spend;
-  for (size_t i = 0; i < users.size(); ++i) {
-    for (size_t at = starts_[users[i]]; at < starts_[users[i] + 1]; ++at) {
+  for (size_t i = 0; i < pieces.size(); ++i) {
+    const auto [user, begin, first, end] = pieces[i];
+    for (size_t at = starts_[user]; at < starts_[user + 1]; ++at) {
       const auto& [asked_at, tokens_before, of_user, labels] = queries_[at];
-      rows.push_back(tokens_before == 0 ? -1 : first_rows[i] + tokens_before - 1);
+      const int64_t last = std::max<int64_t>(0, tokens_before - 1);
+      if (last < first || last >= end) continue;  // another piece's
+      rows.push_back(tokens_before == 0 ? -1 : first_rows[i] + last - begin);
       features.insert(features.end(), of_user.begin(), of_user.end());
       for (size_t hazard = 0; hazard < hazards; ++hazard) {
         seen.push_back(hazard < labels.hazards_seen ? 1.0F : 0.0F);

@@ -16,6 +16,15 @@ struct ForecastSource {
   TimeMs until = 0;  // what came later is not looked at
 };
 
+/// Tokens [begin, end) of a user's history, read as one sequence. Those before `first` are what the others look back
+/// at: an earlier piece has learned from them.
+struct HistoryPiece {
+  uint32_t user;  // of the dataset
+  uint32_t begin, first, end;
+
+  bool operator==(const HistoryPiece&) const = default;
+};
+
 /// Thread rule: immutable.
 class QueryMaker {
  public:
@@ -36,8 +45,8 @@ class QueryMaker {
   };
   [[nodiscard]] std::vector<Moment> moments(size_t user) const;
 
-  /// Of the users; the tokens of users[i] begin at row first_rows[i].
-  [[nodiscard]] ForecastQueries make(const std::vector<size_t>& users, const std::vector<int64_t>& first_rows) const;
+  /// Of moments after a token of the pieces from their `first` on, or before all; pieces[i] begins at row rows[i].
+  [[nodiscard]] ForecastQueries make(const std::vector<HistoryPiece>& pieces, const std::vector<int64_t>& rows) const;
 
  private:
   struct Query {

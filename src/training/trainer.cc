@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <ctime>
+#include <limits>
 #include <thread>
 
 #include "base/digest.h"
@@ -50,7 +51,8 @@ std::string run_fingerprint(const Dataset& dataset, const TrainerOptions& option
                                {"threads", options.threads},
                                {"kernels", kernels.name()},
                                {"users", dataset.users.size()},
-                               {"events", dataset.events}};
+                               {"events", dataset.events},
+                               {"item_names", to_hex(sha256(fmt::format("{}", fmt::join(dataset.item_names, "\n"))))}};
   return json::serialize(object);
 }
 
@@ -61,6 +63,7 @@ std::vector<RankingCase> validation_cases(const Holdout& holdout, const Dataset&
   random.shuffle(std::span(all.cases));
   if (static_cast<int64_t>(all.cases.size()) > options.validation_users)
     all.cases.resize(static_cast<size_t>(options.validation_users));
+  all.cases.shrink_to_fit();
   return std::move(all.cases);
 }
 
@@ -76,33 +79,38 @@ class Run {
         queries_(queries_of(options_, dataset, lengths_)),
         batches_(dataset, lengths_, options_.model, {.tokens = options_.batch_tokens}, queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
-        state_(new_state(0)) {}
+        state_(new_state(0)),
+        started_(options_.started > 0 ? options_.started : monotonic_seconds()) {}
 
   Result<TrainingReport> train() {
-    const double started = monotonic_seconds();
     tell_plan();
     tell_slow_shape();
     const std::string fingerprint = run_fingerprint(dataset_, options_, *kernels_);
     PERENNIAL_TRY(state_.resume(data_folder_, fingerprint));
+    if (state_.progress.member == 0 && state_.progress.step == 0) start_near_neighbours();
     if (validation_.empty())
       std::fprintf(stderr,
                    "No user has a validation event: training runs for %ld epochs at most, without early stopping.\n",
                    static_cast<long>(planned_epochs()));
     while (!is_finished() && !stopping()) {
+      const double began = monotonic_seconds();
+      const int64_t done_before = state_.progress.step_in_epoch;
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
       count_time();
-      plan_epochs();
+      const double share_here = 1 - static_cast<double>(done_before) / steps_an_epoch_;
+      plan_rest((monotonic_seconds() - began) / share_here);
       if (is_finished()) finish_member();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
     if (!is_finished()) {
+      count_time();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
-      return make_report(monotonic_seconds() - started);
+      return make_report();
     }
     PERENNIAL_TRY_ASSIGN(const double together, judge_together());
-    TrainingReport report = make_report(monotonic_seconds() - started);
+    TrainingReport report = make_report();
     report.validation_ndcg = together;
     PERENNIAL_TRY(write_model(report));
     report.model_id = options_.model.id;
@@ -138,9 +146,13 @@ class Run {
       const auto [mean, scale] = queries_->scaling();
       state.module->forecast()->set_scaling(mean, scale);
     }
-    if (options_.start_near_neighbours.value())
-      state.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
     return state;
+  }
+
+  /// Of the member that is to be trained now.
+  void start_near_neighbours() {
+    if (options_.start_near_neighbours.value())
+      state_.module->point_items(neighbour_directions(dataset_, lengths_, options_.model.width));
   }
 
   [[nodiscard]] int64_t members() const {
@@ -162,6 +174,7 @@ class Run {
     next.progress.curve = done.curve;
     next.finished = model_so_far();
     state_ = std::move(next);
+    start_near_neighbours();
     fmt::print(stderr, "Member {} of {}.\n", state_.progress.member + 1, members());
   }
 
@@ -174,10 +187,10 @@ class Run {
   }
 
   [[nodiscard]] Result<double> validate(const SafetensorsFile& weights, int32_t members) const {
-    if (validation_.empty()) return 0.0;
     ModelConfig config = options_.model;
     config.members = members;
     PERENNIAL_TRY_ASSIGN(const auto model, Ensemble::create(std::move(config), weights));
+    if (validation_.empty()) return 0.0;
     const RankingReport report =
         evaluate_ranking(*model, validation_, options_.model.items,
                          {.cutoffs = {10}, .bootstrap_samples = 0, .threads = options_.threads});
@@ -188,7 +201,7 @@ class Run {
   Result<double> judge_together() {
     options_.model.members = static_cast<int32_t>(members());
     model_ = model_so_far();
-    if (members() == 1) return state_.progress.best_ndcg;
+    if (members() == 1 && !validation_.empty()) return state_.progress.best_ndcg;
     return validate(model_, options_.model.members);
   }
 
@@ -221,18 +234,34 @@ class Run {
     counted_until_ = now;
   }
 
-  /// After the first epoch of the first member, which shows what one takes.
-  void plan_epochs() {
+  /// Within the budget, after an epoch that took so long. The first one of the first member shows what fits; a machine
+  /// that is slower later has members taken away, then epochs.
+  void plan_rest(double epoch_seconds) {
     TrainingProgress& progress = state_.progress;
-    if (options_.budget_seconds <= 0 || progress.planned_epochs > 0) return;
-    constexpr double kLastEpochToo = 0.97;  // the run ends within its budget on a machine that is a little slower later
-    const double fitting = options_.budget_seconds * kLastEpochToo / progress.seconds;
-    const RunLength length = run_length(fitting, options_.max_epochs, options_.model.members);
-    progress.planned_members = length.members;
-    progress.planned_epochs = length.epochs;
-    fmt::print(stderr, "An epoch takes {}: {} of them in the budget{}.\n", format_duration(progress.seconds),
-               progress.planned_epochs,
-               options_.model.members == 1 ? "" : fmt::format("; members: {}", progress.planned_members));
+    if (options_.budget_seconds <= 0) return;
+    const double left = options_.budget_seconds - progress.seconds;
+    if (progress.planned_epochs == 0) {
+      constexpr double kForTheEnd = 0.03;  // writing, judging, and an epoch that is a little slower
+      const double fitting = 1 + (left - kForTheEnd * options_.budget_seconds) / epoch_seconds;
+      const RunLength length = run_length(fitting, options_.max_epochs, options_.model.members);
+      progress.planned_members = length.members;
+      progress.planned_epochs = length.epochs;
+      fmt::print(stderr, "An epoch takes {}: {} of them in the budget{}.{}\n", format_duration(epoch_seconds),
+                 progress.planned_epochs,
+                 options_.model.members == 1 ? "" : fmt::format("; members: {}", progress.planned_members),
+                 left < 0 ? " The budget was over before the first one was." : "");
+      return;
+    }
+    const auto fitting = static_cast<int64_t>(std::max(0.0, left / epoch_seconds));
+    const int64_t of_member = progress.planned_epochs - progress.epoch;
+    while (progress.planned_members > progress.member + 1 &&
+           of_member + (progress.planned_members - progress.member - 1) * progress.planned_epochs > fitting)
+      --progress.planned_members;
+    if (progress.planned_members == progress.member + 1 && of_member > fitting) {
+      progress.planned_epochs = progress.epoch + fitting;
+      fmt::print(stderr, "Slower than foreseen: {} epochs of this member are what the budget has time for.\n",
+                 progress.planned_epochs);
+    }
   }
 
   /// The member.
@@ -262,7 +291,7 @@ class Run {
     return std::clamp(left, 0.0, 1.0) * std::min(1.0, (done + 1) / kWarmUpSteps);
   }
 
-  /// Trains the rest of the current epoch. False when a stop was asked for and saved.
+  /// Trains the rest of the current epoch. False when a stop was asked for.
   Result<bool> run_epoch(const std::string& fingerprint) {
     TrainingProgress& progress = state_.progress;
     const auto epoch = batches_.epoch(mix64(seed()) + static_cast<uint64_t>(progress.epoch));
@@ -270,11 +299,7 @@ class Run {
     Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
     int64_t tokens = 0;
     while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
-      if (stopping()) {
-        count_time();
-        PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
-        return false;
-      }
+      if (stopping()) return false;
       const uint64_t step_seed = mix64(seed() ^ mix64(static_cast<uint64_t>(progress.step)));
       tokens += train_step(epoch[static_cast<size_t>(progress.step_in_epoch)], step_seed);
       if (!std::isfinite(progress.loss_sum))
@@ -293,23 +318,27 @@ class Run {
     return true;
   }
 
-  int64_t tokens_of(const std::vector<std::vector<size_t>>& epoch) const {
+  static int64_t tokens_of(const std::vector<BatchMaker::Batch>& epoch) {
     int64_t tokens = 0;
-    for (const auto& users : epoch)
-      for (const size_t user : users) tokens += batches_.tokens_of(user);
+    for (const BatchMaker::Batch& batch : epoch)
+      for (const HistoryPiece& piece : batch) tokens += piece.end - piece.begin;
     return tokens;
   }
 
-  int64_t train_step(const std::vector<size_t>& users, uint64_t seed) {
+  int64_t train_step(const BatchMaker::Batch& pieces, uint64_t seed) {
     TrainingProgress& progress = state_.progress;
     if (progress.step_in_epoch == 0 || steps_here_ == 0) epoch_started_ = monotonic_seconds();
     torch::manual_seed(seed);
     Random random(seed);
-    const PackedBatch batch = batches_.make(users, random);
+    const PackedBatch batch = batches_.make(pieces, random);
     if (batch.predictions > 0 || batch.queries.size() > 0) {
       const TransformerModuleImpl::Loss loss = state_.module->loss(batch, negatives());
       torch::Tensor total = loss.next_item;
       if (loss.forecast.defined()) total = total + options_.forecast_weight * loss.forecast;
+      if (!std::isfinite(total.item<double>())) {
+        progress.loss_sum = std::numeric_limits<double>::quiet_NaN();
+        return 0;
+      }
       total.backward();
       state_.optimizer.step(rate());
       state_.average.update(options_.average_epochs * steps_an_epoch_);
@@ -333,7 +362,8 @@ class Run {
     const SafetensorsFile weights = state_.module->export_weights(state_.average.values());
     PERENNIAL_TRY_ASSIGN(const double ndcg, validate(weights, 1));
     const double loss = progress.loss_sum / static_cast<double>(std::max<int64_t>(1, progress.predictions));
-    if (progress.epoch == 1 || ndcg > progress.best_ndcg || validation_.empty()) {
+    // As long as nothing is found, the last is the one that learned most.
+    if (progress.epoch == 1 || ndcg > progress.best_ndcg || progress.best_ndcg == 0) {
       progress.best_ndcg = ndcg;
       progress.best_epoch = progress.epoch;
       state_.best = weights;
@@ -352,7 +382,7 @@ class Run {
     return {};
   }
 
-  TrainingReport make_report(double seconds) const {
+  TrainingReport make_report() const {
     TrainingReport report;
     report.members = members();
     report.member = state_.progress.member + 1;
@@ -361,7 +391,7 @@ class Run {
     report.validation_ndcg = state_.progress.best_ndcg;
     report.validation_users = static_cast<int64_t>(validation_.size());
     report.tokens = state_.progress.tokens;
-    report.seconds = seconds;
+    report.seconds = monotonic_seconds() - started_;
     for (const auto& parameter : state_.module->parameters()) report.parameters += parameter.numel();
     report.parameters *= report.members;
     return report;
@@ -406,7 +436,8 @@ class Run {
   int64_t steps_here_ = 0;
   double steps_an_epoch_ = 1;
   double saved_at_ = monotonic_seconds();
-  double counted_until_ = monotonic_seconds();
+  double started_;
+  double counted_until_ = started_;
   double epoch_started_ = monotonic_seconds();
   double epoch_rate_ = 0;
 };

@@ -2,7 +2,6 @@
 
 #include <bit>
 #include <new>
-#include <sstream>
 #include <stdexcept>
 
 #include "base/json.h"
@@ -68,6 +67,15 @@ Status write_archive(torch::serialize::OutputArchive& archive, const fs::path& p
   });
 }
 
+/// Parameters and buffers by their whole name. Module::save would nest archives named like the modules, and libtorch
+/// cannot read one back whose name is a word of Python's, such as `in`.
+std::vector<std::pair<std::string, torch::Tensor>> named_tensors(const TransformerModule& module) {
+  std::vector<std::pair<std::string, torch::Tensor>> tensors;
+  for (const auto& parameter : module->named_parameters()) tensors.emplace_back(parameter.key(), parameter.value());
+  for (const auto& buffer : module->named_buffers()) tensors.emplace_back(buffer.key(), buffer.value());
+  return tensors;
+}
+
 std::string to_bytes(const torch::Tensor& tensor) {
   return {reinterpret_cast<const char*>(tensor.data_ptr<uint8_t>()), static_cast<size_t>(tensor.numel())};
 }
@@ -86,7 +94,7 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   torch::serialize::OutputArchive archive;
   torch::serialize::OutputArchive weights;
   torch::serialize::OutputArchive moments;
-  module->save(weights);
+  for (const auto& [name, tensor] : named_tensors(module)) weights.write(name, tensor, /*is_buffer=*/true);
   optimizer.save(moments);
   average.save(moments);
   archive.write("fingerprint", c10::IValue(fingerprint));
@@ -100,11 +108,10 @@ Status TrainingState::save(const fs::path& data_folder, const std::string& finge
   return write_archive(archive, state_path(data_folder));
 }
 
-/// Throws when the bytes cannot be read, with nothing changed.
-Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
-  std::istringstream stream(std::move(bytes));
+/// Throws when the file cannot be read, with nothing changed.
+Status TrainingState::load(const fs::path& path, const std::string& fingerprint) {
   torch::serialize::InputArchive archive;
-  archive.load_from(stream);
+  archive.load_from(path.string());
   c10::IValue text;
   archive.read("fingerprint", text);
   if (text.toStringRef() != fingerprint)
@@ -128,9 +135,17 @@ Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
   archive.read("moments", moments);
   TrainingProgress read = parse_progress(text.toStringRef());
   try {
-    module->load(weights);
+    std::vector<std::pair<torch::Tensor, torch::Tensor>> copies;
+    for (const auto& [name, tensor] : named_tensors(module)) {
+      torch::Tensor values;
+      weights.read(name, values, /*is_buffer=*/true);
+      TORCH_CHECK(values.sizes() == tensor.sizes(), name, " has another shape");
+      copies.emplace_back(tensor, values);
+    }
     optimizer.load(moments);
     average.load(moments);
+    const torch::NoGradGuard no_grad;
+    for (auto& [tensor, values] : copies) tensor.copy_(values);
   } catch (const c10::Error&) {
     return failed_precondition("was written by another version of this program: use --fresh to drop it");
   }
@@ -142,10 +157,10 @@ Status TrainingState::load(std::string bytes, const std::string& fingerprint) {
 
 Status TrainingState::resume(const fs::path& data_folder, const std::string& fingerprint) {
   const fs::path path = state_path(data_folder);
-  Result<std::string> bytes = read_file(path);
-  if (!bytes.ok()) return bytes.status().code() == Code::not_found ? Status() : bytes.status();
+  if (std::error_code error; !fs::exists(path, error))
+    return error ? errno_status(error.value(), path.string()) : Status();
   try {
-    const Status loaded = load(std::move(bytes).value(), fingerprint);
+    const Status loaded = load(path, fingerprint);
     if (!loaded.ok()) return failed_precondition("{} {}", path.string(), loaded.message());
     const std::string of = progress.member == 0 ? "" : fmt::format(" of member {}", progress.member + 1);
     fmt::print(stderr, "Going on with the training that was interrupted in epoch {}{}.\n", progress.epoch + 1, of);
@@ -164,12 +179,9 @@ Status TrainingState::resume(const fs::path& data_folder, const std::string& fin
 }
 
 std::optional<ModelConfig> TrainingState::interrupted(const fs::path& data_folder) {
-  Result<std::string> bytes = read_file(state_path(data_folder));
-  if (!bytes.ok()) return std::nullopt;
   try {
-    std::istringstream stream(std::move(bytes).value());
     torch::serialize::InputArchive archive;
-    archive.load_from(stream);
+    archive.load_from(state_path(data_folder).string());
     c10::IValue text;
     archive.read("fingerprint", text);
     const json::value fingerprint = json::parse(text.toStringRef());

@@ -54,7 +54,7 @@ class TrainingState {
   SafetensorsFile finished;  // of the members before it, named as in the model's file
 
  private:
-  Status load(std::string bytes, const std::string& fingerprint);
+  Status load(const fs::path& path, const std::string& fingerprint);
 };
 
 }  // namespace perennial

@@ -81,7 +81,11 @@ PackedBatch batch_of(const Dataset& dataset, const ModelConfig& config, const st
   std::vector<size_t> lengths;
   for (const UserHistory& user : dataset.users) lengths.push_back(user.tokens.size());
   Random random(1);
-  return BatchMaker(dataset, lengths, config, {.tokens = 1 << 20, .feature_dropping = 0}).make(users, random);
+  const BatchMaker maker(dataset, lengths, config, {.tokens = 1 << 20, .feature_dropping = 0});
+  BatchMaker::Batch batch;
+  for (const size_t user : users)
+    for (const HistoryPiece& piece : maker.pieces_of(user)) batch.push_back(piece);
+  return maker.make(batch, random);
 }
 
 TEST(SoftmaxLoss, TiledLossAndGradientsEqualTheComposedFormula) {
@@ -207,6 +211,39 @@ TEST(TransformerModule, AHistoryLongerThanTheReceptiveFieldScoresAsItsEnd) {
   float largest = 0;
   for (size_t i = 0; i < want.size(); ++i) largest = std::max(largest, std::fabs(got[i] - want[i]));
   EXPECT_GT(largest, 1e-3F);
+}
+
+TEST(TransformerModule, AHistoryThatIsCutTeachesWhatTheWholeDoes) {
+  torch::manual_seed(11);
+  const ModelConfig config = small_config();
+  TransformerModule module(config, Precision::float32, 0.0, nullptr);
+  randomise(module);
+  Dataset dataset = random_dataset(12, 1, config.items, 4);
+  Random random(13);
+  dataset.users[0].tokens = random_history(random, 90, config.items);
+  dataset.users[0].devices.assign(90, 0);
+  const auto learn = [&](int64_t tokens) {
+    const BatchMaker maker(dataset, {90}, config, {.tokens = tokens, .feature_dropping = 0});
+    EXPECT_EQ(maker.pieces_of(0).size() > 1, tokens < 89);
+    module->zero_grad();
+    double loss = 0;
+    for (const BatchMaker::Batch& pieces : maker.epoch(1)) {
+      const PackedBatch batch = maker.make(pieces, random);
+      const torch::Tensor sum = module->loss(batch, 0).next_item * batch.predictions;
+      sum.backward();
+      loss += sum.item<double>();
+    }
+    std::map<std::string, torch::Tensor> gradients;
+    for (const auto& pair : module->named_parameters())
+      if (pair.value().grad().defined()) gradients[pair.key()] = pair.value().grad().clone();
+    return std::pair(loss, std::move(gradients));
+  };
+  const auto [whole_loss, whole] = learn(1'000);
+  const auto [cut_loss, cut] = learn(20);
+  EXPECT_NEAR(cut_loss, whole_loss, 1e-4 * whole_loss);
+  ASSERT_EQ(cut.size(), whole.size());
+  for (const auto& [name, gradient] : whole)
+    EXPECT_TRUE(torch::allclose(cut.at(name), gradient, 1e-3, 1e-3)) << name << (cut.at(name) - gradient).abs().max();
 }
 
 TEST(TransformerModule, GradientAgreesWithCentralDifferences) {
@@ -351,6 +388,56 @@ TEST_F(TrainerTest, EveryMemberStartsFromTheItemsNeighbours) {
     EXPECT_GT(torch::cosine_similarity(items, next).mean().item<double>(), 0.3) << name;
     EXPECT_NEAR(items.norm(2, 1).mean().item<double>(), 0.08, 1e-4) << name;
   }
+}
+
+TEST_F(TrainerTest, GoesOnToTheBitByTheFusedKernelsOfFewItemsAndWithSeveralThreads) {
+  TrainerOptions sampled = options();
+  sampled.model.width = 32;  // heads of 16 numbers
+  sampled.model.heads = 2;
+  sampled.full_softmax_items = 10;
+  sampled.shared_negatives = 12;
+  sampled.threads = 2;
+  ASSERT_TRUE(fused_shape(sampled.model).supported());
+  const auto whole = run("whole", sampled);
+  ASSERT_TRUE(whole.ok()) << whole.status().message();
+  sampled.stop_after_steps = 7;
+  Result<TrainingReport> part = run("parts", sampled);
+  for (int runs = 1; part.ok() && part->model_id.empty() && runs < 40; ++runs) part = run("parts", sampled);
+  ASSERT_TRUE(part.ok());
+  EXPECT_EQ(weights("whole", whole->model_id), weights("parts", part->model_id));
+}
+
+TEST_F(TrainerTest, AStateOfAnotherLogIsNotTakenUpThoughItsCountsAreTheSame) {
+  TrainerOptions stopping = options();
+  stopping.stop_after_steps = 3;
+  const auto part = run("data", stopping);
+  ASSERT_TRUE(part.ok() && part->model_id.empty());
+  std::swap(dataset_.item_names[4], dataset_.item_names[5]);
+  const auto other = run("data", options());
+  EXPECT_EQ(other.status().code(), Code::failed_precondition);
+  EXPECT_NE(other.status().message().find("--fresh"), std::string::npos) << other.status().message();
+}
+
+TEST_F(TrainerTest, WhatCameBeforeTheFirstStepIsOfTheBudget) {
+  TrainerOptions hurried = options();
+  hurried.budget_seconds = 1000;
+  hurried.started = monotonic_seconds() - 1001;
+  const auto report = run("late", hurried);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  EXPECT_EQ(report->epochs, 1) << "the first is always trained";
+  EXPECT_FALSE(report->model_id.empty());
+  EXPECT_GT(report->seconds, 1001);
+}
+
+TEST_F(TrainerTest, AsLongAsValidationFindsNothingTheLastEpochIsKept) {
+  dataset_ = random_dataset(14, 6, 3'000);
+  TrainerOptions blind = options();
+  blind.learning_rate = 1e-9;
+  blind.start_near_neighbours = false;
+  const auto report = run("blind", blind);
+  ASSERT_TRUE(report.ok()) << report.status().message();
+  ASSERT_EQ(report->validation_ndcg, 0);
+  EXPECT_EQ(report->best_epoch, 4);
 }
 
 TEST_F(TrainerTest, ARunThatCanLearnNothingWritesNoModel) {
