@@ -55,7 +55,8 @@ BatchMaker::BatchMaker(const Dataset& dataset, std::vector<size_t> lengths, cons
 BatchMaker::Batch BatchMaker::pieces_of(size_t user) const {
   Batch pieces;
   const int64_t tokens = tokens_of(user);
-  const int64_t longest = tokens <= options_.tokens ? tokens : std::max(options_.tokens, 2 * looks_back_);
+  // Two halves of a step are work for two threads.
+  const int64_t longest = tokens <= options_.tokens ? tokens : std::max(options_.tokens / 2, 2 * looks_back_);
   for (int64_t first = 0; first < tokens; first = pieces.back().end) {
     const int64_t begin = std::max<int64_t>(0, first - looks_back_);
     const int64_t end = std::min(tokens, begin + longest);

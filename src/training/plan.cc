@@ -48,14 +48,16 @@ DataShape shape_of(const Dataset& dataset) {
 }
 
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
-  constexpr int64_t kOfAToken = 64;  // the dataset's
-  constexpr int64_t kOfAUser = 400;  // vectors, traits, names
-  constexpr int64_t kOfALife = 400;  // of the forecast head: a user's facts, or a question's
+  constexpr int64_t kOfAToken = 64;     // the dataset's
+  constexpr int64_t kOfAUser = 400;     // vectors, traits, names
+  constexpr int64_t kOfAFact = 2 * 24;  // for the forecast head: an event is one of a signal's or two
+  constexpr int64_t kOfALife = 400;     // a user, or a question
   constexpr int64_t kQuestionsOfAUser = 32;
   constexpr int64_t kMostQuestions = 500'000;
-  // Value, two moments, average, of a later member also the one before and its best; then also the gradient, best and
-  // newest, and the best's bytes while all is saved.
-  const int64_t of_a_float_at_first = options.model.members > 1 ? 4 * 9 : 4 * 4;
+  // Value, two moments, average; while the next member is made also the one before and its best; while one learns the
+  // gradient, best and newest, and the best's bytes while all is saved.
+  constexpr int64_t kOfAFloatAtFirst = 4 * 4;
+  const int64_t of_a_float_between = options.model.members > 1 ? 4 * 9 : 0;
   constexpr int64_t kOfAFloat = 4 * (7 + 1);
   constexpr int64_t kOfAFloatOfAMember = 4 * 3;  // a finished one's: its tensors, its network, its bytes in the file
   const ModelConfig& model = options.model;
@@ -69,11 +71,12 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t members = parameters(data, model) * kOfAFloatOfAMember * (model.members - 1);
   const int64_t neighbours =
       options.start_near_neighbours.value_or(false) ? neighbour_bytes(data.tokens, data.items, D) : 0;
-  const int64_t start = parameters(data, model) * of_a_float_at_first + neighbours;
+  const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbours;
+  const int64_t between = parameters(data, model) * of_a_float_between;
   const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
-  const int64_t forecasts =
-      options.forecast ? (data.users + std::min(kMostQuestions, kQuestionsOfAUser * data.users)) * kOfALife : 0;
-  return data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members + std::max(start, step);
+  const int64_t questions = std::min(kMostQuestions, kQuestionsOfAUser * data.users);
+  const int64_t forecasts = options.forecast ? data.tokens * kOfAFact + (data.users + questions) * kOfALife : 0;
+  return data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members + std::max({start, between, step});
 }
 
 namespace {
@@ -134,7 +137,7 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   while (said.batch_tokens == 0 && too_much() && options.batch_tokens > kSmallestStep)
     options.batch_tokens = std::max(kSmallestStep, options.batch_tokens / 2);
   if (said.model.members == 0 && too_much()) model.members = 1;
-  if (too_much()) shape(kNarrowWidth);
+  if (too_much() && kNarrowWidth % (2 * std::max(1, said.model.heads)) == 0) shape(kNarrowWidth);
   PERENNIAL_TRY(check_shape(model, options.history_limit));
   if (options.max_epochs == 0) {
     const int64_t tokens = std::max<int64_t>(1, data.tokens);
@@ -153,6 +156,18 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
       "training on {} events of {} users and {} items takes about {} MiB, more than --memory allows",
       with_commas(data.tokens), with_commas(data.users), with_commas(data.items),
       with_commas(memory_bytes(data, options) >> 20));
+}
+
+RunLength replanned(RunLength planned, RunPosition at, double fitting, int64_t most_epochs, int64_t most_members) {
+  fitting = std::max(0.0, fitting);
+  if (planned.epochs == 0) return run_length(static_cast<double>(at.epoch) + fitting, most_epochs, most_members);
+  if (at.member_is_over) {
+    const auto more = static_cast<int64_t>(fitting / static_cast<double>(planned.epochs));
+    planned.members = at.member + 1 + std::min(more, most_members - at.member - 1);
+  } else if (static_cast<double>(at.epoch) + fitting < static_cast<double>(planned.epochs)) {
+    planned.epochs = at.epoch + static_cast<int64_t>(fitting);
+  }
+  return planned;
 }
 
 RunLength run_length(double fitting, int64_t most_epochs, int64_t most_members) {

@@ -78,6 +78,20 @@ TEST(Plan, ABudgetGivesEpochsToOneMemberBeforeItGivesThemToMore) {
   }
 }
 
+TEST(Plan, ASlowerMachineShortensAMemberAndNoneIsBegunThatCannotBeFinished) {
+  constexpr int64_t kMost = 4;
+  const auto after = [](RunLength planned, RunPosition at, double fitting) {
+    return replanned(planned, at, fitting, 10, kMost);
+  };
+  EXPECT_EQ(after({0, 0}, {0, 1, false}, 24), (RunLength{2, 10})) << "25 in all";
+  EXPECT_EQ(after({2, 10}, {0, 5, false}, 5), (RunLength{2, 10})) << "of the second is spoken when the first is over";
+  EXPECT_EQ(after({2, 10}, {0, 5, false}, 3.9), (RunLength{2, 8}));
+  EXPECT_EQ(after({2, 10}, {0, 5, false}, -2), (RunLength{2, 5})) << "over at once";
+  EXPECT_EQ(after({2, 8}, {0, 8, true}, 7.9), (RunLength{1, 8}));
+  EXPECT_EQ(after({2, 10}, {0, 4, true}, 21), (RunLength{3, 10})) << "patience left time for one more";
+  EXPECT_EQ(after({2, 10}, {2, 10, true}, 500), (RunLength{kMost, 10}));
+}
+
 TEST(Plan, HeadsFitAnyWidthThatCanBeRotatedAndOthersAreRefused) {
   for (const int32_t width : {8, 16, 32, 64, 96, 100, 112, 128, 256}) {
     TrainerOptions options = free_options();
@@ -122,7 +136,7 @@ TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
   TrainerOptions narrowed = free_options();
   narrowed.model.heads = 32;
   narrowed.memory_limit_bytes = tight.memory_limit_bytes;
-  EXPECT_EQ(plan_training(data, narrowed).code(), Code::invalid_argument) << "heads of one number cannot be rotated";
+  EXPECT_EQ(plan_training(data, narrowed).code(), Code::resource_exhausted) << "narrower heads could not be rotated";
   TrainerOptions impossible = free_options();
   impossible.memory_limit_bytes = 1 << 20;
   const Status status = plan_training(data, impossible);

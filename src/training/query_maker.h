@@ -22,6 +22,8 @@ struct HistoryPiece {
   uint32_t user;  // of the dataset
   uint32_t begin, first, end;
 
+  [[nodiscard]] int64_t learned() const { return end - first; }
+
   bool operator==(const HistoryPiece&) const = default;
 };
 

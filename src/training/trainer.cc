@@ -80,7 +80,7 @@ class Run {
         batches_(dataset, lengths_, options_.model, {.tokens = options_.batch_tokens}, queries_ ? &*queries_ : nullptr),
         validation_(validation_cases(holdout, dataset, options_)),
         state_(new_state(0)),
-        started_(options_.started > 0 ? options_.started : monotonic_seconds()) {}
+        started_(options_.started.value_or(monotonic_seconds())) {}
 
   Result<TrainingReport> train() {
     tell_plan();
@@ -94,13 +94,16 @@ class Run {
                    static_cast<long>(planned_epochs()));
     while (!is_finished() && !stopping()) {
       const double began = monotonic_seconds();
-      const int64_t done_before = state_.progress.step_in_epoch;
+      const bool from_its_start = state_.progress.step_in_epoch == 0;
       PERENNIAL_TRY_ASSIGN(const bool whole_epoch, run_epoch(fingerprint));
       if (!whole_epoch) break;
       PERENNIAL_TRY(finish_epoch());
+      if (from_its_start) {
+        timed_seconds_ += monotonic_seconds() - began;
+        ++timed_epochs_;
+      }
       count_time();
-      const double share_here = 1 - static_cast<double>(done_before) / steps_an_epoch_;
-      plan_rest((monotonic_seconds() - began) / share_here);
+      plan_rest();
       if (is_finished()) finish_member();
       PERENNIAL_TRY(state_.save(data_folder_, fingerprint));
     }
@@ -234,34 +237,25 @@ class Run {
     counted_until_ = now;
   }
 
-  /// Within the budget, after an epoch that took so long. The first one of the first member shows what fits; a machine
-  /// that is slower later has members taken away, then epochs.
-  void plan_rest(double epoch_seconds) {
+  /// Within the budget, after an epoch. Epochs that began in this call tell how long one takes.
+  void plan_rest() {
     TrainingProgress& progress = state_.progress;
     if (options_.budget_seconds <= 0) return;
-    const double left = options_.budget_seconds - progress.seconds;
-    if (progress.planned_epochs == 0) {
-      constexpr double kForTheEnd = 0.03;  // writing, judging, and an epoch that is a little slower
-      const double fitting = 1 + (left - kForTheEnd * options_.budget_seconds) / epoch_seconds;
-      const RunLength length = run_length(fitting, options_.max_epochs, options_.model.members);
-      progress.planned_members = length.members;
-      progress.planned_epochs = length.epochs;
-      fmt::print(stderr, "An epoch takes {}: {} of them in the budget{}.{}\n", format_duration(epoch_seconds),
-                 progress.planned_epochs,
-                 options_.model.members == 1 ? "" : fmt::format("; members: {}", progress.planned_members),
-                 left < 0 ? " The budget was over before the first one was." : "");
-      return;
-    }
-    const auto fitting = static_cast<int64_t>(std::max(0.0, left / epoch_seconds));
-    const int64_t of_member = progress.planned_epochs - progress.epoch;
-    while (progress.planned_members > progress.member + 1 &&
-           of_member + (progress.planned_members - progress.member - 1) * progress.planned_epochs > fitting)
-      --progress.planned_members;
-    if (progress.planned_members == progress.member + 1 && of_member > fitting) {
-      progress.planned_epochs = progress.epoch + fitting;
-      fmt::print(stderr, "Slower than foreseen: {} epochs of this member are what the budget has time for.\n",
-                 progress.planned_epochs);
-    }
+    constexpr double kForTheEnd = 0.03;  // judging, writing
+    const double left = (1 - kForTheEnd) * options_.budget_seconds - progress.seconds;
+    if (timed_epochs_ == 0 && left > 0) return;
+    const double epoch_seconds = timed_epochs_ == 0 ? 0 : timed_seconds_ / static_cast<double>(timed_epochs_);
+    const double fitting = left > 0 ? left / epoch_seconds : 0;
+    const RunLength before{progress.planned_members, progress.planned_epochs};
+    const RunLength plan = replanned(before, {progress.member, progress.epoch, is_finished()}, fitting,
+                                     options_.max_epochs, options_.model.members);
+    progress.planned_members = plan.members;
+    progress.planned_epochs = plan.epochs;
+    if (plan == before) return;
+    const std::string of =
+        options_.model.members == 1 ? "" : fmt::format(" of each of {} members", progress.planned_members);
+    fmt::print(stderr, "An epoch takes {}: {} epochs{} are in the budget.{}\n", format_duration(epoch_seconds),
+               progress.planned_epochs, of, left > 0 ? "" : " It is over.");
   }
 
   /// The member.
@@ -296,7 +290,9 @@ class Run {
     TrainingProgress& progress = state_.progress;
     const auto epoch = batches_.epoch(mix64(seed()) + static_cast<uint64_t>(progress.epoch));
     steps_an_epoch_ = static_cast<double>(epoch.size());
-    Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), tokens_of(epoch), "tokens");
+    int64_t all_tokens = 0;
+    for (const BatchMaker::Batch& batch : epoch) all_tokens += tokens_of(batch);
+    Progress bar(fmt::format("epoch {:3}", progress.epoch + 1), all_tokens, "tokens");
     int64_t tokens = 0;
     while (progress.step_in_epoch < static_cast<int64_t>(epoch.size())) {
       if (stopping()) return false;
@@ -318,10 +314,9 @@ class Run {
     return true;
   }
 
-  static int64_t tokens_of(const std::vector<BatchMaker::Batch>& epoch) {
+  static int64_t tokens_of(const BatchMaker::Batch& batch) {
     int64_t tokens = 0;
-    for (const BatchMaker::Batch& batch : epoch)
-      for (const HistoryPiece& piece : batch) tokens += piece.end - piece.begin;
+    for (const HistoryPiece& piece : batch) tokens += piece.learned();
     return tokens;
   }
 
@@ -345,11 +340,11 @@ class Run {
       progress.loss_sum += loss.next_item.item<double>() * static_cast<double>(batch.predictions);
       progress.predictions += batch.predictions;
     }
-    progress.tokens += batch.items.size(0);
+    progress.tokens += tokens_of(pieces);
     ++progress.step_in_epoch;
     ++progress.step;
     ++steps_here_;
-    return batch.items.size(0);
+    return tokens_of(pieces);
   }
 
   Status finish_epoch() {
@@ -439,6 +434,8 @@ class Run {
   double started_;
   double counted_until_ = started_;
   double epoch_started_ = monotonic_seconds();
+  double timed_seconds_ = 0;  // of epochs that this call trained whole
+  int64_t timed_epochs_ = 0;
   double epoch_rate_ = 0;
 };
 

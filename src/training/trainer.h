@@ -12,7 +12,7 @@ struct TrainerOptions {
   ModelConfig model;  // shape, 0: chosen (training/plan.h); items, event types, features, holdout come from the data
   int64_t max_epochs = 0;                     // over which the learning rate rises and falls; 0: chosen
   double budget_seconds = 0;                  // > 0: as many epochs and members, up to those, as the first shows to fit
-  double started = 0;                         // monotonic; the budget's begin, and the report's; 0: the call of train()
+  std::optional<double> started;              // monotonic; where the budget and the report begin; absent: the training
   int64_t history_limit = 1'024;              // tokens that serving keeps: a chosen window reads no more
   int64_t memory_limit_bytes = 0;             // > 0: the shape and the step are chosen to fit
   int64_t patience = 10;                      // validations without a better NDCG@10 before the end
@@ -47,7 +47,7 @@ struct TrainingReport {
   int64_t validation_users = 0;  // 0: not validated
   int64_t parameters = 0;        // of all members
   int64_t tokens = 0;            // trained on, all epochs
-  double seconds = 0;            // of this call
+  double seconds = 0;            // since TrainerOptions::started
 };
 
 /// Trains on the dataset under the holdout and writes `models/<id>/` {config.json, model.safetensors, items.txt,

@@ -1,5 +1,8 @@
 #include "training/training_state.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <bit>
 #include <new>
 #include <stdexcept>
@@ -47,6 +50,14 @@ TrainingProgress parse_progress(const std::string& text) {
   progress.tokens = object.at("tokens").as_int64();
   progress.curve = std::string(object.at("curve").as_string());
   return progress;
+}
+
+/// not_found and others by errno: libtorch does not tell a file that may not be opened from one that is broken.
+Status check_readable(const fs::path& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return errno_status(errno, fmt::format("opening {}", path.string()));
+  ::close(descriptor);
+  return {};
 }
 
 /// Bytes as a tensor, since an archive keeps nothing else of that size. It borrows them.
@@ -157,8 +168,8 @@ Status TrainingState::load(const fs::path& path, const std::string& fingerprint)
 
 Status TrainingState::resume(const fs::path& data_folder, const std::string& fingerprint) {
   const fs::path path = state_path(data_folder);
-  if (std::error_code error; !fs::exists(path, error))
-    return error ? errno_status(error.value(), path.string()) : Status();
+  if (const Status readable = check_readable(path); !readable.ok())
+    return readable.code() == Code::not_found ? Status() : readable;
   try {
     const Status loaded = load(path, fingerprint);
     if (!loaded.ok()) return failed_precondition("{} {}", path.string(), loaded.message());
