@@ -48,10 +48,11 @@ DataShape shape_of(const Dataset& dataset) {
 }
 
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
-  constexpr int64_t kOfAToken = 64;     // the dataset's
-  constexpr int64_t kOfAUser = 400;     // vectors, traits, names
-  constexpr int64_t kOfAFact = 2 * 24;  // for the forecast head: an event is one of a signal's or two
-  constexpr int64_t kOfALife = 400;     // a user, or a question
+  constexpr int64_t kProgram = 110 << 20;  // with libtorch, before it reads anything
+  constexpr int64_t kOfAToken = 64;        // the dataset's
+  constexpr int64_t kOfAUser = 400;        // vectors, traits, names
+  constexpr int64_t kOfAFact = 2 * 24;     // for the forecast head: an event is one of a signal's or two
+  constexpr int64_t kOfALife = 400;        // a user, or a question
   constexpr int64_t kQuestionsOfAUser = 32;
   constexpr int64_t kMostQuestions = 500'000;
   // Value, two moments, average; while the next member is made also the one before and its best; while one learns the
@@ -76,7 +77,8 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
   const int64_t questions = std::min(kMostQuestions, kQuestionsOfAUser * data.users);
   const int64_t forecasts = options.forecast ? data.tokens * kOfAFact + (data.users + questions) * kOfALife : 0;
-  return data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members + std::max({start, between, step});
+  return kProgram + data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members +
+         std::max({start, between, step});
 }
 
 namespace {

@@ -41,7 +41,7 @@ struct RunPosition {
 /// to them, and when it is over as many are begun as can be finished.
 RunLength replanned(RunLength planned, RunPosition at, double fitting, int64_t most_epochs, int64_t most_members);
 
-/// About what training takes beside the program itself: data, parameters with their moments, one step's activations.
+/// About what training takes: the program, data, parameters with their moments, one step's activations.
 int64_t memory_bytes(const DataShape& data, const TrainerOptions& options);
 
 }  // namespace perennial

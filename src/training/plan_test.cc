@@ -122,13 +122,13 @@ TEST(Plan, StaysWithinTheMemoryOrSaysWhatItTakes) {
   ASSERT_TRUE(plan_training(data, options).ok());
   const int64_t unlimited = memory_bytes(data, options);
   TrainerOptions limited = free_options();
-  limited.memory_limit_bytes = unlimited * 85 / 100;  // with the items' neighbours alone it would be 89
+  limited.memory_limit_bytes = unlimited * 85 / 100;  // too little for the items' neighbours
   ASSERT_TRUE(plan_training(data, limited).ok());
   EXPECT_FALSE(limited.start_near_neighbours.value()) << "the start goes before the width";
   EXPECT_EQ(limited.model.width, 64);
   EXPECT_LE(memory_bytes(data, limited), limited.memory_limit_bytes);
   TrainerOptions tight = free_options();
-  tight.memory_limit_bytes = unlimited * 58 / 100;
+  tight.memory_limit_bytes = unlimited * 65 / 100;
   ASSERT_TRUE(plan_training(data, tight).ok());
   EXPECT_EQ(tight.batch_tokens, 1'024);
   EXPECT_EQ(tight.model.width, 32);
