@@ -52,9 +52,7 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   constexpr int64_t kOfAToken = 64;        // the dataset's
   constexpr int64_t kOfAUser = 400;        // vectors, traits, names
   constexpr int64_t kOfAFact = 2 * 24;     // for the forecast head: an event is one of a signal's or two
-  constexpr int64_t kOfALife = 400;        // a user, or a question
-  constexpr int64_t kQuestionsOfAUser = 32;
-  constexpr int64_t kMostQuestions = 500'000;
+  constexpr int64_t kOfALife = 400;        // a user there
   // Value, two moments, average; while the next member is made also the one before and its best; while one learns the
   // gradient, best and newest, and the best's bytes while all is saved.
   constexpr int64_t kOfAFloatAtFirst = 4 * 4;
@@ -75,8 +73,8 @@ int64_t memory_bytes(const DataShape& data, const TrainerOptions& options) {
   const int64_t start = parameters(data, model) * kOfAFloatAtFirst + neighbours;
   const int64_t between = parameters(data, model) * of_a_float_between;
   const int64_t step = parameters(data, model) * kOfAFloat + activations + softmax;
-  const int64_t questions = std::min(kMostQuestions, kQuestionsOfAUser * data.users);
-  const int64_t forecasts = options.forecast ? data.tokens * kOfAFact + (data.users + questions) * kOfALife : 0;
+  const int64_t forecasts =
+      options.forecast ? data.tokens * kOfAFact + data.users * kOfALife + query_bytes(data.users) : 0;
   return kProgram + data.tokens * kOfAToken + data.users * kOfAUser + forecasts + members +
          std::max({start, between, step});
 }

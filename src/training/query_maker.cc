@@ -12,14 +12,22 @@ constexpr int64_t kWantedQueries = 400'000;  // of all users together
 constexpr int64_t kMostOfUser = 32;
 constexpr int64_t kLeastOfUser = 2;
 
+/// Of each user that is asked.
+int64_t queries_of_user(int64_t users) { return std::clamp(kWantedQueries / users, kLeastOfUser, kMostOfUser); }
+
 }  // namespace
+
+int64_t query_bytes(int64_t users) {
+  constexpr int64_t kOfAQuery = 400;  // its features and labels
+  return std::min(2 * kWantedQueries, queries_of_user(std::max<int64_t>(1, users)) * users) * kOfAQuery;
+}
 
 QueryMaker::QueryMaker(const ForecastSource& source, const Dataset& dataset, const std::vector<size_t>& lengths,
                        ForecastHeadConfig config, uint64_t seed)
     : config_(std::move(config)) {
   const HeadFeatures features(*source.definition);
   const auto users = static_cast<int64_t>(std::max<size_t>(1, dataset.users.size()));
-  const int64_t count = std::clamp(kWantedQueries / users, kLeastOfUser, kMostOfUser);
+  const int64_t count = queries_of_user(users);
   const auto every = static_cast<uint64_t>(1 + count * users / (2 * kWantedQueries));  // of how many users one is asked
   Random random(mix64(seed ^ 0x71756572696573ULL));
   for (size_t i = 0; i < dataset.users.size(); ++i) {

@@ -16,6 +16,9 @@ struct ForecastSource {
   TimeMs until = 0;  // what came later is not looked at
 };
 
+/// At most what a QueryMaker of so many users keeps.
+int64_t query_bytes(int64_t users);
+
 /// Tokens [begin, end) of a user's history, read as one sequence. Those before `first` are what the others look back
 /// at: an earlier piece has learned from them.
 struct HistoryPiece {
