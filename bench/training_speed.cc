@@ -1,5 +1,5 @@
-// How near is a training step to the machine's limit? The fused step beside the composed one, and beside the bfloat16
-// peak of oneDNN's matrix product in the same run. ./dev bench training_speed [--help]
+// How near is a training step to the machine's limit? The fused step beside the composed one, and beside the peak of
+// oneDNN's matrix product in the same seconds. ./dev bench training_speed [--help]
 #include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
@@ -72,73 +72,135 @@ double flops_a_token(const Options& options, double context) {
   return 3 * (model.layers * layer + 2 * D * candidates);
 }
 
-struct Speed {
-  double tokens_a_second, milliseconds, loss;
+/// Training steps over a few batches, as long as one likes.
+class Steps {
+ public:
+  Steps(const Options& options, const FusedKernels* kernels, Precision precision)
+      : negatives_(options.negatives), state_(seeded(options.model), precision, 0.2, 1e-3, 0.01, 0, kernels) {
+    Random random(2);
+    for (int i = 0; i < 8; ++i) batches_.push_back(random_batch(options, random));
+    for (int i = 0; i < 3; ++i) step();  // the first ones map memory
+  }
+
+  /// Tokens a second over that time.
+  double speed(double seconds) {
+    const double started = monotonic_seconds();
+    int64_t tokens = 0;
+    do tokens += step();
+    while (monotonic_seconds() - started < seconds);
+    return static_cast<double>(tokens) / (monotonic_seconds() - started);
+  }
+
+  [[nodiscard]] double loss() const { return loss_; }
+
+ private:
+  static const ModelConfig& seeded(const ModelConfig& model) {
+    torch::manual_seed(1);
+    return model;
+  }
+
+  int64_t step() {
+    const PackedBatch& batch = batches_[steps_++ % batches_.size()];
+    const torch::Tensor total = state_.module->loss(batch, negatives_).next_item;
+    total.backward();
+    state_.optimizer.step();
+    loss_ = total.item<double>();
+    return batch.items.size(0);
+  }
+
+  int64_t negatives_;
+  TrainingState state_;
+  std::vector<PackedBatch> batches_;
+  size_t steps_ = 0;
+  double loss_ = 0;
 };
 
-Speed measure(const Options& options, const FusedKernels* kernels, Precision precision) {
-  torch::manual_seed(1);
-  TrainingState state(options.model, precision, 0.2, 1e-3, 0.01, 0, kernels);
-  Random random(2);
-  std::vector<PackedBatch> batches;
-  for (int i = 0; i < 8; ++i) batches.push_back(random_batch(options, random));
-  int64_t tokens = 0;
-  int64_t steps = 0;
-  double loss = 0;
-  double started = 0;
-  for (int64_t step = 0;; ++step) {
-    if (step == 3) started = monotonic_seconds();  // the first ones map memory
-    if (step > 3 && monotonic_seconds() - started > options.seconds) break;
-    const PackedBatch& batch = batches[static_cast<size_t>(step) % batches.size()];
-    const torch::Tensor total = state.module->loss(batch, options.negatives).next_item;
-    total.backward();
-    state.optimizer.step();
-    loss = total.item<double>();
-    if (step < 3) continue;
-    tokens += batch.items.size(0);
-    ++steps;
+/// oneDNN's product of one shape on all threads.
+class Product {
+ public:
+  Product(int64_t m, int64_t n, int64_t k, Precision precision) : m_(m), n_(n), k_(k) {
+    using Tag = dnnl::memory::format_tag;
+    const auto type = precision == Precision::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
+    const dnnl::memory::desc a({m, k}, type, Tag::ab);
+    const dnnl::memory::desc b({k, n}, type, Tag::any);
+    const dnnl::memory::desc c({m, n}, dnnl::memory::data_type::f32, Tag::ab);
+    const dnnl::matmul::primitive_desc plan(dnnl::matmul::desc(a, b, c), engine_);
+    arguments_ = {{DNNL_ARG_SRC, dnnl::memory(plan.src_desc(), engine_)},
+                  {DNNL_ARG_WEIGHTS, dnnl::memory(plan.weights_desc(), engine_)},
+                  {DNNL_ARG_DST, dnnl::memory(plan.dst_desc(), engine_)}};
+    product_ = dnnl::matmul(plan);
   }
-  const double seconds = monotonic_seconds() - started;
-  return {static_cast<double>(tokens) / seconds, 1e3 * seconds / static_cast<double>(steps), loss};
+
+  /// FLOP/s, the best of ten short trials.
+  double speed() {
+    double best = 0;
+    for (int trial = 0; trial < 10; ++trial) {
+      const double started = monotonic_seconds();
+      int64_t products = 0;
+      do {
+        product_.execute(stream_, arguments_);
+        stream_.wait();
+        ++products;
+      } while (monotonic_seconds() - started < 0.01);
+      best = std::max(best, 2.0 * static_cast<double>(m_ * n_ * k_ * products) / (monotonic_seconds() - started));
+    }
+    return best;
+  }
+
+ private:
+  int64_t m_, n_, k_;
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  dnnl::stream stream_{engine_};
+  dnnl::matmul product_;
+  std::unordered_map<int, dnnl::memory> arguments_;
+};
+
+/// The fastest product of several shapes.
+class Peak {
+ public:
+  explicit Peak(Precision precision) {
+    for (const auto& [m, n, k] :
+         {std::array{8192, 256, 256}, std::array{25600, 64, 64}, std::array{1024, 1024, 1024}})
+      products_.emplace_back(m, n, k, precision);
+  }
+
+  double speed() {
+    double best = 0;
+    for (Product& product : products_) best = std::max(best, product.speed());
+    return best;
+  }
+
+ private:
+  std::vector<Product> products_;
+};
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
 }
 
-/// FLOP/s of oneDNN's product of that shape on all threads.
-double product_peak(int64_t m, int64_t n, int64_t k, dnnl::memory::data_type type) {
-  dnnl::engine engine(dnnl::engine::kind::cpu, 0);
-  dnnl::stream stream(engine);
-  using Tag = dnnl::memory::format_tag;
-  const dnnl::memory::desc a({m, k}, type, Tag::ab);
-  const dnnl::memory::desc b({k, n}, type, Tag::any);
-  const dnnl::memory::desc c({m, n}, dnnl::memory::data_type::f32, Tag::ab);
-  const dnnl::matmul::primitive_desc plan(dnnl::matmul::desc(a, b, c), engine);
-  dnnl::memory left(plan.src_desc(), engine), right(plan.weights_desc(), engine), out(plan.dst_desc(), engine);
-  const dnnl::matmul product(plan);
-  const std::unordered_map<int, dnnl::memory> arguments = {
-      {DNNL_ARG_SRC, left}, {DNNL_ARG_WEIGHTS, right}, {DNNL_ARG_DST, out}};
-  double best = 0;
-  for (int trial = 0; trial < 20; ++trial) {
-    const double started = monotonic_seconds();
-    int64_t products = 0;
-    do {
-      product.execute(stream, arguments);
-      stream.wait();
-      ++products;
-    } while (monotonic_seconds() - started < 0.02);
-    best = std::max(best, 2.0 * static_cast<double>(m * n * k * products) / (monotonic_seconds() - started));
-  }
-  return best;
-}
+struct Measured {
+  double tokens_a_second;  // the median of the rounds
+  double peak;             // FLOP/s, likewise
+  double share;            // of the peak, likewise
+  double lowest_share, highest_share;
+};
 
-/// Of several shapes; told as it goes.
-double best_product(Precision precision) {
-  const auto type = precision == Precision::bfloat16 ? dnnl::memory::data_type::bf16 : dnnl::memory::data_type::f32;
-  double best = 0;
-  for (const auto& [m, n, k] : {std::array{8192, 256, 256}, std::array{25600, 64, 64}, std::array{1024, 1024, 1024}}) {
-    const double flops = product_peak(m, n, k, type);
-    fmt::print(stderr, "  oneDNN {:>5} x {:>4} x {:>4}   {:7.0f} GFLOP/s\n", m, n, k, flops / 1e9);
-    best = std::max(best, flops);
+/// Rounds of a second, each between two looks at the peak: other load on the machine comes and goes, and what it takes
+/// from both is in neither's favour. A look is the best of many short trials, a round has all that came.
+Measured measure(Steps& steps, Peak& peak, double flops, double seconds) {
+  std::vector<double> speeds, peaks, shares;
+  double before = peak.speed();
+  for (double left = seconds; left > 0; left -= 1) {
+    speeds.push_back(steps.speed(std::min(1.0, left)));
+    const double after = peak.speed();
+    peaks.push_back((before + after) / 2);
+    shares.push_back(speeds.back() * flops / peaks.back());
+    before = after;
   }
-  return best;
+  const auto [low, high] = std::minmax_element(shares.begin(), shares.end());
+  return {median(speeds), median(peaks), median(shares), *low, *high};
 }
 
 int run(const Options& options) {
@@ -159,24 +221,26 @@ int run(const Options& options) {
       "average: {:.2f} MFLOP a token, {} threads\n",
       options.model.width, options.model.layers, options.model.heads, options.model.window, options.model.items,
       options.negatives, options.tokens, context, flops / 1e6, options.threads);
-  const double peak = best_product(precision);
-  const auto print = [&](std::string_view name, const Speed& speed) {
-    const double share = speed.tokens_a_second * flops / peak;
+  Peak peak(precision);
+  const auto tell = [&](std::string_view name, const FusedKernels* its) {
+    Steps steps(options, its, precision);
+    const Measured measured = measure(steps, peak, flops, options.seconds);
     if (options.json) {
       const json::object row = {{"kernels", name},
-                                {"tokens_a_second", speed.tokens_a_second},
+                                {"tokens_a_second", measured.tokens_a_second},
                                 {"mflop_a_token", flops / 1e6},
-                                {"peak_gflops", peak / 1e9},
-                                {"share_of_peak", share}};
+                                {"peak_gflops", measured.peak / 1e9},
+                                {"share_of_peak", measured.share}};
       fmt::print("{}\n", json::serialize(row));
       return;
     }
-    fmt::print("  {:<20} {:>9} tokens/s  {:8.2f} ms a step  {:6.0f} GFLOP/s  {:5.1f} % of the peak  loss {:.3f}\n",
-               name, with_commas(static_cast<int64_t>(speed.tokens_a_second)), speed.milliseconds,
-               speed.tokens_a_second * flops / 1e9, 100 * share, speed.loss);
+    fmt::print("  {:<16} {:>9} tokens/s  {:4.0f} of {:.0f} GFLOP/s  {:.1f} % of the peak ({:.1f} to {:.1f})  loss {:.3f}\n",
+               name, with_commas(static_cast<int64_t>(measured.tokens_a_second)), measured.tokens_a_second * flops / 1e9,
+               measured.peak / 1e9, 100 * measured.share, 100 * measured.lowest_share, 100 * measured.highest_share,
+               steps.loss());
   };
-  print((*kernels)->name(), measure(options, *kernels, precision));
-  if (options.composed) print("composed", measure(options, nullptr, precision));
+  tell((*kernels)->name(), *kernels);
+  if (options.composed) tell("composed", nullptr);
   return 0;
 }
 
@@ -200,7 +264,7 @@ int main(int argc, char** argv) {
   app.add_option("--tokens", options.tokens, "a step")->capture_default_str();
   app.add_option("--length", options.length, "of a history, on average")->capture_default_str();
   app.add_option("--threads", options.threads)->capture_default_str();
-  app.add_option("--seconds", options.seconds, "of each measurement")->capture_default_str();
+  app.add_option("--seconds", options.seconds, "of steps")->capture_default_str();
   app.add_flag("--json", options.json, "print an object a line on standard output");
   app.add_flag("--composed", options.composed, "measure the composed module too");
   CLI11_PARSE(app, argc, argv);
