@@ -87,6 +87,28 @@ void Ensemble::score_items(std::span<const float> u, std::span<float> scores) co
   });
 }
 
+float Ensemble::score_item(std::span<const float> u, int32_t item) const {
+  float sum = members_.front()->score_item(u.first(width()), item);
+  if (members_.size() == 1) return sum;
+  for (size_t i = 1; i < members_.size(); ++i) sum += members_[i]->score_item(u.subspan(i * width(), width()), item);
+  return sum / static_cast<float>(members_.size());
+}
+
+Ensemble::JoinedItems Ensemble::joined_items() const {
+  const auto items = static_cast<size_t>(config().items);
+  const float share = 1 / static_cast<float>(members_.size());
+  JoinedItems joined{std::vector<float>(items * vector_width()), std::vector<float>(items)};
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const std::span<const float> vectors = members_[i]->item_vectors();
+    for (size_t item = 0; item < items; ++item) {
+      joined.biases[item] += share * members_[i]->item_biases()[item];
+      for (size_t d = 0; d < width(); ++d)
+        joined.vectors[item * vector_width() + i * width() + d] = share * vectors[item * width() + d];
+    }
+  }
+  return joined;
+}
+
 void Ensemble::score(std::span<const Token> history, const ReadInputs& inputs, std::span<float> scores) const {
   if (history.empty()) {
     mean_of_members(scores, [&](size_t member, std::span<float> its) { members_[member]->score({}, its); });

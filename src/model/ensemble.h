@@ -53,6 +53,15 @@ class Ensemble final : public Scorer {
   /// scores (items) of a user vector; overwritten.
   void score_items(std::span<const float> u, std::span<float> scores) const;
 
+  /// What score_items writes for one item, to the bit.
+  [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
+
+  /// Item vectors (items, vector_width()) and biases (items): a score is vector . u + bias, up to rounding.
+  struct JoinedItems {
+    std::vector<float> vectors, biases;
+  };
+  [[nodiscard]] JoinedItems joined_items() const;
+
   [[nodiscard]] std::string name() const override { return members_.front()->name(); }
 
   /// Reads as much of the history's end as can matter. An empty history scores the item biases.

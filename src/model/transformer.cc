@@ -217,6 +217,15 @@ void Transformer::score_items(std::span<const float> u, std::span<float> scores)
   score_rows(items_.data(), item_bias_.data(), u.data(), scores.data(), scores.size(), config_.width);
 }
 
+float Transformer::score_item(std::span<const float> u, int32_t item) const {
+  PERENNIAL_CHECK(item >= 0 && item < config_.items, "item {} of {}", item, config_.items);
+  const auto at = static_cast<size_t>(item);
+  float score = 0;
+  score_rows(items_.data() + at * static_cast<size_t>(config_.width), item_bias_.data() + at, u.data(), &score, 1,
+             config_.width);
+  return score;
+}
+
 void Transformer::score(std::span<const Token> history, std::span<float> scores) const {
   if (history.empty()) {
     std::copy(item_bias_.begin(), item_bias_.end(), scores.begin());

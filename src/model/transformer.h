@@ -74,6 +74,12 @@ class Transformer final : public Scorer {
   /// scores (items) of a user vector; overwritten.
   void score_items(std::span<const float> u, std::span<float> scores) const;
 
+  /// What score_items writes for one item, to the bit.
+  [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
+
+  [[nodiscard]] std::span<const float> item_vectors() const { return items_; }     // (items, D)
+  [[nodiscard]] std::span<const float> item_biases() const { return item_bias_; }  // (items)
+
   [[nodiscard]] std::string name() const override { return "transformer"; }
 
   /// Reads as much of the history's end as can matter. An empty history scores the item biases.

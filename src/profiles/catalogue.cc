@@ -38,7 +38,10 @@ void Catalogue::apply(const StoredRecord& record) {
   const bool describes =
       std::holds_alternative<ItemUpsert>(record.payload) || std::holds_alternative<ItemDelete>(record.payload);
   if (!describes || record.item == kNoId) return;
-  if (record.item >= items_.size()) items_.resize(size_t{record.item} + 1);
+  if (record.item >= items_.size()) {
+    items_.resize(size_t{record.item} + 1);
+    recommendable_.resize(items_.size(), true);
+  }
   if (const auto* upsert = std::get_if<ItemUpsert>(&record.payload)) {
     const Result<json::object> fields = parse_json_object(upsert->fields);
     if (!fields.ok()) return;  // validate() keeps such records out of the log
@@ -48,6 +51,11 @@ void Catalogue::apply(const StoredRecord& record) {
   } else if (std::holds_alternative<ItemDelete>(record.payload)) {
     items_[record.item] = Item{.fields = {}, .deleted = true};
   }
+  remember_availability(record.item);
+}
+
+void Catalogue::remember_availability(ItemId item) {
+  recommendable_.set(item, !items_[item] || items_[item]->available());
 }
 
 const Item* Catalogue::find(ItemId item) const {
@@ -55,8 +63,13 @@ const Item* Catalogue::find(ItemId item) const {
 }
 
 bool Catalogue::may_recommend(ItemId item) const {
-  const Item* known = find(item);
-  return known == nullptr || known->available();
+  return item >= recommendable_.size() || recommendable_[item];
+}
+
+Bitmap Catalogue::recommendable(size_t count) const {
+  Bitmap items = recommendable_;
+  items.resize(count, true);
+  return items;
 }
 
 void Catalogue::serialize(std::string& out) const {
@@ -79,8 +92,10 @@ Status Catalogue::parse(std::string_view bytes) {
     if (fields.ok()) item = Item{.fields = std::move(fields).value(), .deleted = false};
     good = good && fields.ok();
   }
+  if (!good || !in.ok() || !in.at_end()) items_.clear();
+  recommendable_ = Bitmap(items_.size());
+  for (size_t item = 0; item < items_.size(); ++item) remember_availability(static_cast<ItemId>(item));
   if (good && in.ok() && in.at_end()) return {};
-  items_.clear();
   return data_loss("the catalogue in the snapshot is cut short or not of this format");
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bitmap.h"
 #include "base/json.h"
 #include "events/record.h"
 
@@ -32,6 +33,9 @@ class Catalogue {
   /// May be recommended: not deleted, not said to be unavailable. Items that no upsert has described may.
   [[nodiscard]] bool may_recommend(ItemId item) const;
 
+  /// Of the items below `count`, those that may be recommended.
+  [[nodiscard]] Bitmap recommendable(size_t count) const;
+
   /// One past the highest item id that was described or deleted.
   [[nodiscard]] ItemId size() const { return static_cast<ItemId>(items_.size()); }
 
@@ -39,7 +43,10 @@ class Catalogue {
   Status parse(std::string_view bytes);
 
  private:
+  void remember_availability(ItemId item);
+
   std::vector<std::optional<Item>> items_;
+  Bitmap recommendable_;  // of items_
 };
 
 }  // namespace perennial

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "base/digest.h"
-#include "kernels/top_k.h"
 #include "model/read_features.h"
 
 namespace perennial {
@@ -18,13 +18,11 @@ const Profile* profile_of(const State& state, std::optional<UserId> user) {
 }
 
 /// Items that may be shown: allowed by the catalogue, not rejected by the user and, on wish, not in the history.
-std::vector<bool> allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
-  std::vector<bool> allowed(count);
-  for (size_t item = 0; item < count; ++item)
-    allowed[item] = state.catalogue().may_recommend(static_cast<ItemId>(item));
+Bitmap allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
+  Bitmap allowed = state.catalogue().recommendable(count);
   if (profile == nullptr) return allowed;
   const auto exclude = [&](ItemId item) {
-    if (item < count) allowed[item] = false;
+    if (item < count) allowed.set(item, false);
   };
   for (const auto& [item, rejection] : profile->rejected) exclude(item);
   if (exclude_seen)
@@ -49,18 +47,11 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
 
 std::vector<float> user_vector(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
   const Ensemble& ensemble = model.ensemble();
-  Ensemble::Cache cache = ensemble.new_cache();
-  const size_t useful = std::min(tokens.size(), static_cast<size_t>(model.config().history_tokens()));
-  for (const Token& token : tokens.last(useful)) ensemble.append(cache, token);
+  std::vector<float> h = ensemble.history_vector(tokens);
+  h.resize(ensemble.vector_width());  // of no history: zeros
   std::vector<float> u(ensemble.vector_width());
-  ensemble.user_vector(cache.history_vector(), inputs, u);
+  ensemble.user_vector(h, inputs, u);
   return u;
-}
-
-std::vector<float> scores_of(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
-  std::vector<float> scores(static_cast<size_t>(model.config().items));
-  model.ensemble().score_items(user_vector(model, tokens, inputs), scores);
-  return scores;
 }
 
 /// The newest distinct items of a history, newest first.
@@ -104,15 +95,30 @@ void Recommender::refresh_popularity(const State& state) {
   state.profiles().for_each([&](UserId, const Profile& profile) {
     if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
   });
-  auto popularity = std::make_shared<Popularity>(items_.size());
+  auto popularity = std::make_shared<Popularity>();
+  std::vector<float>& weights = popularity->weights;
+  weights.resize(items_.size());
   state.profiles().for_each([&](UserId, const Profile& profile) {
     for (const HistoryToken& token : profile.history) {
       const double age_ms = token.time == kNoTime ? 0 : static_cast<double>(newest - token.time);
-      (*popularity)[token.item] += static_cast<float>(std::exp2(-age_ms / kHalfLifeMs));
+      weights[token.item] += static_cast<float>(std::exp2(-age_ms / kHalfLifeMs));
     }
   });
+  std::vector<ItemId>& order = popularity->order;
+  order.resize(weights.size());
+  std::iota(order.begin(), order.end(), ItemId{0});
+  std::ranges::stable_sort(order, [&](ItemId a, ItemId b) { return weights[a] > weights[b]; });
   const std::lock_guard lock(mutex_);
   popularity_ = std::move(popularity);
+}
+
+std::vector<ScoredItem> Recommender::Popularity::best(const Bitmap& allowed, size_t k) const {
+  std::vector<ScoredItem> best;
+  for (size_t place = 0; place < allowed.size() && best.size() < k; ++place) {
+    const ItemId item = place < order.size() ? order[place] : static_cast<ItemId>(place);
+    if (allowed[item]) best.push_back({static_cast<int32_t>(item), item < weights.size() ? weights[item] : 0});
+  }
+  return best;
 }
 
 void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types) {
@@ -147,22 +153,20 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
   return choice;
 }
 
-void Recommender::fill_plain(const Source& source, std::span<const float> scores, Choice& choice,
-                             Recommendation& result) const {
-  for (const int32_t item : top_k(scores, choice.allowed, choice.wanted - result.items.size())) {
-    result.items.push_back(entry(static_cast<ItemId>(item), scores[static_cast<size_t>(item)], source.name));
-    choice.allowed[static_cast<size_t>(item)] = false;
+void Recommender::fill_plain(const Source& source, Choice& choice, Recommendation& result) const {
+  for (const auto& [item, score] : source.best(choice.allowed, choice.wanted - result.items.size())) {
+    result.items.push_back(entry(static_cast<ItemId>(item), score, source.name));
+    choice.allowed.set(static_cast<size_t>(item), false);
   }
 }
 
 /// Items of which nothing has been counted have no logit: they are left for fill_plain.
-void Recommender::fill_by_objective(const Source& source, std::span<const float> scores, Choice& choice,
-                                    Recommendation& result) const {
+void Recommender::fill_by_objective(const Source& source, Choice& choice, Recommendation& result) const {
   const Objective& objective = choice.request.objective;
   const size_t missing = choice.wanted - result.items.size();
   std::vector<SlateCandidate> candidates;
-  for (const int32_t item : top_k(scores, choice.allowed, missing + kMoreCandidates)) {
-    const double score = scores[static_cast<size_t>(item)];
+  for (const auto& [item, weight] : source.best(choice.allowed, missing + kMoreCandidates)) {
+    const double score = weight;
     if (source.counts && score <= 0) break;
     candidates.push_back({static_cast<ItemId>(item), source.counts ? std::log(score) : score});
   }
@@ -174,15 +178,14 @@ void Recommender::fill_by_objective(const Source& source, std::span<const float>
     shown.adjustment = static_cast<float>(placed.adjustment);
     if (choice.request.explain && placed.aim)
       shown.reasons.push_back({"objective", sentence_of(*placed.aim, objective.name), aim_name(*placed.aim)});
-    choice.allowed[item] = false;
+    choice.allowed.set(item, false);
     choice.user.categories[static_cast<size_t>(choice.outcomes->category(item))] = true;
   }
 }
 
-void Recommender::fill(const Source& source, std::span<const float> scores, Choice& choice,
-                       Recommendation& result) const {
-  if (choice.outcomes != nullptr) fill_by_objective(source, scores, choice, result);
-  fill_plain(source, scores, choice, result);
+void Recommender::fill(const Source& source, Choice& choice, Recommendation& result) const {
+  if (choice.outcomes != nullptr) fill_by_objective(source, choice, result);
+  fill_plain(source, choice, result);
 }
 
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
@@ -202,19 +205,22 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
                     : profile == nullptr       ? "unknown_user"
                     : profile->history.empty() ? "empty_history"
                                                : "";
-  Choice choice = make_choice(state, profile, request, std::max<size_t>(items_.size(), popularity->size()));
+  Choice choice = make_choice(state, profile, request, std::max<size_t>(items_.size(), popularity->weights.size()));
   if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
-    std::vector<float> scores = scores_of(*model, model->tokens_of(*profile), inputs);
-    scores.resize(choice.allowed.size(), std::numeric_limits<float>::quiet_NaN());  // items after the training
-    fill({.name = "transformer", .counts = false}, scores, choice, result);
+    const std::vector<float> u = user_vector(*model, model->tokens_of(*profile), inputs);
+    fill({.name = "transformer",
+          .counts = false,
+          .best = [&](const Bitmap& allowed, size_t k) { return model->best_items(u, allowed, k); }},
+         choice, result);
     if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
   }
   const size_t by_model = result.items.size();
   if (by_model < choice.wanted) {
-    Popularity scores = *popularity;
-    scores.resize(choice.allowed.size(), 0);
-    fill({.name = "popular", .counts = true}, scores, choice, result);
+    fill({.name = "popular",
+          .counts = true,
+          .best = [&](const Bitmap& allowed, size_t k) { return popularity->best(allowed, k); }},
+         choice, result);
     for (size_t i = by_model; request.explain && i < result.items.size(); ++i)
       if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
   }
@@ -224,14 +230,15 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
 void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile,
                           const ReadInputs& inputs, Recommendation& recommendation) const {
   const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
-  std::vector<std::vector<float>> scores_without;
+  std::vector<std::vector<float>> without;  // user vectors
   for (const ItemId cause : causes)
-    scores_without.push_back(scores_of(model, model.tokens_of(without_item(profile, cause)), inputs));
+    without.push_back(user_vector(model, model.tokens_of(without_item(profile, cause)), inputs));
   for (RecommendedItem& item : recommendation.items) {
     float largest = 0;
     std::optional<ItemId> strongest;
     for (size_t i = 0; i < causes.size(); ++i) {
-      const float drop = item.score - item.adjustment - scores_without[i][item.item];
+      const float score_without = model.ensemble().score_item(without[i], static_cast<int32_t>(item.item));
+      const float drop = item.score - item.adjustment - score_without;
       if (causes[i] != item.item && drop > largest) {
         largest = drop;
         strongest = causes[i];

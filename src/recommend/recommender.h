@@ -3,6 +3,7 @@
 // during a call.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -78,28 +79,34 @@ class Recommender {
                            TimeMs now) const;
 
  private:
-  using Popularity = std::vector<float>;  // by item id
+  struct Popularity {
+    std::vector<float> weights;  // by item id
+    std::vector<ItemId> order;   // the heaviest first
+
+    /// The heaviest that are allowed; later items weigh nothing.
+    [[nodiscard]] std::vector<ScoredItem> best(const Bitmap& allowed, size_t k) const;
+  };
 
   struct Source {  // one that gives every item a score
     const char* name;
     bool counts;  // its scores are weighted counts, not logits
+    std::function<std::vector<ScoredItem>(const Bitmap& allowed, size_t k)> best;
   };
   /// What all sources of a list go by.
   struct Choice {
     const RecommendRequest& request;
     std::shared_ptr<const ItemOutcomes> outcomes;
-    std::vector<bool> allowed;  // by item; what is in the list no more
-    Acquaintance user;          // empty without an objective
+    Bitmap allowed;     // by item; what is in the list no more
+    Acquaintance user;  // empty without an objective
     size_t wanted = 0;
   };
 
   [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
                                    size_t items) const;
   RecommendedItem entry(ItemId item, float score, const char* source) const;
-  void fill_plain(const Source& source, std::span<const float> scores, Choice& choice, Recommendation& result) const;
-  void fill_by_objective(const Source& source, std::span<const float> scores, Choice& choice,
-                         Recommendation& result) const;
-  void fill(const Source& source, std::span<const float> scores, Choice& choice, Recommendation& result) const;
+  void fill_plain(const Source& source, Choice& choice, Recommendation& result) const;
+  void fill_by_objective(const Source& source, Choice& choice, Recommendation& result) const;
+  void fill(const Source& source, Choice& choice, Recommendation& result) const;
   void explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
                Recommendation& recommendation) const;
 

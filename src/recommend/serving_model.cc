@@ -4,6 +4,11 @@
 
 namespace perennial {
 
+ServingModel::ServingModel(StoredModel model) : model_(std::move(model)) {
+  const Ensemble::JoinedItems items = ensemble().joined_items();
+  index_ = ItemIndex(items.vectors, items.biases, ensemble().vector_width());
+}
+
 Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items,
                                                                  const Dictionary& event_types) {
   std::shared_ptr<ServingModel> model(new ServingModel(std::move(stored)));
@@ -42,6 +47,10 @@ std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
                       .time_ms = token.time});
   }
   return tokens;
+}
+
+std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k) const {
+  return index_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }});
 }
 
 Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "kernels/item_index.h"
 #include "log/dictionary.h"
 #include "model/model_folder.h"
 #include "model/read_features.h"
@@ -33,12 +34,17 @@ class ServingModel {
 
   [[nodiscard]] const FeatureIds& features() const { return features_; }
 
+  /// The k items of highest score for a user vector among those allowed, best first, exactly as Ensemble::score_items
+  /// ranks them. `allowed` has a bit for every item of the model at least.
+  [[nodiscard]] std::vector<ScoredItem> best_items(std::span<const float> u, const Bitmap& allowed, size_t k) const;
+
  private:
-  explicit ServingModel(StoredModel model) : model_(std::move(model)) {}
+  explicit ServingModel(StoredModel model);
 
   StoredModel model_;
   std::vector<int32_t> type_of_;  // by the log's event type id
   FeatureIds features_;
+  ItemIndex index_;
 };
 
 /// Loads the model that `models/current` names.

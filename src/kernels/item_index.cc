@@ -1,0 +1,191 @@
+#include "kernels/item_index.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "base/check.h"
+
+namespace perennial {
+namespace {
+
+constexpr double kMostScore = 1e30;
+constexpr double kRound = 1 + 1e-6;            // upwards, over what float32 and its sums lose
+constexpr size_t kLineItems = 16;               // four numbers of each
+constexpr size_t kTileBytes = size_t{1} << 15;  // of items that several queries read while they are near
+
+double length_of(std::span<const float> vector) {
+  double sum = 0;
+  for (const float number : vector) sum += static_cast<double>(number) * number;
+  return std::sqrt(sum);
+}
+
+float upwards(double value) { return static_cast<float>(value * kRound); }
+
+/// The scale that makes the largest number 127; 0 for a vector of zeros.
+float scale_of(std::span<const float> vector) {
+  float largest = 0;
+  for (const float number : vector) largest = std::max(largest, std::abs(number));
+  return largest / 127;
+}
+
+int quantized(float number, float scale) {
+  return scale == 0 ? 0 : std::clamp(static_cast<int>(std::lrint(number / scale)), -127, 127);
+}
+
+bool better(const ScoredItem& a, const ScoredItem& b) {
+  return a.score != b.score ? a.score > b.score : a.item < b.item;
+}
+
+}  // namespace
+
+/// One request's way through the blocks.
+class ItemIndex::Search {
+ public:
+  Search(const ItemIndex& index, const Request& request) : index_(index), request_(request), numbers_(padded_width()) {
+    PERENNIAL_CHECK(request.query.size() == index.width_, "a query of {} numbers for items of {}", request.query.size(),
+                    index.width_);
+    PERENNIAL_CHECK(request.allowed->size() >= index.size_, "{} flags for {} items", request.allowed->size(),
+                    index.size_);
+    const float scale = scale_of(request.query);
+    double sum_of_squares = 0;
+    int32_t sum = 0;
+    double moved = 0;
+    for (size_t d = 0; d < request.query.size(); ++d) {
+      const int number = quantized(request.query[d], scale);
+      numbers_[d] = static_cast<int8_t>(number);
+      sum += number;
+      const double value = static_cast<double>(number) * scale;
+      sum_of_squares += value * value;
+      moved += (value - request.query[d]) * (value - request.query[d]);
+    }
+    // u.v - u'.v' = (u - u').v + u'.(v - v'); and float32 sums of n products are within n eps |u||v| of the real ones.
+    const double of_sums = static_cast<double>(index.width_ + 16) * std::numeric_limits<float>::epsilon();
+    const double length = length_of(request.query);
+    query_ = {.numbers = numbers_.data(),
+              .offset = -128 * sum,
+              .scale = scale,
+              .norm_share = upwards(std::sqrt(moved) + of_sums * length),
+              .error_share = upwards(std::sqrt(sum_of_squares) * (1 + of_sums)),
+              .slack = 8 * std::numeric_limits<float>::epsilon() * index.most_bias_};
+    const double most_norm = index.norms_.empty() ? 0 : *std::ranges::max_element(index.norms_);
+    beyond_floats_ = !(length * most_norm < kMostScore);
+  }
+
+  /// Looks through the blocks [first, end).
+  void scan(size_t first, size_t end) {
+    if (beyond_floats_ || request_.k == 0) return;
+    ScanHit hit;
+    for (size_t block = first; block < end; block = hit.block + 1) {
+      index_.kernel_->next_hit(index_.view(), query_, request_.allowed->words(), block, end, least_, hit);
+      for (uint64_t left = hit.items; left != 0; left &= left - 1) take(hit, static_cast<size_t>(std::countr_zero(left)));
+    }
+  }
+
+  [[nodiscard]] std::vector<ScoredItem> result() {
+    std::erase_if(maybe_, [&](const ScoredItem& item) { return item.score < least_; });
+    for (size_t item = 0; beyond_floats_ && item < index_.size_; ++item)
+      if ((*request_.allowed)[item]) maybe_.push_back({static_cast<int32_t>(item), 0});
+    for (ScoredItem& item : maybe_) item.score = request_.score(item.item);
+    std::erase_if(maybe_, [](const ScoredItem& item) { return std::isnan(item.score); });
+    const size_t kept = std::min(request_.k, maybe_.size());
+    std::partial_sort(maybe_.begin(), maybe_.begin() + static_cast<ptrdiff_t>(kept), maybe_.end(), better);
+    maybe_.resize(kept);
+    return std::move(maybe_);
+  }
+
+ private:
+  [[nodiscard]] size_t padded_width() const { return (index_.width_ + 3) / 4 * 4; }
+
+  void take(const ScanHit& hit, size_t at) {
+    const auto item = static_cast<int32_t>(hit.block * kBlockItems + at);
+    maybe_.push_back({item, hit.approximations[at] + hit.bound});  // at most
+    lowest_.push_back(hit.approximations[at] - hit.bound);
+    std::push_heap(lowest_.begin(), lowest_.end(), std::greater<>());
+    if (lowest_.size() > request_.k) {
+      std::pop_heap(lowest_.begin(), lowest_.end(), std::greater<>());
+      lowest_.pop_back();
+    }
+    if (lowest_.size() == request_.k) least_ = lowest_.front();
+    if (maybe_.size() < most_) return;
+    std::erase_if(maybe_, [&](const ScoredItem& other) { return other.score < least_; });
+    most_ = std::max(most_, 2 * maybe_.size());
+  }
+
+  const ItemIndex& index_;
+  const Request& request_;
+  std::vector<int8_t> numbers_;
+  QuantizedQuery query_;
+  bool beyond_floats_ = false;  // nothing can be said of the scores: all are computed
+  float least_ = -std::numeric_limits<float>::infinity();  // that k items reach for certain
+  std::vector<float> lowest_;                              // a heap of the k highest certain scores, the lowest on top
+  std::vector<ScoredItem> maybe_;                          // those that may be among the best, by what they reach at most
+  size_t most_ = 4096;
+};
+
+ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width,
+                     const ScanKernel* kernel)
+    : size_(biases.size()), width_(width), kernel_(kernel != nullptr ? kernel : &scan_kernels().front()) {
+  PERENNIAL_CHECK(vectors.size() == size_ * width, "{} numbers for {} items of {}", vectors.size(), size_, width);
+  const size_t count = (size_ + kBlockItems - 1) / kBlockItems;
+  const size_t groups = (width + 3) / 4;
+  lines_.assign(count * groups * kBlockItems / kLineItems, Line());
+  for (Line& line : lines_) std::ranges::fill(line.bytes, uint8_t{128});
+  scales_.assign(count * kBlockItems, 0);
+  biases_.assign(count * kBlockItems, 0);
+  norms_.assign(count, 0);
+  errors_.assign(count, 0);
+  for (size_t item = 0; item < size_; ++item) {
+    const auto vector = vectors.subspan(item * width, width);
+    const size_t block = item / kBlockItems;
+    const size_t at = item % kBlockItems;
+    const float scale = scale_of(vector);
+    double moved = 0;
+    for (size_t d = 0; d < width; ++d) {
+      const int number = quantized(vector[d], scale);
+      const size_t line = ((block * groups + d / 4) * kBlockItems + at) / kLineItems;
+      lines_[line].bytes[at % kLineItems * 4 + d % 4] = static_cast<uint8_t>(number + 128);
+      const double error = static_cast<double>(number) * scale - vector[d];
+      moved += error * error;
+    }
+    scales_[item] = scale;
+    biases_[item] = biases[item];
+    norms_[block] = std::max(norms_[block], upwards(length_of(vector)));
+    errors_[block] = std::max(errors_[block], upwards(std::sqrt(moved)));
+    most_bias_ = std::max(most_bias_, std::abs(biases[item]));
+  }
+}
+
+QuantizedBlocks ItemIndex::view() const {
+  return {.bytes = reinterpret_cast<const uint8_t*>(lines_.data()),
+          .scales = scales_.data(),
+          .biases = biases_.data(),
+          .norms = norms_.data(),
+          .errors = errors_.data(),
+          .width = (width_ + 3) / 4 * 4};
+}
+
+std::vector<ScoredItem> ItemIndex::best(const Request& request) const {
+  Search search(*this, request);
+  search.scan(0, blocks());
+  return search.result();
+}
+
+std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> requests) const {
+  std::vector<Search> searches;
+  searches.reserve(requests.size());
+  for (const Request& request : requests) searches.emplace_back(*this, request);
+  const size_t tile = std::max<size_t>(1, kTileBytes / (kBlockItems * (width_ + 8)));
+  for (size_t first = 0; first < blocks(); first += tile)
+    for (Search& search : searches) search.scan(first, std::min(blocks(), first + tile));
+  std::vector<std::vector<ScoredItem>> results;
+  for (Search& search : searches) results.push_back(search.result());
+  return results;
+}
+
+size_t ItemIndex::bytes() const {
+  return lines_.size() * sizeof(Line) + (scales_.size() + biases_.size() + norms_.size() + errors_.size()) * sizeof(float);
+}
+
+}  // namespace perennial

@@ -1,0 +1,70 @@
+// The best of many items for a query, exactly: item vectors are kept as int8, a quarter of their bytes, and how far rounding
+// can have moved a score is bounded, so that only those that may be among the best are scored in float32. The answer is
+// float32's to the bit, ties included. Maths: docs/kernels/top_k.md. Covered by kernels/item_index_test.cc.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "base/bitmap.h"
+#include "kernels/item_scan.h"
+
+namespace perennial {
+
+struct ScoredItem {
+  int32_t item;
+  float score;
+
+  bool operator==(const ScoredItem&) const = default;
+};
+
+/// Thread rule: immutable once made.
+class ItemIndex {
+ public:
+  /// The float32 score of an item for the query, vector . query + bias in any order of summation.
+  using Score = std::function<float(int32_t item)>;
+
+  struct Request {
+    std::span<const float> query;  // (width), borrowed
+    const Bitmap* allowed;         // of at least size() bits; borrowed
+    size_t k;
+    Score score;
+  };
+
+  ItemIndex() = default;
+
+  /// vectors (count, width) and biases (count), all finite; `kernel` null: the fastest.
+  ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width,
+            const ScanKernel* kernel = nullptr);
+
+  [[nodiscard]] size_t size() const { return size_; }
+
+  /// The k allowed items with the highest scores, best first, equal ones by lower item; fewer when fewer are allowed.
+  [[nodiscard]] std::vector<ScoredItem> best(const Request& request) const;
+
+  /// The same of each request, in one pass over the items.
+  [[nodiscard]] std::vector<std::vector<ScoredItem>> best(std::span<const Request> requests) const;
+
+  [[nodiscard]] size_t bytes() const;
+
+ private:
+  struct alignas(64) Line {
+    uint8_t bytes[64];
+  };
+  class Search;
+
+  [[nodiscard]] size_t blocks() const { return norms_.size(); }
+  [[nodiscard]] QuantizedBlocks view() const;
+
+  size_t size_ = 0;
+  size_t width_ = 0;  // as given
+  float most_bias_ = 0;
+  const ScanKernel* kernel_ = nullptr;
+  std::vector<Line> lines_;
+  std::vector<float> scales_, biases_;  // (blocks, 64)
+  std::vector<float> norms_, errors_;   // (blocks)
+};
+
+}  // namespace perennial

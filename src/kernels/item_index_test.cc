@@ -1,0 +1,177 @@
+#include "kernels/item_index.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/random.h"
+#include "kernels/dense.h"
+
+namespace perennial {
+namespace {
+
+/// Items, a query and flags, and both ways to the answer.
+struct Case {
+  size_t width = 8;
+  std::vector<float> vectors, biases, query;
+  Bitmap allowed;
+
+  Case(Random& random, size_t count, size_t its_width, double deviation = 1, double bias_deviation = 0.3)
+      : width(its_width), allowed(count, true) {
+    for (size_t i = 0; i < count * width; ++i) vectors.push_back(static_cast<float>(deviation * random.normal()));
+    for (size_t i = 0; i < count; ++i) biases.push_back(static_cast<float>(bias_deviation * random.normal()));
+    for (size_t i = 0; i < width; ++i) query.push_back(static_cast<float>(random.normal()));
+  }
+
+  [[nodiscard]] float score(int32_t item) const {
+    const auto at = static_cast<size_t>(item);
+    float score = 0;
+    score_rows(vectors.data() + at * width, biases.data() + at, query.data(), &score, 1, width);
+    return score;
+  }
+
+  [[nodiscard]] std::vector<ScoredItem> sorted(size_t k) const {
+    std::vector<ScoredItem> all;
+    for (size_t item = 0; item < biases.size(); ++item) {
+      const auto id = static_cast<int32_t>(item);
+      if (allowed[item] && !std::isnan(score(id))) all.push_back({id, score(id)});
+    }
+    std::ranges::stable_sort(all, [](const ScoredItem& a, const ScoredItem& b) { return a.score > b.score; });
+    all.resize(std::min(k, all.size()));
+    return all;
+  }
+
+  [[nodiscard]] ItemIndex::Request request(size_t k) const {
+    return {query, &allowed, k, [this](int32_t item) { return score(item); }};
+  }
+};
+
+void expect_same(const std::vector<ScoredItem>& got, const std::vector<ScoredItem>& want, const std::string& where) {
+  ASSERT_EQ(got.size(), want.size()) << where;
+  for (size_t i = 0; i < got.size(); ++i) {
+    ASSERT_EQ(got[i].item, want[i].item) << where << " place " << i;
+    ASSERT_EQ(got[i].score, want[i].score) << where << " place " << i;
+  }
+}
+
+class ItemIndexTest : public testing::TestWithParam<ScanKernel> {
+ protected:
+  static ItemIndex index(const Case& items) {
+    return {items.vectors, items.biases, items.width, &GetParam()};
+  }
+  static void check(const Case& items, size_t k, const std::string& where) {
+    expect_same(index(items).best(items.request(k)), items.sorted(k), where);
+  }
+};
+
+TEST_P(ItemIndexTest, IsASortOfAllScoresToTheBit) {
+  Random random(1);
+  for (int round = 0; round < 300; ++round) {
+    const size_t count = random.below(400);
+    Case items(random, count, 1 + random.below(70));
+    for (size_t item = 0; item < count; ++item) items.allowed.set(item, random.chance(0.8));
+    check(items, random.below(40), fmt::format("round {}", round));
+  }
+}
+
+TEST_P(ItemIndexTest, EqualScoresComeByLowerItem) {
+  Random random(2);
+  for (int round = 0; round < 100; ++round) {
+    Case items(random, 200, 16);
+    for (size_t item = 0; item < 200; ++item) {  // four different items
+      std::copy_n(items.vectors.begin() + static_cast<ptrdiff_t>(random.below(4) * 16), 16,
+                  items.vectors.begin() + static_cast<ptrdiff_t>(item * 16));
+      items.biases[item] = 0.25;
+    }
+    check(items, 1 + random.below(150), fmt::format("round {}", round));
+  }
+}
+
+TEST_P(ItemIndexTest, ScoresThatAreNearerThanRoundingAreToldApart) {
+  Random random(3);
+  for (int round = 0; round < 50; ++round) {
+    Case items(random, 500, 64);
+    for (size_t item = 1; item < 500; ++item)
+      for (size_t d = 0; d < 64; ++d)
+        items.vectors[item * 64 + d] = items.vectors[d] + static_cast<float>(1e-5 * random.normal());
+    std::ranges::fill(items.biases, 0.0F);
+    check(items, 20, fmt::format("round {}", round));
+  }
+}
+
+TEST_P(ItemIndexTest, TakesVectorsOfAllLengths) {
+  Random random(4);
+  for (const double deviation : {0.0, 1e-20, 1e-3, 1e4, 1e15, 1e30})
+    for (const double bias : {0.0, 1.0, 1e6}) {
+      Case items(random, 300, 24, deviation, bias);
+      check(items, 15, fmt::format("deviation {} bias {}", deviation, bias));
+      for (size_t item = 0; item < 300; item += 3)
+        std::fill_n(items.vectors.begin() + static_cast<ptrdiff_t>(item * 24), 24, 0.0F);
+      check(items, 15, fmt::format("zeros, deviation {} bias {}", deviation, bias));
+      std::ranges::fill(items.query, 0.0F);
+      check(items, 15, fmt::format("no query, deviation {} bias {}", deviation, bias));
+    }
+}
+
+TEST_P(ItemIndexTest, AQueryThatIsNotFiniteStillHasAnAnswer) {
+  Random random(5);
+  Case items(random, 100, 16);
+  items.query[3] = INFINITY;
+  check(items, 10, "infinite");
+  items.query[3] = NAN;
+  check(items, 10, "not a number");
+}
+
+TEST_P(ItemIndexTest, RisingScoresFillNoMemory) {
+  Random random(6);
+  Case items(random, 50'000, 4, 0, 0);
+  for (size_t item = 0; item < items.biases.size(); ++item) items.biases[item] = static_cast<float>(item);
+  check(items, 10, "rising");
+}
+
+TEST_P(ItemIndexTest, ManyRequestsAtOnceHaveEachItsOwnAnswer) {
+  Random random(7);
+  Case items(random, 30'000, 32);
+  std::vector<Case> askers;
+  for (int i = 0; i < 9; ++i) {
+    Case asker = items;
+    for (float& number : asker.query) number = static_cast<float>(random.normal());
+    for (size_t item = 0; item < 30'000; ++item) asker.allowed.set(item, random.chance(0.5));
+    askers.push_back(std::move(asker));
+  }
+  std::vector<ItemIndex::Request> requests;
+  for (const Case& asker : askers) requests.push_back(asker.request(1 + requests.size() * 7));
+  const auto answers = index(items).best(requests);
+  for (size_t i = 0; i < askers.size(); ++i)
+    expect_same(answers[i], askers[i].sorted(requests[i].k), fmt::format("request {}", i));
+}
+
+INSTANTIATE_TEST_SUITE_P(Kernels, ItemIndexTest, testing::ValuesIn(scan_kernels().begin(), scan_kernels().end()),
+                         [](const auto& kernel) { return std::string(kernel.param.name); });
+
+TEST(Bitmap, GrowsByTheValueAskedFor) {
+  Random random(8);
+  for (int round = 0; round < 200; ++round) {
+    Bitmap bits;
+    std::vector<bool> want;
+    for (int step = 0; step < 20; ++step) {
+      const size_t size = random.below(300);
+      const bool value = random.chance(0.5);
+      bits.resize(size, value);
+      want.resize(size, value);
+      if (size > 0) {
+        const size_t at = random.below(size);
+        const bool set = random.chance(0.5);
+        bits.set(at, set);
+        want[at] = set;
+      }
+      for (size_t i = 0; i < size; ++i) ASSERT_EQ(bits[i], want[i]);
+      const uint64_t past_the_end = size % 64 == 0 ? 0 : bits.words()[size / 64] >> (size % 64);
+      ASSERT_EQ(past_the_end, 0U);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace perennial
