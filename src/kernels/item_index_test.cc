@@ -1,5 +1,6 @@
 #include "kernels/item_index.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,9 @@
 #include "kernels/dense.h"
 
 namespace perennial {
+
+void PrintTo(const ScanKernel& kernel, std::ostream* out) { *out << kernel.name; }
+
 namespace {
 
 /// Items, a query and flags, and both ways to the answer.
@@ -97,6 +101,25 @@ TEST_P(ItemIndexTest, ScoresThatAreNearerThanRoundingAreToldApart) {
         items.vectors[item * 64 + d] = items.vectors[d] + static_cast<float>(1e-5 * random.normal());
     std::ranges::fill(items.biases, 0.0F);
     check(items, 20, fmt::format("round {}", round));
+  }
+}
+
+/// Numbers that an int8 holds exactly.
+void make_whole(std::span<float> vector, Random& random) {
+  for (float& number : vector) number = static_cast<float>(random.below(255)) - 127;
+  vector[0] = 127;
+}
+
+TEST_P(ItemIndexTest, WhatRoundingTheQueryOrTheItemsMovesIsEachAllowedFor) {
+  Random random(9);
+  for (int round = 0; round < 40; ++round) {
+    Case rounded_query(random, 2000, 16, 1, 0);
+    for (size_t item = 0; item < 2000; ++item)
+      make_whole(std::span(rounded_query.vectors).subspan(item * 16, 16), random);
+    check(rounded_query, 50, fmt::format("query, round {}", round));
+    Case rounded_items(random, 2000, 16, 1, 0);
+    make_whole(rounded_items.query, random);
+    check(rounded_items, 50, fmt::format("items, round {}", round));
   }
 }
 
