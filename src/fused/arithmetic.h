@@ -61,6 +61,12 @@ class Arithmetic final : public FusedKernels {
                        Arena& scratch) const override {
     History<Operand>(shape, weights, packed, tokens, dropout, scratch).forward(h, saved);
   }
+  [[nodiscard]] KeysAndValues saved_keys_and_values(const FusedShape& shape, int64_t tokens, const void* saved,
+                                                    int64_t layer) const override {
+    if constexpr (!std::is_same_v<Operand, float>) return {};
+    const auto* rows = reinterpret_cast<const float*>(SavedLayer<Operand>(shape, tokens, saved, layer).qkv);
+    return {rows + shape.width, rows + 2 * shape.width, 3 * int64_t{shape.width}};
+  }
   void history_backward(const FusedShape& shape, const HistoryPointers<const float>& weights, const void* packed,
                         const FusedTokens& tokens, FusedDropout dropout, float* dh, const void* saved,
                         const HistoryPointers<float>& gradients, Arena& scratch) const override {

@@ -163,6 +163,15 @@ class FusedKernels {
   virtual void history_forward(const FusedShape&, const HistoryPointers<const float>&, const void* packed,
                                const FusedTokens&, FusedDropout, float* h, void* saved, Arena& scratch) const = 0;
 
+  /// Where a layer's keys, turned by their positions, and values lie in what history_forward saved: rows of D, `stride`
+  /// floats apart. Null from kernels that do not compute with floats.
+  struct KeysAndValues {
+    const float *keys, *values;
+    int64_t stride;
+  };
+  [[nodiscard]] virtual KeysAndValues saved_keys_and_values(const FusedShape&, int64_t tokens, const void* saved,
+                                                            int64_t layer) const = 0;
+
   /// Adds to `gradients` what dh (N, D) makes of them. dh becomes the gradient of each token's embedding, which
   /// gradients.items, unless null, takes up times sqrt(D).
   virtual void history_backward(const FusedShape&, const HistoryPointers<const float>&, const void* packed,

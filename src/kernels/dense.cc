@@ -1,6 +1,7 @@
 #include "kernels/dense.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "kernels/clones.h"
@@ -22,6 +23,50 @@ constexpr size_t kLanes = 16;
   return sums[0];
 }
 
+/// y (n) += weights (rows) times matrix (rows, n), a few registers of y at a time.
+[[gnu::always_inline]] inline void add_rows(const float* weights, const float* matrix, size_t stride, float* y,
+                                            size_t rows, size_t n) {
+  size_t j = 0;
+  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
+    float sums[2 * kLanes];
+    for (size_t lane = 0; lane < 2 * kLanes; ++lane) sums[lane] = y[j + lane];
+    for (size_t i = 0; i < rows; ++i)
+      for (size_t lane = 0; lane < 2 * kLanes; ++lane) sums[lane] += weights[i] * matrix[i * stride + j + lane];
+    for (size_t lane = 0; lane < 2 * kLanes; ++lane) y[j + lane] = sums[lane];
+  }
+  for (size_t i = 0; j < n && i < rows; ++i)
+    for (size_t rest = j; rest < n; ++rest) y[rest] += weights[i] * matrix[i * stride + rest];
+}
+
+/// e^x within 2 ulp for x in [-87, 88], 0 from -88 down, e^88 from there up: 2^k e^r, |r| <= ln 2 / 2, by its series. No
+/// branches and no inner loops, so that loops of it become vectors.
+[[gnu::always_inline]] inline float exp_inline(float x) {
+  const float above = x > -88.0F ? x : -88.0F;
+  const float bounded = above < 88.0F ? above : 88.0F;
+  const float k = std::floor(bounded * 1.44269504F + 0.5F);
+  const float r = (bounded - k * 0.693359375F) + k * 2.12194440e-4F;  // ln 2 in two parts
+  float series = 1.0F / 5040 * r + 1.0F / 720;
+  series = series * r + 1.0F / 120;
+  series = series * r + 1.0F / 24;
+  series = series * r + 1.0F / 6;
+  series = series * r + 0.5F;
+  series = series * r + 1.0F;
+  series = series * r + 1.0F;
+  return series * std::bit_cast<float>((static_cast<int32_t>(k) + 127) << 23);  // k = -127: 0
+}
+
+/// Phi(x) within 1e-7: Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26.
+[[gnu::always_inline]] inline float normal_cdf_inline(float x) {
+  const float z = std::abs(x) * 0.70710678F;
+  const float t = 1.0F / (1.0F + 0.3275911F * z);
+  float polynomial = 1.061405429F * t - 1.453152027F;
+  polynomial = polynomial * t + 1.421413741F;
+  polynomial = polynomial * t - 0.284496736F;
+  polynomial = polynomial * t + 0.254829592F;
+  const float half_tail = std::copysign(0.5F * polynomial * t * exp_inline(-z * z), x);
+  return (x < 0.0F ? 0.0F : 1.0F) - half_tail;
+}
+
 }  // namespace
 
 PERENNIAL_CLONES float dot(const float* a, const float* b, size_t n) { return dot_inline(a, b, n); }
@@ -32,11 +77,23 @@ PERENNIAL_CLONES void axpy(float scale, const float* x, float* y, size_t n) {
 
 PERENNIAL_CLONES void matvec(const float* x, const float* weights, const float* bias, float* y, size_t in, size_t out) {
   std::copy_n(bias, out, y);
-  for (size_t i = 0; i < in; ++i) {
-    const float factor = x[i];
-    const float* row = weights + i * out;
-    for (size_t j = 0; j < out; ++j) y[j] += factor * row[j];
+  add_rows(x, weights, out, y, in, out);
+}
+
+PERENNIAL_CLONES void score_columns(const float* query, const float* matrix, size_t stride, float* scores, size_t n,
+                                    size_t columns) {
+  std::fill_n(scores, columns, 0.0F);
+  for (size_t i = 0; i < n; ++i) {  // row by row, as it lies: it may come from far
+    const float factor = query[i];
+    const float* row = matrix + i * stride;
+    for (size_t j = 0; j < columns; ++j) scores[j] += factor * row[j];
   }
+}
+
+PERENNIAL_CLONES void mix_rows(const float* weights, const float* matrix, size_t stride, float* y, size_t rows,
+                               size_t n) {
+  std::fill_n(y, n, 0.0F);
+  add_rows(weights, matrix, stride, y, rows, n);
 }
 
 PERENNIAL_CLONES void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n) {
@@ -49,22 +106,21 @@ PERENNIAL_CLONES void layer_norm(const float* x, const float* gain, const float*
   for (size_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * scale * gain[i] + bias[i];
 }
 
-void softmax(float* x, size_t n) {
+PERENNIAL_CLONES void softmax(float* x, size_t n) {
   const float largest = *std::max_element(x, x + n);
+  for (size_t i = 0; i < n; ++i) x[i] = exp_inline(x[i] - largest);
   float sum = 0;
-  for (size_t i = 0; i < n; ++i) {
-    x[i] = std::exp(x[i] - largest);
-    sum += x[i];
-  }
-  for (size_t i = 0; i < n; ++i) x[i] /= sum;
+  for (size_t i = 0; i < n; ++i) sum += x[i];
+  const float share = 1 / sum;
+  for (size_t i = 0; i < n; ++i) x[i] *= share;
 }
 
-void gelu(float* x, size_t n) {
-  for (size_t i = 0; i < n; ++i) x[i] = 0.5F * x[i] * (1.0F + std::erf(x[i] * 0.70710678F));
+PERENNIAL_CLONES void gelu(float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] *= normal_cdf_inline(x[i]);
 }
 
-void silu(float* x, size_t n) {
-  for (size_t i = 0; i < n; ++i) x[i] = x[i] / (1.0F + std::exp(-x[i]));
+PERENNIAL_CLONES void silu(float* x, size_t n) {
+  for (size_t i = 0; i < n; ++i) x[i] = x[i] / (1.0F + exp_inline(-x[i]));
 }
 
 PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const float* x, float* scores, size_t rows,

@@ -16,6 +16,12 @@ void axpy(float scale, const float* x, float* y, size_t n);
 /// y (out) = bias (out) + x (in) times weights (in, out), row major.
 void matvec(const float* x, const float* weights, const float* bias, float* y, size_t in, size_t out);
 
+/// scores (columns) = query (n) times matrix (n, columns), row i of which starts at matrix + i * stride.
+void score_columns(const float* query, const float* matrix, size_t stride, float* scores, size_t n, size_t columns);
+
+/// y (n) = weights (rows) times matrix (rows, n), row i of which starts at matrix + i * stride.
+void mix_rows(const float* weights, const float* matrix, size_t stride, float* y, size_t rows, size_t n);
+
 /// y (n) = (x - mean) / sqrt(variance + 1e-5) * gain + bias; two-pass variance over n. y may be x.
 void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n);
 

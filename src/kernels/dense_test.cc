@@ -59,6 +59,32 @@ TEST(Dense, MatvecEqualsTheDefinitionAndWritesNothingBeyond) {
   }
 }
 
+TEST(Dense, ColumnsAndRowsOfAWiderMatrixAreSummedWithinTheirBounds) {
+  Random random(5);
+  for (size_t rows = 0; rows < 40; rows += 3)
+    for (size_t columns = 0; columns < 70; ++columns) {
+      const size_t stride = columns + random.below(9);
+      const std::vector<float> matrix = random_values(random, rows * stride + columns);
+      const std::vector<float> factors = random_values(random, rows);
+      std::vector<float> scores(columns + 1, kGuard), mixed(columns + 1, kGuard);
+      score_columns(factors.data(), matrix.data(), stride, scores.data(), rows, columns);
+      mix_rows(factors.data(), matrix.data(), stride, mixed.data(), rows, columns);
+      for (size_t j = 0; j < columns; ++j) {
+        double want = 0;
+        double size = 0;
+        for (size_t i = 0; i < rows; ++i) {
+          want += static_cast<double>(factors[i]) * matrix[i * stride + j];
+          size += std::fabs(static_cast<double>(factors[i]) * matrix[i * stride + j]);
+        }
+        const double bound = static_cast<double>(rows) * kEpsilon * size;
+        EXPECT_LE(std::fabs(scores[j] - want), bound) << rows << " " << columns << " " << j;
+        EXPECT_LE(std::fabs(mixed[j] - want), bound) << rows << " " << columns << " " << j;
+      }
+      EXPECT_EQ(scores[columns], kGuard);
+      EXPECT_EQ(mixed[columns], kGuard);
+    }
+}
+
 TEST(Dense, LayerNormHasMeanZeroAndVarianceOneAlsoFarFromZero) {
   Random random(3);
   for (const size_t n : {1, 2, 16, 33, 64}) {
@@ -87,13 +113,25 @@ TEST(Dense, SoftmaxSurvivesLogitsOfTenThousand) {
 }
 
 TEST(Dense, ActivationsEqualTheirFormulas) {
-  for (const double value : {-30.0, -3.0, -0.1, 0.0, 0.7, 4.0, 30.0}) {
+  for (const double value : {-1e30, -90.0, -30.0, -3.0, -0.1, 0.0, 0.7, 4.0, 30.0, 90.0, 1e30}) {
     auto x = static_cast<float>(value);
     gelu(&x, 1);
-    EXPECT_NEAR(x, value * 0.5 * std::erfc(-value / std::sqrt(2.0)), 1e-6) << value;
+    EXPECT_NEAR(x, value * 0.5 * std::erfc(-value / std::sqrt(2.0)), 1e-6 * std::max(1.0, std::fabs(value))) << value;
     x = static_cast<float>(value);
     silu(&x, 1);
-    EXPECT_NEAR(x, value / (1 + std::exp(-value)), 1e-5) << value;
+    EXPECT_NEAR(x, value / (1 + std::exp(-value)), 1e-6 * std::max(1.0, std::fabs(value))) << value;
+  }
+}
+
+TEST(Dense, SoftmaxIsWithinFourUnitsInTheLastPlace) {
+  for (size_t n = 1; n < 70; ++n) {
+    std::vector<float> x(n);
+    for (size_t i = 0; i < n; ++i) x[i] = -static_cast<float>(i) * 0.37F;
+    std::vector<double> want(n);
+    double sum = 0;
+    for (size_t i = 0; i < n; ++i) sum += want[i] = std::exp(static_cast<double>(x[i]));
+    softmax(x.data(), n);
+    for (size_t i = 0; i < n; ++i) EXPECT_NEAR(x[i], want[i] / sum, 4 * kEpsilon * want[i] / sum) << n << " " << i;
   }
 }
 

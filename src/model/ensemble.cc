@@ -47,6 +47,21 @@ void Ensemble::append(Cache& cache, const Token& token) const {
   }
 }
 
+size_t Ensemble::Cache::bytes() const {
+  size_t bytes = sizeof(float) * history_vector_.size();
+  for (const Transformer::Cache& member : members_) bytes += member.bytes();
+  return bytes;
+}
+
+Ensemble::Cache Ensemble::read(std::span<const Token> history) const {
+  Cache cache;
+  for (const auto& member : members_) {
+    const Transformer::Cache& its = cache.members_.emplace_back(member->read(history));
+    cache.history_vector_.insert(cache.history_vector_.end(), its.history_vector().begin(), its.history_vector().end());
+  }
+  return cache;
+}
+
 std::vector<float> Ensemble::history_vector(std::span<const Token> history) const {
   std::vector<float> h = members_.front()->history_vector(history);
   for (size_t i = 1; i < members_.size(); ++i) {

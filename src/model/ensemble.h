@@ -20,6 +20,7 @@ class Ensemble final : public Scorer {
   class Cache {
    public:
     [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
+    [[nodiscard]] size_t bytes() const;
 
    private:
     friend class Ensemble;
@@ -39,6 +40,9 @@ class Ensemble final : public Scorer {
 
   /// Reads one more token.
   void append(Cache& cache, const Token& token) const;
+
+  /// The cache after the history: what appending its tokens to a new one gives, but for rounding, and faster.
+  [[nodiscard]] Cache read(std::span<const Token> history) const;
 
   /// h after the history; empty for an empty one.
   [[nodiscard]] std::vector<float> history_vector(std::span<const Token> history) const;

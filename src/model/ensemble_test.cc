@@ -57,6 +57,16 @@ TEST(Ensemble, ScoresAreTheMeanOfTheMembersAndVectorsTheirsEndToEnd) {
     (*ensemble)->user_vector(h, inputs, u);
     std::vector<float> scores(20), by_history(20), empty(20);
     (*ensemble)->score_items(u, scores);
+    const Ensemble::JoinedItems joined = (*ensemble)->joined_items();
+    for (int32_t item = 0; item < 20; ++item) {
+      const auto at = static_cast<size_t>(item);
+      EXPECT_EQ((*ensemble)->score_item(u, item), scores[at]) << item;
+      double sum = joined.biases[at];
+      for (size_t d = 0; d < u.size(); ++d) sum += static_cast<double>(joined.vectors[at * u.size() + d]) * u[d];
+      EXPECT_NEAR(sum, scores[at], 1e-5) << item;
+    }
+    const Ensemble::Cache read = (*ensemble)->read(kHistory);
+    for (size_t d = 0; d < h.size(); ++d) EXPECT_NEAR(read.history_vector()[d], h[d], 2e-5) << d;
     (*ensemble)->score(kHistory, by_history);
     (*ensemble)->score({}, empty);
 

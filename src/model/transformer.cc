@@ -45,11 +45,15 @@ struct Transformer::Scratch {
       : x(config.width),
         normed(config.width),
         query(config.width),
+        key(config.width),
         mixed(config.width),
         added(config.width),
         hidden(config.feed_forward),
-        weights(config.window) {}
-  std::vector<float> x, normed, query, mixed, added, hidden, weights;
+        weights(config.window),
+        cosine(config.head_width() / 2),
+        sine(config.head_width() / 2) {}
+  std::vector<float> x, normed, query, key, mixed, added, hidden, weights;
+  std::vector<float> cosine, sine;  // of the token's position
 };
 
 void Transformer::Linear::apply(const float* x, float* y) const {
@@ -133,19 +137,15 @@ void Transformer::embed(const Token& token, int64_t last_time_ms, float* x) cons
   add(gaps_, gap_bucket(last_time_ms, token.time_ms), 1);
 }
 
-void Transformer::rotate(float* vector, int64_t position) const {
+void Transformer::rotate(float* vector, const Scratch& scratch) const {
   const size_t pairs = frequencies_.size();
-  for (size_t i = 0; i < pairs; ++i) {
-    const double angle = static_cast<double>(position) * frequencies_[i];
-    const auto cosine = static_cast<float>(std::cos(angle));
-    const auto sine = static_cast<float>(std::sin(angle));
-    for (float* head = vector; head != vector + config_.width; head += 2 * pairs) {
+  for (float* head = vector; head != vector + config_.width; head += 2 * pairs)
+    for (size_t i = 0; i < pairs; ++i) {
       const float a = head[i];
       const float b = head[i + pairs];
-      head[i] = a * cosine - b * sine;
-      head[i + pairs] = a * sine + b * cosine;
+      head[i] = a * scratch.cosine[i] - b * scratch.sine[i];
+      head[i + pairs] = a * scratch.sine[i] + b * scratch.cosine[i];
     }
-  }
 }
 
 void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const {
@@ -156,26 +156,30 @@ void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, S
   float* values = cache.values_.data() + layer_index * W * D;
   const size_t slot = static_cast<size_t>(cache.tokens_) % W;
   layer.query.apply(scratch.normed.data(), scratch.query.data());
-  layer.key.apply(scratch.normed.data(), keys + slot * D);
+  layer.key.apply(scratch.normed.data(), scratch.key.data());
   layer.value.apply(scratch.normed.data(), values + slot * D);
-  rotate(scratch.query.data(), cache.tokens_);
-  rotate(keys + slot * D, cache.tokens_);
+  rotate(scratch.query.data(), scratch);
+  rotate(scratch.key.data(), scratch);
+  for (size_t d = 0; d < D; ++d) keys[d * W + slot] = scratch.key[d];
   // Slots of the window in ring order: any order gives the same softmax, and all are full once W tokens have come.
   const size_t visible = std::min(W, static_cast<size_t>(cache.tokens_) + 1);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_width));
-  std::fill(scratch.mixed.begin(), scratch.mixed.end(), 0.0F);
+  for (float& number : scratch.query) number *= scale;
   for (size_t head = 0; head < D; head += head_width) {
-    for (size_t t = 0; t < visible; ++t)
-      scratch.weights[t] = scale * dot(scratch.query.data() + head, keys + t * D + head, head_width);
+    score_columns(scratch.query.data() + head, keys + head * W, W, scratch.weights.data(), head_width, visible);
     softmax(scratch.weights.data(), visible);
-    for (size_t t = 0; t < visible; ++t)
-      axpy(scratch.weights[t], values + t * D + head, scratch.mixed.data() + head, head_width);
+    mix_rows(scratch.weights.data(), values + head, D, scratch.mixed.data() + head, visible, head_width);
   }
 }
 
 void Transformer::append(Cache& cache, const Token& token) const {
   const size_t D = config_.width;
   Scratch scratch(config_);
+  for (size_t i = 0; i < frequencies_.size(); ++i) {
+    const double angle = static_cast<double>(cache.tokens_) * frequencies_[i];
+    scratch.cosine[i] = static_cast<float>(std::cos(angle));
+    scratch.sine[i] = static_cast<float>(std::sin(angle));
+  }
   embed(token, cache.last_time_ms_, scratch.x.data());
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
@@ -267,7 +271,8 @@ bool Transformer::takes_whole(std::span<const Token> history) const {
          });
 }
 
-std::vector<float> Transformer::whole_history_vector(std::span<const Token> history) const {
+/// h after the last token, which stands until this thread's next call. Fills in the cache, a new one, unless it is null.
+std::span<const float> Transformer::read_whole(std::span<const Token> history, Cache* cache) const {
   struct Memory {
     Arena kept, scratch;
     std::vector<int64_t> rows;
@@ -291,16 +296,47 @@ std::vector<float> Transformer::whole_history_vector(std::span<const Token> hist
   auto* h = static_cast<float*>(memory.kept.take(n * static_cast<size_t>(config_.width) * sizeof(float)));
   void* saved = memory.kept.take(kernels_->history_saved_bytes(shape_, tokens.size()));
   kernels_->history_forward(shape_, pointers_, packed_.data(), tokens, {}, h, saved, memory.scratch);
-  return {h + (n - 1) * static_cast<size_t>(config_.width), h + n * static_cast<size_t>(config_.width)};
+  const size_t D = config_.width;
+  const std::span<const float> last{h + (n - 1) * D, D};
+  if (cache == nullptr) return last;
+  const size_t W = config_.window;
+  for (size_t layer = 0; layer < layers_.size(); ++layer) {
+    const auto [keys, row_values, stride] =
+        kernels_->saved_keys_and_values(shape_, tokens.size(), saved, static_cast<int64_t>(layer));
+    for (size_t t = n - std::min(n, W); t < n; ++t) {
+      const size_t slot = t % W;
+      const float* key = keys + static_cast<int64_t>(t) * stride;
+      for (size_t d = 0; d < D; ++d) cache->keys_[(layer * D + d) * W + slot] = key[d];
+      std::copy_n(row_values + static_cast<int64_t>(t) * stride, D, cache->values_.data() + (layer * W + slot) * D);
+    }
+  }
+  std::ranges::copy(last, cache->history_vector_.begin());
+  cache->tokens_ = static_cast<int64_t>(n);
+  cache->last_time_ms_ = history.back().time_ms;
+  return last;
+}
+
+std::span<const Token> Transformer::end_that_matters(std::span<const Token> history) const {
+  return history.last(std::min(history.size(), static_cast<size_t>(config_.history_tokens())));
 }
 
 std::vector<float> Transformer::history_vector(std::span<const Token> history) const {
   if (history.empty()) return {};
-  history = history.last(std::min(history.size(), static_cast<size_t>(config_.history_tokens())));
-  if (takes_whole(history)) return whole_history_vector(history);
+  if (const auto end = end_that_matters(history); takes_whole(end)) {
+    const std::span<const float> h = read_whole(end, nullptr);
+    return {h.begin(), h.end()};
+  }
+  return std::move(read(history).history_vector_);
+}
+
+Transformer::Cache Transformer::read(std::span<const Token> history) const {
+  history = end_that_matters(history);
   Cache cache = new_cache();
-  for (const Token& token : history) append(cache, token);
-  return std::move(cache.history_vector_);
+  if (!history.empty() && takes_whole(history))
+    read_whole(history, &cache);
+  else
+    for (const Token& token : history) append(cache, token);
+  return cache;
 }
 
 }  // namespace perennial

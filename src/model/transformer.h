@@ -40,11 +40,14 @@ class Transformer final : public Scorer {
    public:
     [[nodiscard]] int64_t tokens() const { return tokens_; }
     [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
+    [[nodiscard]] size_t bytes() const {
+      return sizeof(float) * (keys_.size() + values_.size() + history_vector_.size());
+    }
 
    private:
     friend class Transformer;
-    std::vector<float> keys_;    // (L, W, D), slot = token number mod W
-    std::vector<float> values_;  // the same
+    std::vector<float> keys_;    // (L, D, W), slot = token number mod W
+    std::vector<float> values_;  // (L, W, D)
     std::vector<float> history_vector_;
     int64_t tokens_ = 0;
     int64_t last_time_ms_ = std::numeric_limits<int64_t>::min();
@@ -64,6 +67,10 @@ class Transformer final : public Scorer {
   /// h (D) after the history, of whose end as much is read as can matter; empty for an empty history. Read all at once
   /// where the fused kernels take the model's shape: equal to appending token by token but for rounding in float32.
   [[nodiscard]] std::vector<float> history_vector(std::span<const Token> history) const;
+
+  /// The cache after the history, of whose end as much is read as can matter: what appending its tokens to a new cache
+  /// gives, but for rounding in float32, and faster where history_vector is.
+  [[nodiscard]] Cache read(std::span<const Token> history) const;
 
   /// u (D) from h (D); overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
@@ -108,10 +115,11 @@ class Transformer final : public Scorer {
   Status load(const SafetensorsFile& weights);
   void embed(const Token& token, int64_t last_time_ms, float* x) const;
   void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const;
-  void rotate(float* vector, int64_t position) const;
+  void rotate(float* vector, const Scratch& scratch) const;
   Status prepare_whole_histories(const SafetensorsFile& weights);
+  [[nodiscard]] std::span<const Token> end_that_matters(std::span<const Token> history) const;
   [[nodiscard]] bool takes_whole(std::span<const Token> history) const;
-  [[nodiscard]] std::vector<float> whole_history_vector(std::span<const Token> history) const;
+  std::span<const float> read_whole(std::span<const Token> history, Cache* cache) const;
 
   ModelConfig config_;
   std::vector<float> items_;                                       // (items, D)

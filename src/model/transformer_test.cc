@@ -201,6 +201,36 @@ TEST(Transformer, WholeHistoriesEqualTheFormulasAndAppendingForEveryLength) {
   }
 }
 
+TEST(Transformer, ACacheReadAtOnceGoesOnLikeOneThatWasAppendedTo) {
+  ModelConfig config = small_config();
+  config.width = 32;
+  config.feed_forward = 48;
+  config.window = 19;
+  config.layers = 3;
+  const auto model = Transformer::create(config, random_weights(config, 21));
+  ASSERT_TRUE(model.ok()) << model.status().message();
+  Random random(22);
+  std::vector<Token> history = random_history(random, 90, config.items);
+  for (const bool unknown_items : {false, true}) {
+    for (Token& token : history) {
+      if (!unknown_items) token.item = std::max(0, token.item);
+      if (unknown_items && random.chance(0.1)) token.item = -1;
+      token.type = std::max(0, token.type);
+    }
+    for (const size_t length : {0, 1, 2, 18, 19, 20, 37, 55, 56, 57, 70}) {
+      Transformer::Cache appended = (*model)->new_cache();
+      for (size_t t = 0; t < length; ++t) (*model)->append(appended, history[t]);
+      Transformer::Cache read = (*model)->read(std::span(history).first(length));
+      for (size_t t = length; t < history.size(); ++t) {
+        (*model)->append(appended, history[t]);
+        (*model)->append(read, history[t]);
+        for (size_t d = 0; d < 32; ++d)
+          ASSERT_NEAR(read.history_vector()[d], appended.history_vector()[d], 5e-5) << length << " " << t << " " << d;
+      }
+    }
+  }
+}
+
 TEST(Transformer, ReadTimeInputsAndScoresEqualTheFormulas) {
   const ModelConfig config = small_config();
   const SafetensorsFile weights = random_weights(config, 3);
