@@ -14,12 +14,14 @@ void widen_seen(Profile& profile, TimeMs time) {
   profile.last_seen = std::max(profile.last_seen, time);
 }
 
-void insert_token(std::vector<HistoryToken>& history, const HistoryToken& token, size_t limit) {
+HistoryChange insert_token(std::vector<HistoryToken>& history, const HistoryToken& token, size_t limit) {
   const auto place = std::upper_bound(history.begin(), history.end(), token,
                                       [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
-  if (history.size() == limit && place == history.begin()) return;  // older than all that is kept
+  if (history.size() == limit && place == history.begin()) return HistoryChange::none;  // older than all that is kept
+  const bool last = place == history.end();
   history.insert(place, token);
   if (history.size() > limit) history.erase(history.begin());
+  return last ? HistoryChange::appended : HistoryChange::rewritten;
 }
 
 /// Money out of range stays at the end of the range.
@@ -109,33 +111,35 @@ Profiles::Profiles(EventRoles roles, const Dictionary& event_types, size_t histo
   PERENNIAL_CHECK(history_limit > 0, "a history holds at least one token");
 }
 
-void Profiles::apply(const StoredRecord& record) {
-  if (record.user == kNoId) return;
-  if (const auto* event = std::get_if<Event>(&record.payload)) {
-    apply_event(record, *event);
-  } else if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
+HistoryChange Profiles::apply(const StoredRecord& record) {
+  if (record.user == kNoId) return HistoryChange::none;
+  if (const auto* event = std::get_if<Event>(&record.payload)) return apply_event(record, *event);
+  if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
     const Result<json::object> traits = parse_json_object(said->traits);
-    if (!traits.ok()) return;  // validate() keeps such records out of the log
+    if (!traits.ok()) return HistoryChange::none;  // validate() keeps such records out of the log
     Profile& profile = profiles_[identities_.shorten(record.user)];
     widen_seen(profile, record.time);
     for (const auto& [key, value] : *traits)
       set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
   } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
     merge(record.user, record.into);
+    return HistoryChange::rewritten;
   } else if (std::holds_alternative<Erasure>(record.payload)) {
     erase(record.user);
+    return HistoryChange::rewritten;
   }
+  return HistoryChange::none;
 }
 
-void Profiles::apply_event(const StoredRecord& record, const Event& event) {
+HistoryChange Profiles::apply_event(const StoredRecord& record, const Event& event) {
   Profile& profile = profiles_[identities_.shorten(record.user)];
   const EventRole role = role_of(record.type);
   widen_seen(profile, record.time);
   ++profile.event_counts[record.type];
   if (role.value && event.amount) add_value(profile, event.amount->currency, event.amount->minor_units);
-  if (record.item == kNoId) return;
+  if (record.item == kNoId) return HistoryChange::none;
   if (role.negative) reject(profile, record.item, {record.time, record.offset});
-  if (!role.token) return;
+  if (!role.token) return HistoryChange::none;
   HistoryToken token;
   token.time = record.time;
   token.offset = static_cast<uint64_t>(record.offset);
@@ -143,11 +147,12 @@ void Profiles::apply_event(const StoredRecord& record, const Event& event) {
   token.item = record.item;
   token.value_bf16 = HistoryToken::to_bf16(event.value);
   token.device = device_class(event.device);
-  insert_token(profile.history, token, history_limit_);
+  const HistoryChange change = insert_token(profile.history, token, history_limit_);
   const auto rejection = profile.rejected.find(record.item);
   if (rejection != profile.rejected.end() && !role.negative &&
       Rejection{record.time, record.offset} > rejection->second)
     profile.rejected.erase(rejection);
+  return change;
 }
 
 /// Whether the history has a token for the item that came later.

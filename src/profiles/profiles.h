@@ -13,6 +13,9 @@
 
 namespace perennial {
 
+/// What a record did to the history of its user.
+enum class HistoryChange { none, appended, rewritten };
+
 class Profiles {
  public:
   static constexpr size_t kUnlimited = SIZE_MAX;
@@ -21,8 +24,9 @@ class Profiles {
   /// this.
   Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit);
 
-  /// Applies the next record of the log. Records that concern no user are ignored.
-  void apply(const StoredRecord& record);
+  /// Applies the next record of the log. Records that concern no user are ignored. What it tells is of the history of
+  /// the user that the record's resolves to afterwards; an erasure and a merge rewrite it.
+  HistoryChange apply(const StoredRecord& record);
 
   /// The user's profile, through merges; null for a user without one (never seen, or erased).
   [[nodiscard]] const Profile* find(UserId user) const;
@@ -55,7 +59,7 @@ class Profiles {
   EventRole role_of(EventTypeId type);
   bool speaks_for(const Profile& profile, ItemId item, const Rejection& rejection);
   void reject(Profile& profile, ItemId item, const Rejection& rejection);
-  void apply_event(const StoredRecord& record, const Event& event);
+  HistoryChange apply_event(const StoredRecord& record, const Event& event);
   void merge(UserId from, UserId into);
   void erase(UserId user);
 

@@ -16,12 +16,13 @@ State::State(EventRoles roles, const Dictionary& event_types, size_t history_lim
     : fingerprint_(fmt::format("history {} roles {}", history_limit, roles.fingerprint())),
       profiles_(std::move(roles), event_types, history_limit) {}
 
-void State::apply(const StoredRecord& record) {
+HistoryChange State::apply(const StoredRecord& record) {
   PERENNIAL_CHECK(record.offset > applied_, "record {} after {}: the log's order is broken", record.offset, applied_);
-  profiles_.apply(record);
+  const HistoryChange change = profiles_.apply(record);
   catalogue_.apply(record);
   applied_ = record.offset;
   applied_message_ = record.message_id;
+  return change;
 }
 
 Status State::catch_up(LogReader& log, Offset up_to) {

@@ -12,7 +12,8 @@ class State {
  public:
   State(EventRoles roles, const Dictionary& event_types, size_t history_limit);
 
-  void apply(const StoredRecord& record);
+  /// What it tells: Profiles::apply.
+  HistoryChange apply(const StoredRecord& record);
 
   /// Applies the log's records after applied() up to `up_to`.
   Status catch_up(LogReader& log, Offset up_to);

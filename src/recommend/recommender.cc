@@ -45,12 +45,9 @@ ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const 
   return inputs;
 }
 
-std::vector<float> user_vector(const ServingModel& model, std::span<const Token> tokens, const ReadInputs& inputs) {
-  const Ensemble& ensemble = model.ensemble();
-  std::vector<float> h = ensemble.history_vector(tokens);
-  h.resize(ensemble.vector_width());  // of no history: zeros
-  std::vector<float> u(ensemble.vector_width());
-  ensemble.user_vector(h, inputs, u);
+std::vector<float> user_vector(const ServingModel& model, std::span<const float> h, const ReadInputs& inputs) {
+  std::vector<float> u(model.ensemble().vector_width());
+  model.ensemble().user_vector(h, inputs, u);
   return u;
 }
 
@@ -188,8 +185,14 @@ void Recommender::fill(const Source& source, Choice& choice, Recommendation& res
   fill_plain(source, choice, result);
 }
 
+void Recommender::catch_up(const State& state, UserId user) {
+  const std::shared_ptr<const ServingModel> model = this->model();
+  const Profile* profile = state.profiles().find(user);
+  if (model != nullptr && profile != nullptr) vectors_.catch_up(model, user, *profile);
+}
+
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
-                                      TimeMs now) const {
+                                      TimeMs now) {
   std::shared_ptr<const ServingModel> model;
   std::shared_ptr<const Popularity> popularity;
   {
@@ -208,7 +211,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   Choice choice = make_choice(state, profile, request, std::max<size_t>(items_.size(), popularity->weights.size()));
   if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
-    const std::vector<float> u = user_vector(*model, model->tokens_of(*profile), inputs);
+    const std::vector<float> h = vectors_.history_vector(model, state.profiles().resolve(*user), *profile);
+    const std::vector<float> u = user_vector(*model, h, inputs);
     fill({.name = "transformer",
           .counts = false,
           .best = [&](const Bitmap& allowed, size_t k) { return model->best_items(u, allowed, k); }},
@@ -231,8 +235,11 @@ void Recommender::explain(const ServingModel& model, const Catalogue& catalogue,
                           const ReadInputs& inputs, Recommendation& recommendation) const {
   const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
   std::vector<std::vector<float>> without;  // user vectors
-  for (const ItemId cause : causes)
-    without.push_back(user_vector(model, model.tokens_of(without_item(profile, cause)), inputs));
+  for (const ItemId cause : causes) {
+    std::vector<float> h = model.ensemble().history_vector(model.tokens_of(without_item(profile, cause)));
+    h.resize(model.ensemble().vector_width());  // of no history: zeros
+    without.push_back(user_vector(model, h, inputs));
+  }
   for (RecommendedItem& item : recommendation.items) {
     float largest = 0;
     std::optional<ItemId> strongest;

@@ -15,6 +15,7 @@
 #include "profiles/state.h"
 #include "recommend/objective.h"
 #include "recommend/serving_model.h"
+#include "recommend/user_vectors.h"
 
 namespace perennial {
 
@@ -59,7 +60,8 @@ struct Recommendation {
 
 class Recommender {
  public:
-  explicit Recommender(const Dictionary& items) : items_(items) {}
+  explicit Recommender(const Dictionary& items, size_t vector_bytes = kVectorBytes)
+      : items_(items), vectors_(vector_bytes) {}
 
   /// The model of the next calls; null for none. Calls under way keep the one they have.
   void set_model(std::shared_ptr<const ServingModel> model);
@@ -73,10 +75,20 @@ class Recommender {
   /// the first call every item is like the mean.
   void refresh_outcomes(const State& state, const OutcomeTypes& types);
 
+  /// To be told what each record did to its user's history, before the next list: `user` as identities resolve it.
+  void history_changed(UserId user, HistoryChange change) { vectors_.changed(user, change); }
+
+  /// Lets the vector of a user know of new events already, if it is one of those kept ready; costs some microseconds.
+  void catch_up(const State& state, UserId user);
+
+  [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
+
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
   /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
-                           TimeMs now) const;
+                           TimeMs now);
+
+  static constexpr size_t kVectorBytes = size_t{256} << 20;
 
  private:
   struct Popularity {
@@ -111,6 +123,7 @@ class Recommender {
                Recommendation& recommendation) const;
 
   const Dictionary& items_;
+  UserVectors vectors_;
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const ServingModel> model_;
   std::shared_ptr<const Popularity> popularity_ = std::make_shared<Popularity>();

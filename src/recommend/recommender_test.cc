@@ -218,7 +218,7 @@ TEST_F(RecommenderTest, BreadthLooksAtTheUsersOwnCategories) {
 
 TEST_F(RecommenderTest, AnEmptyShopAnswersWithAnEmptyList) {
   const Dictionary no_items;
-  const Recommender recommender(no_items);
+  Recommender recommender(no_items);
   EXPECT_TRUE(recommender.recommend(state_, std::nullopt, {}, kNow).items.empty());
 }
 

@@ -36,16 +36,17 @@ Status ServingModel::check_history_limit(size_t tokens) const {
                              id(), read, tokens, read);
 }
 
+Token ServingModel::token_of(const HistoryToken& token) const {
+  return {.item = token.item < static_cast<ItemId>(config().items) ? static_cast<int32_t>(token.item) : -1,
+          .type = token.type < type_of_.size() ? type_of_[token.type] : -1,
+          .value = token.value(),
+          .time_ms = token.time};
+}
+
 std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
   std::vector<Token> tokens;
   tokens.reserve(profile.history.size());
-  for (const HistoryToken& token : profile.history) {
-    const bool known_item = token.item < static_cast<ItemId>(config().items);
-    tokens.push_back({.item = known_item ? static_cast<int32_t>(token.item) : -1,
-                      .type = token.type < type_of_.size() ? type_of_[token.type] : -1,
-                      .value = token.value(),
-                      .time_ms = token.time});
-  }
+  for (const HistoryToken& token : profile.history) tokens.push_back(token_of(token));
   return tokens;
 }
 

@@ -29,6 +29,9 @@ class ServingModel {
   /// would get vectors that were neither trained nor measured.
   [[nodiscard]] Status check_history_limit(size_t tokens) const;
 
+  /// An event as the model reads it; an item or a type that it does not know is -1.
+  [[nodiscard]] Token token_of(const HistoryToken& token) const;
+
   /// The history as the model reads it; items and types that it does not know are -1.
   [[nodiscard]] std::vector<Token> tokens_of(const Profile& profile) const;
 

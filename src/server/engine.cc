@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
+constexpr size_t kInteractiveRecords = 64;  // of one commit, up to which vectors are brought up to date before the reply
 constexpr double kSnapshotRetrySeconds = 30;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
@@ -43,7 +44,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
       forecast_watch_(options_.data_folder),
       snapshot_tried_at_(monotonic_seconds()),
       log_(std::move(log)) {
-  recommender_ = std::make_unique<Recommender>(log_->items());
+  recommender_ = std::make_unique<Recommender>(log_->items(), options_.vector_bytes);
   log_->on_committed([this](std::span<const StoredRecord> records) { committed(records); });
 }
 
@@ -134,10 +135,16 @@ void Engine::committed(std::span<const StoredRecord> records) {
   {
     const auto lock = gate_.write();
     for (const StoredRecord& record : records) {
-      state_->apply(record);
+      apply_to_state(record);
       lives_->apply(record);
       stages_->touched(lives_->touched(), now);
     }
+  }
+  if (records.size() <= kInteractiveRecords) {
+    const auto lock = gate_.read();
+    for (const StoredRecord& record : records)
+      if (std::holds_alternative<Event>(record.payload) && record.user != kNoId)
+        recommender_->catch_up(*state_, state_->profiles().resolve(record.user));
   }
   double events = 0;
   for (const StoredRecord& record : records) {
@@ -151,6 +158,16 @@ void Engine::committed(std::span<const StoredRecord> records) {
     if (!event->recommendation_id.empty()) credit(record, *event);
   }
   metrics_.events_ingested.Increment(events);
+}
+
+void Engine::apply_to_state(const StoredRecord& record) {
+  const bool of_user = record.user != kNoId;
+  const UserId before = of_user ? state_->profiles().resolve(record.user) : kNoId;
+  const HistoryChange change = state_->apply(record);
+  if (change == HistoryChange::none) return;
+  const UserId after = state_->profiles().resolve(record.user);
+  recommender_->history_changed(after, change);
+  if (before != after) recommender_->history_changed(before, change);
 }
 
 void Engine::credit(const StoredRecord& record, const Event& event) {

@@ -41,6 +41,7 @@ struct EngineOptions {
   std::string currency = "USD";  // of amounts that name none
   StageObjectives objectives;
   size_t history_limit = 512;     // tokens kept a user
+  size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
   int64_t snapshot_every_records = 500'000;
@@ -129,6 +130,7 @@ class Engine {
   std::optional<HeadForecast> head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const;
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
+  void apply_to_state(const StoredRecord& record);
   void credit(const StoredRecord& record, const Event& event);
   std::vector<Record> keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
                                  const Asker& asker, TimeMs now);

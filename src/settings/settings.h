@@ -38,6 +38,7 @@ struct Settings {
   int64_t queue_limit_records = 200'000;
   // [profiles]
   int64_t history_limit = 1'024;
+  int64_t vectors_mib = 256;
   // [server]
   std::string bind = "127.0.0.1";
   int64_t port = 8080;
