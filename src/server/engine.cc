@@ -413,6 +413,10 @@ std::string Engine::metrics_text() {
   const EngineStatus now = status();
   metrics_.users.Set(static_cast<double>(now.users));
   metrics_.items.Set(static_cast<double>(now.items));
+  const UserVectors::Counts vectors = recommender_->vector_counts();
+  metrics_.user_vectors.Set(static_cast<double>(vectors.vectors));
+  metrics_.user_vector_caches.Set(static_cast<double>(vectors.caches));
+  metrics_.user_vector_bytes.Set(static_cast<double>(vectors.bytes));
   metrics_.log_offset.Set(static_cast<double>(now.log_offset));
   const TimeMs published_at = model_watch_.published_at();
   tell_stages();

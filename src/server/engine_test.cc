@@ -7,6 +7,7 @@
 
 #include "forecast/simulated_shop.h"
 #include "model/bias_model.h"
+#include "model/random_weights.h"
 #include "recommend/serving_model.h"
 #include "server/test_server.h"
 
@@ -229,6 +230,50 @@ TEST_F(EngineTest, NewModelIsLoadedWhenItIsPublishedAndABadOneIsNot) {
   EXPECT_TRUE(soon([&] { return loads == 2; }));
   ASSERT_TRUE(engine_->stop().ok());
   EXPECT_EQ(loads, 2) << "the same file is loaded once";
+}
+
+TEST_F(EngineTest, AnswersKnowWhatHappenedSinceTheLastOneAsAFreshStartDoes) {
+  engine_.reset();
+  options_.load_model = load_serving_model;
+  options_.history_limit = 64;
+  ModelConfig config = small_config();
+  config.event_types = {"Product Viewed", "Order Completed"};
+  config.id = "random";
+  std::vector<std::string> items;
+  for (int item = 0; item < config.items; ++item) items.push_back(fmt::format("item-{}", item));
+  open();
+  for (const std::string& item : items) ASSERT_TRUE(engine_->post_and_wait({event("first", item)}).ok());
+  ASSERT_TRUE(save_model(folder_.path(), config, random_weights(config, 1), items, "").ok());
+  engine_.reset();
+  open();
+  const auto scores_of = [&](const std::string& user) {
+    const RecommendRequest request{.user_id = user, .count = 20, .exclude_seen = false};
+    std::map<std::string, float> scores;
+    for (const RecommendedItem& item : engine_->recommend(request, {}).recommendation.items)
+      if (item.source == "transformer") scores[item.item_id] = item.score;
+    return scores;
+  };
+  Random random(3);
+  std::map<std::string, std::map<std::string, float>> answers;
+  for (int step = 0; step < 400; ++step) {
+    const std::string user = fmt::format("u{}", random.below(5));
+    clock_.advance(static_cast<TimeMs>(random.below(1'000'000)));
+    Record record = event(user, items[random.below(items.size())]);
+    if (random.chance(0.1)) record.time -= static_cast<TimeMs>(random.below(10'000'000));
+    if (random.chance(0.02))
+      record = {random_message_id(), clock_.now_ms(), user, {}, {}, IdentityMerge{fmt::format("u{}", random.below(5))}};
+    ASSERT_TRUE(engine_->post_and_wait({record}).ok());
+    if (random.chance(0.5)) answers[user] = scores_of(user);
+  }
+  for (int user = 0; user < 5; ++user) answers[fmt::format("u{}", user)] = scores_of(fmt::format("u{}", user));
+  EXPECT_NE(engine_->metrics_text().find("perennial_user_vectors "), std::string::npos);
+  engine_.reset();
+  open();
+  for (const auto& [user, before] : answers) {
+    const auto anew = scores_of(user);
+    ASSERT_EQ(anew.size(), items.size()) << user;
+    for (const auto& [item, score] : anew) EXPECT_NEAR(before.at(item), score, 1e-3) << user << " " << item;
+  }
 }
 
 TEST_F(EngineTest, PublishedModelsAreSwappedWhileRequestsGoOn) {

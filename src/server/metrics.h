@@ -40,6 +40,9 @@ class Metrics {
   prometheus::Gauge& model_age;
   prometheus::Gauge& users;
   prometheus::Gauge& items;
+  prometheus::Gauge& user_vectors;
+  prometheus::Gauge& user_vector_caches;
+  prometheus::Gauge& user_vector_bytes;
   prometheus::Gauge& log_offset;
   prometheus::Gauge& connections;
   prometheus::Counter& connections_refused;
