@@ -1,5 +1,6 @@
 // What does one more event cost? Appending it to a user's cached keys and values, beside reading the whole history
-// anew, in the same run; users whose caches the processor has long forgotten, and one whom it knows. ./dev bench append_event [--help]
+// anew, in the same run; users whose caches the processor has long forgotten, and one whom it knows. ./dev bench
+// append_event [--help]
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -66,7 +67,8 @@ int run(Options options) {
   double largest = 0;
   for (size_t i = 0; i < options.appends; ++i) {
     const size_t user = random.below(options.users);
-    histories[user].push_back(random_token(random, options.model, static_cast<int64_t>(histories[user].size()) * 60'000));
+    histories[user].push_back(
+        random_token(random, options.model, static_cast<int64_t>(histories[user].size()) * 60'000));
     const Token& token = histories[user].back();
     cold.add([&] { (*model)->append(caches[user], token); });
     if (i % 20 != 0) continue;
@@ -84,8 +86,8 @@ int run(Options options) {
     const Token token = random_token(random, options.model, static_cast<int64_t>(options.length + i) * 60'000);
     hot.add([&] { (*model)->append(caches[0], token); });
   }
-  fmt::print("{} users, {} KiB of keys and values each, histories of {}; vectors differ by {:.1e} at most\n", options.users,
-             caches[0].bytes() / 1024, options.length, largest);
+  fmt::print("{} users, {} KiB of keys and values each, histories of {}; vectors differ by {:.1e} at most\n",
+             options.users, caches[0].bytes() / 1024, options.length, largest);
   fmt::print("| us | median | p99 |\n|---|---|---|\n");
   const auto tell = [](const char* name, Times& times) {
     fmt::print("| {} | {:.1f} | {:.1f} |\n", name, times.quantile(0.5), times.quantile(0.99));

@@ -73,7 +73,8 @@ bool measure(const Options& options, size_t count) {
   };
   int64_t scored = 0;
   const auto request = [&](size_t query) {
-    return ItemIndex::Request{items.queries[query % 64], &all, options.k, [&items, &options, &scored, query](int32_t item) {
+    return ItemIndex::Request{items.queries[query % 64], &all, options.k,
+                              [&items, &options, &scored, query](int32_t item) {
                                 const auto at = static_cast<size_t>(item);
                                 float score = 0;
                                 ++scored;
@@ -107,16 +108,23 @@ bool measure(const Options& options, size_t count) {
     const double floor = seconds_of(options.seconds, [&](size_t) { sum += sum_of(words.data(), words.size()); });
     scored = 0;
     int64_t asked = 0;
-    const double alone = seconds_of(options.seconds, [&](size_t query) { found += index.best(request(query)).size(); ++asked; });
+    const double alone = seconds_of(options.seconds, [&](size_t query) {
+      found += index.best(request(query)).size();
+      ++asked;
+    });
     const double rescored = static_cast<double>(scored) / static_cast<double>(asked);
-    const double together = seconds_of(options.seconds, [&](size_t query) {
-      std::vector<ItemIndex::Request> requests;
-      for (size_t i = 0; i < options.batch; ++i) requests.push_back(request(query + i));
-      found += index.best(requests).size();
-    }) / static_cast<double>(options.batch);
+    const double together = seconds_of(options.seconds,
+                                       [&](size_t query) {
+                                         std::vector<ItemIndex::Request> requests;
+                                         for (size_t i = 0; i < options.batch; ++i)
+                                           requests.push_back(request(query + i));
+                                         found += index.best(requests).size();
+                                       }) /
+                            static_cast<double>(options.batch);
     const double floats = seconds_of(options.seconds, score_all);
-    fmt::print("| {} | {} | {:.1f} | {:.1f} | {:.2f} | {:.1f} | {:.1f} | {:.0f} |\n", with_commas(static_cast<int64_t>(count)), kernel.name, 1e6 * alone,
-               1e6 * floor, alone / floor, 1e6 * together, 1e6 * floats, rescored);
+    fmt::print("| {} | {} | {:.1f} | {:.1f} | {:.2f} | {:.1f} | {:.1f} | {:.0f} |\n",
+               with_commas(static_cast<int64_t>(count)), kernel.name, 1e6 * alone, 1e6 * floor, alone / floor,
+               1e6 * together, 1e6 * floats, rescored);
     if (sum + found == 1) fmt::print("\n");
   }
   return true;
@@ -124,8 +132,10 @@ bool measure(const Options& options, size_t count) {
 
 int run(const Options& options) {
   fmt::print("width {}, the best {}, one thread\n", options.width, options.k);
-  fmt::print("| items | kernel | us | us to read as many bytes | ratio | us in a batch of {} | us to score all in float32 | scored exactly |\n",
-             options.batch);
+  fmt::print(
+      "| items | kernel | us | us to read as many bytes | ratio | us in a batch of {} | us to score all in float32 | "
+      "scored exactly |\n",
+      options.batch);
   fmt::print("|---|---|---|---|---|---|---|---|\n");
   return std::ranges::all_of(options.items, [&](size_t count) { return measure(options, count); }) ? 0 : 1;
 }

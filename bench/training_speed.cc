@@ -159,8 +159,7 @@ class Product {
 class Peak {
  public:
   explicit Peak(Precision precision) {
-    for (const auto& [m, n, k] :
-         {std::array{8192, 256, 256}, std::array{25600, 64, 64}, std::array{1024, 1024, 1024}})
+    for (const auto& [m, n, k] : {std::array{8192, 256, 256}, std::array{25600, 64, 64}, std::array{1024, 1024, 1024}})
       products_.emplace_back(m, n, k, precision);
   }
 
@@ -234,10 +233,11 @@ int run(const Options& options) {
       fmt::print("{}\n", json::serialize(row));
       return;
     }
-    fmt::print("  {:<16} {:>9} tokens/s  {:4.0f} of {:.0f} GFLOP/s  {:.1f} % of the peak ({:.1f} to {:.1f})  loss {:.3f}\n",
-               name, with_commas(static_cast<int64_t>(measured.tokens_a_second)), measured.tokens_a_second * flops / 1e9,
-               measured.peak / 1e9, 100 * measured.share, 100 * measured.lowest_share, 100 * measured.highest_share,
-               steps.loss());
+    fmt::print(
+        "  {:<16} {:>9} tokens/s  {:4.0f} of {:.0f} GFLOP/s  {:.1f} % of the peak ({:.1f} to {:.1f})  loss {:.3f}\n",
+        name, with_commas(static_cast<int64_t>(measured.tokens_a_second)), measured.tokens_a_second * flops / 1e9,
+        measured.peak / 1e9, 100 * measured.share, 100 * measured.lowest_share, 100 * measured.highest_share,
+        steps.loss());
   };
   tell((*kernels)->name(), *kernels);
   if (options.composed) tell("composed", nullptr);

@@ -38,8 +38,8 @@ constexpr size_t kLanes = 16;
     for (size_t rest = j; rest < n; ++rest) y[rest] += weights[i] * matrix[i * stride + rest];
 }
 
-/// e^x within 2 ulp for x in [-87, 88], 0 from -88 down, e^88 from there up: 2^k e^r, |r| <= ln 2 / 2, by its series. No
-/// branches and no inner loops, so that loops of it become vectors.
+/// e^x within 2 ulp for x in [-87, 88], 0 from -88 down, e^88 from there up: 2^k e^r, |r| <= ln 2 / 2, by its series.
+/// No branches and no inner loops, so that loops of it become vectors.
 [[gnu::always_inline]] inline float exp_inline(float x) {
   const float above = x > -88.0F ? x : -88.0F;
   const float bounded = above < 88.0F ? above : 88.0F;

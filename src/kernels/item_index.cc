@@ -10,8 +10,9 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kFewest = 32;  // candidates, beyond twice those wanted, before the first choice among them
 constexpr double kMostScore = 1e30;
-constexpr double kRound = 1 + 1e-6;            // upwards, over what float32 and its sums lose
+constexpr double kRound = 1 + 1e-6;             // upwards, over what float32 and its sums lose
 constexpr size_t kLineItems = 16;               // four numbers of each
 constexpr size_t kTileBytes = size_t{1} << 15;  // of items that several queries read while they are near
 
@@ -43,7 +44,8 @@ bool better(const ScoredItem& a, const ScoredItem& b) {
 /// One request's way through the blocks.
 class ItemIndex::Search {
  public:
-  Search(const ItemIndex& index, const Request& request) : index_(index), request_(request), numbers_(padded_width()) {
+  Search(const ItemIndex& index, const Request& request)
+      : index_(index), request_(request), numbers_(padded_width()), most_(2 * request.k + kFewest) {
     PERENNIAL_CHECK(request.query.size() == index.width_, "a query of {} numbers for items of {}", request.query.size(),
                     index.width_);
     PERENNIAL_CHECK(request.allowed->size() >= index.size_, "{} flags for {} items", request.allowed->size(),
@@ -79,49 +81,65 @@ class ItemIndex::Search {
     ScanHit hit;
     for (size_t block = first; block < end; block = hit.block + 1) {
       index_.kernel_->next_hit(index_.view(), query_, request_.allowed->words(), block, end, least_, hit);
-      for (uint64_t left = hit.items; left != 0; left &= left - 1) take(hit, static_cast<size_t>(std::countr_zero(left)));
+      for (uint64_t left = hit.items; left != 0; left &= left - 1)
+        take(hit, static_cast<size_t>(std::countr_zero(left)));
     }
   }
 
   [[nodiscard]] std::vector<ScoredItem> result() {
-    std::erase_if(maybe_, [&](const ScoredItem& item) { return item.score < least_; });
+    drop_the_rest();
+    std::vector<ScoredItem> best;
+    const auto add = [&](int32_t item) {
+      const ScoredItem scored{item, request_.score(item)};
+      if (!std::isnan(scored.score)) best.push_back(scored);
+    };
+    for (const Candidate& candidate : maybe_) add(candidate.item);
     for (size_t item = 0; beyond_floats_ && item < index_.size_; ++item)
-      if ((*request_.allowed)[item]) maybe_.push_back({static_cast<int32_t>(item), 0});
-    for (ScoredItem& item : maybe_) item.score = request_.score(item.item);
-    std::erase_if(maybe_, [](const ScoredItem& item) { return std::isnan(item.score); });
-    const size_t kept = std::min(request_.k, maybe_.size());
-    std::partial_sort(maybe_.begin(), maybe_.begin() + static_cast<ptrdiff_t>(kept), maybe_.end(), better);
-    maybe_.resize(kept);
-    return std::move(maybe_);
+      if ((*request_.allowed)[item]) add(static_cast<int32_t>(item));
+    const size_t kept = std::min(request_.k, best.size());
+    if (kept < best.size())
+      std::nth_element(best.begin(), best.begin() + static_cast<ptrdiff_t>(kept), best.end(), better);
+    best.resize(kept);
+    std::ranges::sort(best, better);
+    return best;
   }
 
  private:
+  struct Candidate {
+    int32_t item;
+    float at_most, at_least;
+  };
+
   [[nodiscard]] size_t padded_width() const { return (index_.width_ + 3) / 4 * 4; }
 
   void take(const ScanHit& hit, size_t at) {
-    const auto item = static_cast<int32_t>(hit.block * kBlockItems + at);
-    maybe_.push_back({item, hit.approximations[at] + hit.bound});  // at most
-    lowest_.push_back(hit.approximations[at] - hit.bound);
-    std::push_heap(lowest_.begin(), lowest_.end(), std::greater<>());
-    if (lowest_.size() > request_.k) {
-      std::pop_heap(lowest_.begin(), lowest_.end(), std::greater<>());
-      lowest_.pop_back();
+    const float score = hit.approximations[at];
+    if (score + hit.bound < least_) return;  // since the block was looked at
+    maybe_.push_back({static_cast<int32_t>(hit.block * kBlockItems + at), score + hit.bound, score - hit.bound});
+    if (maybe_.size() >= most_) {
+      drop_the_rest();
+      most_ = std::max(most_, 2 * maybe_.size());
     }
-    if (lowest_.size() == request_.k) least_ = lowest_.front();
-    if (maybe_.size() < most_) return;
-    std::erase_if(maybe_, [&](const ScoredItem& other) { return other.score < least_; });
-    most_ = std::max(most_, 2 * maybe_.size());
+  }
+
+  /// Raises what k items reach for certain, and drops those that cannot reach it.
+  void drop_the_rest() {
+    if (request_.k == 0 || maybe_.size() <= request_.k) return;
+    const auto kth = maybe_.begin() + static_cast<ptrdiff_t>(request_.k - 1);
+    std::nth_element(maybe_.begin(), kth, maybe_.end(),
+                     [](const Candidate& a, const Candidate& b) { return a.at_least > b.at_least; });
+    least_ = std::max(least_, kth->at_least);
+    std::erase_if(maybe_, [&](const Candidate& candidate) { return candidate.at_most < least_; });
   }
 
   const ItemIndex& index_;
   const Request& request_;
   std::vector<int8_t> numbers_;
   QuantizedQuery query_;
-  bool beyond_floats_ = false;  // nothing can be said of the scores: all are computed
+  bool beyond_floats_ = false;                             // nothing can be said of the scores: all are computed
   float least_ = -std::numeric_limits<float>::infinity();  // that k items reach for certain
-  std::vector<float> lowest_;                              // a heap of the k highest certain scores, the lowest on top
-  std::vector<ScoredItem> maybe_;                          // those that may be among the best, by what they reach at most
-  size_t most_ = 4096;
+  std::vector<Candidate> maybe_;                           // those that may be among the best
+  size_t most_;                                            // of them, before the rest is dropped
 };
 
 ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width,
@@ -185,7 +203,8 @@ std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> re
 }
 
 size_t ItemIndex::bytes() const {
-  return lines_.size() * sizeof(Line) + (scales_.size() + biases_.size() + norms_.size() + errors_.size()) * sizeof(float);
+  return lines_.size() * sizeof(Line) +
+         (scales_.size() + biases_.size() + norms_.size() + errors_.size()) * sizeof(float);
 }
 
 }  // namespace perennial

@@ -1,6 +1,6 @@
-// The best of many items for a query, exactly: item vectors are kept as int8, a quarter of their bytes, and how far rounding
-// can have moved a score is bounded, so that only those that may be among the best are scored in float32. The answer is
-// float32's to the bit, ties included. Maths: docs/kernels/top_k.md. Covered by kernels/item_index_test.cc.
+// The best of many items for a query, exactly: item vectors are kept as int8, a quarter of their bytes, and how far
+// rounding can have moved a score is bounded, so that only those that may be among the best are scored in float32. The
+// answer is float32's to the bit, ties included. Maths: docs/kernels/top_k.md. Covered by kernels/item_index_test.cc.
 #pragma once
 
 #include <functional>

@@ -61,9 +61,7 @@ void expect_same(const std::vector<ScoredItem>& got, const std::vector<ScoredIte
 
 class ItemIndexTest : public testing::TestWithParam<ScanKernel> {
  protected:
-  static ItemIndex index(const Case& items) {
-    return {items.vectors, items.biases, items.width, &GetParam()};
-  }
+  static ItemIndex index(const Case& items) { return {items.vectors, items.biases, items.width, &GetParam()}; }
   static void check(const Case& items, size_t k, const std::string& where) {
     expect_same(index(items).best(items.request(k)), items.sorted(k), where);
   }

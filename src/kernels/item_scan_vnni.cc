@@ -28,7 +28,8 @@ void next_hit_vnni(const QuantizedBlocks& blocks, const QuantizedQuery& query, c
           __builtin_memcpy(&four, query.numbers + d, sizeof four);
           const __m512i factors = _mm512_set1_epi32(four);
           for (size_t part = 0; part < kParts; ++part)
-            sums[part] = _mm512_dpbusd_epi32(sums[part], _mm512_load_si512(bytes + d * kBlockItems + part * 64), factors);
+            sums[part] =
+                _mm512_dpbusd_epi32(sums[part], _mm512_load_si512(bytes + d * kBlockItems + part * 64), factors);
         }
         Scores scores;
         for (size_t part = 0; part < kParts; ++part) {
@@ -42,7 +43,8 @@ void next_hit_vnni(const QuantizedBlocks& blocks, const QuantizedQuery& query, c
       [](const Scores& scores, float wanted) {
         uint64_t reached = 0;
         for (size_t part = 0; part < kParts; ++part)
-          reached |= uint64_t{_mm512_cmp_ps_mask(scores.parts[part], _mm512_set1_ps(wanted), _CMP_GE_OQ)} << (16 * part);
+          reached |= uint64_t{_mm512_cmp_ps_mask(scores.parts[part], _mm512_set1_ps(wanted), _CMP_GE_OQ)}
+                     << (16 * part);
         return reached;
       },
       [](const Scores& scores, float* to) {

@@ -271,7 +271,8 @@ bool Transformer::takes_whole(std::span<const Token> history) const {
          });
 }
 
-/// h after the last token, which stands until this thread's next call. Fills in the cache, a new one, unless it is null.
+/// h after the last token, which stands until this thread's next call. Fills in the cache, a new one, unless it is
+/// null.
 std::span<const float> Transformer::read_whole(std::span<const Token> history, Cache* cache) const {
   struct Memory {
     Arena kept, scratch;

@@ -85,8 +85,7 @@ class Recommender {
 
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
   /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
-  Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
-                           TimeMs now);
+  Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now);
 
   static constexpr size_t kVectorBytes = size_t{256} << 20;
 

@@ -35,12 +35,12 @@ class UserVectors {
   void catch_up(const std::shared_ptr<const ServingModel>& model, UserId user, const Profile& profile);
 
   struct Counts {
-    int64_t vectors = 0;        // kept
-    int64_t caches = 0;         // of them with keys and values
+    int64_t vectors = 0;  // kept
+    int64_t caches = 0;   // of them with keys and values
     int64_t bytes = 0;
-    int64_t reads = 0;          // since the start, as are:
-    int64_t appended = 0;       // tokens
-    int64_t whole = 0;          // histories read from their beginning
+    int64_t reads = 0;     // since the start, as are:
+    int64_t appended = 0;  // tokens
+    int64_t whole = 0;     // histories read from their beginning
   };
   [[nodiscard]] Counts counts() const;
 

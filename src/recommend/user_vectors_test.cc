@@ -187,7 +187,8 @@ TEST_F(UserVectorsTest, AnErasedUsersVectorIsGone) {
 TEST_F(UserVectorsTest, ManyThreadsReadTheSameUsers) {
   UserVectors vectors(60'000);  // too little for all: they push each other out
   for (UserId user = 0; user < 64; ++user)
-    for (TimeMs time = 0; time < 20; ++time) event(vectors, user, static_cast<ItemId>((user + 3 * time) % kItems), time);
+    for (TimeMs time = 0; time < 20; ++time)
+      event(vectors, user, static_cast<ItemId>((user + 3 * time) % kItems), time);
   std::vector<std::thread> threads;
   for (uint64_t seed = 0; seed < 4; ++seed)
     threads.emplace_back([&, seed] {

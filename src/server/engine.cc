@@ -15,7 +15,8 @@ namespace {
 constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
-constexpr size_t kInteractiveRecords = 64;  // of one commit, up to which vectors are brought up to date before the reply
+constexpr size_t kInteractiveRecords =
+    64;  // of one commit, up to which vectors are brought up to date before the reply
 constexpr double kSnapshotRetrySeconds = 30;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;

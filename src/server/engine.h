@@ -40,7 +40,7 @@ struct EngineOptions {
   Definition stages;
   std::string currency = "USD";  // of amounts that name none
   StageObjectives objectives;
-  size_t history_limit = 512;     // tokens kept a user
+  size_t history_limit = 512;                       // tokens kept a user
   size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values
   size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
   double snapshot_every_seconds = 600;
