@@ -144,7 +144,7 @@ std::vector<Setting> plain_settings() {
       whole("train.patience", "epochs without a better validation before the end", &S::patience, 1, 1'000),
       real("train.learning_rate", "of AdamW; 0: chosen", &S::learning_rate, 0, 1),
       real("train.weight_decay", "of AdamW; below 0: chosen", &S::weight_decay, -1, 10),
-      real("train.muon_rate", "of Muon, for the layers' matrices; 0: AdamW for all", &S::muon_rate, 0, 1),
+      real("train.muon_rate", "of Muon, for the layers' matrices; 0: AdamW for all; below 0: chosen", &S::muon_rate, -1, 1),
       real("train.dropout", "share of activations dropped in training; below 0: chosen", &S::dropout, -1, 0.9),
       real("train.forecast_weight", "of the loss of users' futures beside the next item's; 0: do not learn them",
            &S::forecast_weight, 0, 10),

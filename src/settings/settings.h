@@ -62,7 +62,7 @@ struct Settings {
   double weight_decay = -1;
   double dropout = -1;
   double forecast_weight = 0.1;
-  double muon_rate = 0;
+  double muon_rate = -1;
   double cooldown = 0.4;
   double average_epochs = 2;
   int64_t batch_tokens = 0;

@@ -18,6 +18,7 @@ constexpr int64_t kSparseItems = 30;  // tokens an item below which the model ne
 constexpr int64_t kLongestWindow = 200;
 constexpr int64_t kShortestWindow = 16;
 constexpr int64_t kTokensOfARun = 28'000'000;
+constexpr double kMuonRate = 0.02;
 constexpr double kLearningRate = 4e-3;  // at width 64 and two layers
 constexpr int64_t kFewestEpochs = 8;
 constexpr int64_t kMostEpochs = 40;
@@ -121,6 +122,7 @@ Status plan_training(const DataShape& data, TrainerOptions& options) {
   const bool sparse = data.tokens < kSparseItems * data.items;
   if (options.dropout < 0) options.dropout = sparse ? 0.4 : 0.2;
   if (options.weight_decay < 0) options.weight_decay = sparse ? 0.1 : 0.01;
+  if (options.muon_rate < 0) options.muon_rate = sparse ? 0 : kMuonRate;
   // Beyond most histories' lengths a window costs memory in serving and nothing in training.
   if (model.window == 0) {
     const int64_t wanted = std::clamp((data.long_history + 7) / 8 * 8, kShortestWindow, kLongestWindow);

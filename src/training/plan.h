@@ -14,7 +14,7 @@ struct DataShape {
 DataShape shape_of(const Dataset& dataset);
 
 /// Fills in the options that are 0: width, layers, heads, window, feed-forward, members, tokens a step, learning rate,
-/// epochs, dropout and weight decay below 0, and where items start;
+/// epochs, dropout, weight decay and Muon's rate below 0, and where items start;
 /// of these it takes a smaller step, then one member, then a narrower model, until `memory_limit_bytes` (0: none) hold
 /// it; items that nobody said start near their neighbours do where that fits too. resource_exhausted, with what it
 /// would take, when nothing does; invalid_argument when width and heads do not fit, or when the model reads more of a

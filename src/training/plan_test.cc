@@ -25,6 +25,7 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   EXPECT_EQ(options.model.window, 200) << "histories are longer than the longest window";
   EXPECT_EQ(options.model.members, 1);
   EXPECT_EQ(options.dropout, 0.2);
+  EXPECT_EQ(options.muon_rate, 0.02);
   EXPECT_EQ(options.max_epochs, 28);
   EXPECT_FALSE(options.start_near_neighbours.value()) << "an item is read 8,000 times";
   TrainerOptions hurried = free_options();
@@ -45,6 +46,7 @@ TEST(Plan, ChoosesByTheDataAndKeepsWhatWasSaid) {
   sparse.weight_decay = 0;
   ASSERT_TRUE(plan_training({.users = 22'000, .tokens = 198'000, .items = 12'000, .long_history = 20}, sparse).ok());
   EXPECT_EQ(sparse.dropout, 0.4);
+  EXPECT_EQ(sparse.muon_rate, 0);
   EXPECT_EQ(sparse.max_epochs, 14);
   EXPECT_TRUE(sparse.start_near_neighbours.value());
   EXPECT_EQ(sparse.weight_decay, 0) << "it was said";
