@@ -87,7 +87,7 @@ int run(Options options) {
     hot.add([&] { (*model)->append(caches[0], token); });
   }
   fmt::print("{} users, {} KiB of keys and values each, histories of {}; vectors differ by {:.1e} at most\n",
-             options.users, caches[0].bytes() / 1024, options.length, largest);
+             options.users, (*model)->cache_bytes() / 1024, options.length, largest);
   fmt::print("| us | median | p99 |\n|---|---|---|\n");
   const auto tell = [](const char* name, Times& times) {
     fmt::print("| {} | {:.1f} | {:.1f} |\n", name, times.quantile(0.5), times.quantile(0.99));

@@ -15,6 +15,8 @@ import sqlite3
 import statistics
 import subprocess
 import tempfile
+import threading
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -38,13 +40,13 @@ def users_of(data, count):
     """Some users of the log, far from each other."""
     with sqlite3.connect(f"file:{data}/log.db?mode=ro", uri=True) as log:
         names = [name for name, in log.execute("SELECT name FROM users WHERE name <> '' ORDER BY id")]
-    return names[:: max(1, len(names) // count)][:count]
+    return [urllib.parse.quote(name, safe="") for name in names[:: max(1, len(names) // count)][:count]]
 
 
 def check(port, data, users):
     for user in users[:20]:
         served = json.loads(get(port, f"/v1/recommend?user_id={user}"))["items"]
-        told = subprocess.run([PERENNIAL, "recommend", "--data", data, "--json", user], check=True,
+        told = subprocess.run([PERENNIAL, "recommend", "--data", data, "--json", urllib.parse.unquote(user)], check=True,
                               stdout=subprocess.PIPE, text=True).stdout
         want = json.loads(told)["items"]
         if [item["item_id"] for item in served] != [item["item_id"] for item in want]:
@@ -88,6 +90,7 @@ def main():
                     break
             else:
                 raise SystemExit("the server did not start")
+            threading.Thread(target=server.stdout.read, daemon=True).start()  # what it says must not fill the pipe
             port = int(found[1])
             check(port, options.data, users)
             body.write_bytes(get(port, f"/v1/recommend?user_id={users[0]}"))

@@ -84,7 +84,7 @@ bool measure(const Options& options, size_t count) {
                               }};
   };
   for (const ScanKernel& kernel : scan_kernels()) {
-    const ItemIndex index(items.vectors, items.biases, options.width, &kernel);
+    const ItemIndex index(items.vectors, items.biases, options.width, 0, &kernel);
     for (size_t query = 0; query < 64; ++query) {
       score_all(query);
       std::vector<int32_t> want(count);

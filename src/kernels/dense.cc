@@ -64,7 +64,7 @@ constexpr size_t kLanes = 16;
   polynomial = polynomial * t - 0.284496736F;
   polynomial = polynomial * t + 0.254829592F;
   const float half_tail = std::copysign(0.5F * polynomial * t * exp_inline(-z * z), x);
-  return (x < 0.0F ? 0.0F : 1.0F) - half_tail;
+  return (std::bit_cast<int32_t>(x) < 0 ? 0.0F : 1.0F) - half_tail;  // -0 too
 }
 
 }  // namespace

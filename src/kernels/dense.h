@@ -25,13 +25,13 @@ void mix_rows(const float* weights, const float* matrix, size_t stride, float* y
 /// y (n) = (x - mean) / sqrt(variance + 1e-5) * gain + bias; two-pass variance over n. y may be x.
 void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n);
 
-/// x (n) becomes exp(x - max) / sum, in place. n > 0.
+/// x (n) becomes exp(x - max) / sum, in place, each within 4 units in the last place. n > 0.
 void softmax(float* x, size_t n);
 
-/// x (n) becomes x * Phi(x) (GELU, exact by erf), in place.
+/// x (n) becomes x * Phi(x) (GELU), in place, Phi within 2e-7.
 void gelu(float* x, size_t n);
 
-/// x (n) becomes x * sigmoid(x), in place.
+/// x (n) becomes x * sigmoid(x), in place, the sigmoid within 2e-7.
 void silu(float* x, size_t n);
 
 /// scores (rows) = matrix (rows, n) times x (n), plus bias (rows).

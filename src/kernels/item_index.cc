@@ -12,6 +12,7 @@ namespace {
 
 constexpr size_t kFewest = 32;  // candidates, beyond twice those wanted, before the first choice among them
 constexpr double kMostScore = 1e30;
+constexpr size_t kMostWidth = 60'000;
 constexpr double kRound = 1 + 1e-6;             // upwards, over what float32 and its sums lose
 constexpr size_t kLineItems = 16;               // four numbers of each
 constexpr size_t kTileBytes = size_t{1} << 15;  // of items that several queries read while they are near
@@ -65,14 +66,14 @@ class ItemIndex::Search {
     // u.v - u'.v' = (u - u').v + u'.(v - v'); and float32 sums of n products are within n eps |u||v| of the real ones.
     const double of_sums = static_cast<double>(index.width_ + 16) * std::numeric_limits<float>::epsilon();
     const double length = length_of(request.query);
+    const float of_tiny = static_cast<float>(index.width_ + 16) * 127 * 127 * std::numeric_limits<float>::denorm_min();
     query_ = {.numbers = numbers_.data(),
               .offset = -128 * sum,
               .scale = scale,
               .norm_share = upwards(std::sqrt(moved) + of_sums * length),
               .error_share = upwards(std::sqrt(sum_of_squares) * (1 + of_sums)),
-              .slack = 8 * std::numeric_limits<float>::epsilon() * index.most_bias_};
-    const double most_norm = index.norms_.empty() ? 0 : *std::ranges::max_element(index.norms_);
-    beyond_floats_ = !(length * most_norm < kMostScore);
+              .slack = 8 * std::numeric_limits<float>::epsilon() * index.most_bias_ + of_tiny};
+    beyond_floats_ = !(std::max({length, double{index.most_norm_}, length * index.most_norm_}) < kMostScore);
   }
 
   /// Looks through the blocks [first, end).
@@ -81,6 +82,7 @@ class ItemIndex::Search {
     ScanHit hit;
     for (size_t block = first; block < end; block = hit.block + 1) {
       index_.kernel_->next_hit(index_.view(), query_, request_.allowed->words(), block, end, least_, hit);
+      if (hit.block + 1 == index_.blocks()) hit.items &= index_.last_items_;  // flags may go on where items do not
       for (uint64_t left = hit.items; left != 0; left &= left - 1)
         take(hit, static_cast<size_t>(std::countr_zero(left)));
     }
@@ -142,10 +144,15 @@ class ItemIndex::Search {
   size_t most_;                                            // of them, before the rest is dropped
 };
 
-ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width,
+ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width, float most_bias,
                      const ScanKernel* kernel)
-    : size_(biases.size()), width_(width), kernel_(kernel != nullptr ? kernel : &scan_kernels().front()) {
+    : size_(biases.size()),
+      width_(width),
+      most_bias_(most_bias),
+      kernel_(kernel != nullptr ? kernel : &scan_kernels().front()) {
   PERENNIAL_CHECK(vectors.size() == size_ * width, "{} numbers for {} items of {}", vectors.size(), size_, width);
+  PERENNIAL_CHECK(width <= kMostWidth, "items of {} numbers: their sums pass 32 bits", width);
+  if (size_ % kBlockItems != 0) last_items_ = ~(~uint64_t{0} << (size_ % kBlockItems));
   const size_t count = (size_ + kBlockItems - 1) / kBlockItems;
   const size_t groups = (width + 3) / 4;
   lines_.assign(count * groups * kBlockItems / kLineItems, Line());
@@ -170,6 +177,7 @@ ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> bias
     scales_[item] = scale;
     biases_[item] = biases[item];
     norms_[block] = std::max(norms_[block], upwards(length_of(vector)));
+    most_norm_ = std::max(most_norm_, norms_[block]);
     errors_[block] = std::max(errors_[block], upwards(std::sqrt(moved)));
     most_bias_ = std::max(most_bias_, std::abs(biases[item]));
   }

@@ -23,7 +23,7 @@ struct ScoredItem {
 /// Thread rule: immutable once made.
 class ItemIndex {
  public:
-  /// The float32 score of an item for the query, vector . query + bias in any order of summation.
+  /// The float32 score of an item for the query: vector . query + bias in any order of summation.
   using Score = std::function<float(int32_t item)>;
 
   struct Request {
@@ -35,13 +35,15 @@ class ItemIndex {
 
   ItemIndex() = default;
 
-  /// vectors (count, width) and biases (count), all finite; `kernel` null: the fastest.
-  ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width,
+  /// vectors (count, width) and biases (count), all finite. Where an item's bias is itself a sum that a Score adds up
+  /// in pieces, `most_bias` is the most that the pieces' sizes come to. `kernel` null: the fastest.
+  ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width, float most_bias = 0,
             const ScanKernel* kernel = nullptr);
 
   [[nodiscard]] size_t size() const { return size_; }
 
-  /// The k allowed items with the highest scores, best first, equal ones by lower item; fewer when fewer are allowed.
+  /// The k allowed items with the highest scores, best first, equal ones by lower item; fewer when fewer are allowed,
+  /// and none whose score is not a number.
   [[nodiscard]] std::vector<ScoredItem> best(const Request& request) const;
 
   /// The same of each request, in one pass over the items.
@@ -61,6 +63,8 @@ class ItemIndex {
   size_t size_ = 0;
   size_t width_ = 0;  // as given
   float most_bias_ = 0;
+  float most_norm_ = 0;
+  uint64_t last_items_ = ~uint64_t{0};  // of the last block, those that are items
   const ScanKernel* kernel_ = nullptr;
   std::vector<Line> lines_;
   std::vector<float> scales_, biases_;  // (blocks, 64)

@@ -61,7 +61,7 @@ void expect_same(const std::vector<ScoredItem>& got, const std::vector<ScoredIte
 
 class ItemIndexTest : public testing::TestWithParam<ScanKernel> {
  protected:
-  static ItemIndex index(const Case& items) { return {items.vectors, items.biases, items.width, &GetParam()}; }
+  static ItemIndex index(const Case& items) { return {items.vectors, items.biases, items.width, 0, &GetParam()}; }
   static void check(const Case& items, size_t k, const std::string& where) {
     expect_same(index(items).best(items.request(k)), items.sorted(k), where);
   }
@@ -149,6 +149,54 @@ TEST_P(ItemIndexTest, RisingScoresFillNoMemory) {
   Case items(random, 50'000, 4, 0, 0);
   for (size_t item = 0; item < items.biases.size(); ++item) items.biases[item] = static_cast<float>(item);
   check(items, 10, "rising");
+  ItemIndex::Request request = items.request(10);
+  size_t scored = 0;
+  request.score = [&](int32_t item) { return ++scored, items.score(item); };
+  EXPECT_EQ(index(items).best(request).size(), 10U);
+  EXPECT_LT(scored, 40U);
+}
+
+TEST_P(ItemIndexTest, FlagsMayGoOnWhereItemsDoNot) {
+  Random random(10);
+  for (const size_t count : {0, 1, 20, 63, 64, 65, 128, 130}) {
+    Case items(random, count, 8);
+    for (float& bias : items.biases) bias -= 100;  // what is no item would score 0
+    items.allowed.resize(count + 200, true);
+    for (const size_t k : {size_t{1}, count, count + 15})
+      check(items, k, fmt::format("{} items, the best {}", count, k));
+  }
+}
+
+TEST_P(ItemIndexTest, TheEndsOfTheFloatsAreNoHoles) {
+  Random random(11);
+  for (int round = 0; round < 40; ++round)
+    for (const auto& [deviation, length] : {std::pair{1e-22, 1e-20F}, {1e-42, 1.0F}, {1e-12, 1e38F}, {1e-30, 1e-10F}}) {
+      Case items(random, 200, 24, deviation, 0);
+      for (float& number : items.query) number = number < 0 ? -length : length;
+      if (round % 2 == 0) std::fill_n(items.vectors.begin(), 64 * 24, 0.0F);
+      check(items, 10, fmt::format("deviation {} length {} round {}", deviation, length, round));
+    }
+}
+
+TEST_P(ItemIndexTest, ABiasMayBeTheSumOfLargerOnes) {
+  Random random(12);
+  for (int round = 0; round < 50; ++round) {
+    Case items(random, 300, 16, 1e-2, 0);
+    std::vector<float> pieces(300);
+    for (float& piece : pieces) piece = static_cast<float>(1e6 * random.normal());
+    const ItemIndex all(items.vectors, items.biases, items.width, 2e7, &GetParam());
+    ItemIndex::Request request = items.request(10);
+    const auto score = [&](int32_t item) {
+      const float piece = pieces[static_cast<size_t>(item)];
+      return piece + items.score(item) - piece;
+    };
+    request.score = score;
+    std::vector<ScoredItem> want;
+    for (int32_t item = 0; item < 300; ++item) want.push_back({item, score(item)});
+    std::ranges::stable_sort(want, [](const ScoredItem& a, const ScoredItem& b) { return a.score > b.score; });
+    want.resize(10);
+    expect_same(all.best(request), want, fmt::format("round {}", round));
+  }
 }
 
 TEST_P(ItemIndexTest, ManyRequestsAtOnceHaveEachItsOwnAnswer) {

@@ -39,7 +39,7 @@ struct ScanHit {
 struct ScanKernel {
   const char* name;
   /// The first block in [first, end) with allowed items whose score may reach `least`. `allowed` has a word a
-  /// block, bits past the last item are 0.
+  /// block; items that fill up the last one are hit like others.
   void (*next_hit)(const QuantizedBlocks&, const QuantizedQuery&, const uint64_t* allowed, size_t first, size_t end,
                    float least, ScanHit& hit);
 };

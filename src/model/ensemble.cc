@@ -1,6 +1,7 @@
 #include "model/ensemble.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace perennial {
 namespace {
@@ -47,10 +48,8 @@ void Ensemble::append(Cache& cache, const Token& token) const {
   }
 }
 
-size_t Ensemble::Cache::bytes() const {
-  size_t bytes = sizeof(float) * history_vector_.size();
-  for (const Transformer::Cache& member : members_) bytes += member.bytes();
-  return bytes;
+size_t Ensemble::cache_bytes() const {
+  return members_.size() * (members_.front()->cache_bytes() + sizeof(float) * width());
 }
 
 Ensemble::Cache Ensemble::read(std::span<const Token> history) const {
@@ -111,17 +110,27 @@ float Ensemble::score_item(std::span<const float> u, int32_t item) const {
 
 Ensemble::JoinedItems Ensemble::joined_items() const {
   const auto items = static_cast<size_t>(config().items);
+  const size_t all = vector_width();
   const float share = 1 / static_cast<float>(members_.size());
-  JoinedItems joined{std::vector<float>(items * vector_width()), std::vector<float>(items)};
-  for (size_t i = 0; i < members_.size(); ++i) {
-    const std::span<const float> vectors = members_[i]->item_vectors();
-    for (size_t item = 0; item < items; ++item) {
-      joined.biases[item] += share * members_[i]->item_biases()[item];
-      for (size_t d = 0; d < width(); ++d)
-        joined.vectors[item * vector_width() + i * width() + d] = share * vectors[item * width() + d];
-    }
+  JoinedItems result{members_.front()->item_vectors(), members_.front()->item_biases(), 0, {}};
+  for (size_t item = 0; item < items; ++item) {
+    float size = 0;
+    for (const auto& member : members_) size += share * std::abs(member->item_biases()[item]);
+    result.most_bias = std::max(result.most_bias, size);
   }
-  return joined;
+  if (members_.size() == 1) return result;
+  result.joined.resize(items * (all + 1));
+  float* biases = result.joined.data() + items * all;
+  for (size_t i = 0; i < members_.size(); ++i)
+    for (size_t item = 0; item < items; ++item) {
+      biases[item] += share * members_[i]->item_biases()[item];
+      const auto vector = members_[i]->item_vectors().subspan(item * width(), width());
+      float* to = result.joined.data() + item * all + i * width();
+      for (size_t d = 0; d < width(); ++d) to[d] = share * vector[d];
+    }
+  result.vectors = std::span(result.joined).first(items * all);
+  result.biases = std::span(result.joined).subspan(items * all);
+  return result;
 }
 
 void Ensemble::score(std::span<const Token> history, const ReadInputs& inputs, std::span<float> scores) const {

@@ -20,7 +20,6 @@ class Ensemble final : public Scorer {
   class Cache {
    public:
     [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
-    [[nodiscard]] size_t bytes() const;
 
    private:
     friend class Ensemble;
@@ -37,6 +36,7 @@ class Ensemble final : public Scorer {
   [[nodiscard]] size_t vector_width() const { return members_.size() * width(); }
 
   [[nodiscard]] Cache new_cache() const;
+  [[nodiscard]] size_t cache_bytes() const;  // that each cache has
 
   /// Reads one more token.
   void append(Cache& cache, const Token& token) const;
@@ -60,9 +60,12 @@ class Ensemble final : public Scorer {
   /// What score_items writes for one item, to the bit.
   [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
 
-  /// Item vectors (items, vector_width()) and biases (items): a score is vector . u + bias, up to rounding.
+  /// Item vectors (items, vector_width()) and biases (items): a score is vector . u + bias, up to rounding. Of a single
+  /// member they are its own.
   struct JoinedItems {
-    std::vector<float> vectors, biases;
+    std::span<const float> vectors, biases;
+    float most_bias;            // over items, of the mean of the sizes of members' biases
+    std::vector<float> joined;  // what the spans see, of several members
   };
   [[nodiscard]] JoinedItems joined_items() const;
 

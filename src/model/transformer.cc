@@ -116,6 +116,11 @@ Status Transformer::load(const SafetensorsFile& file) {
   return {};
 }
 
+size_t Transformer::cache_bytes() const {
+  const auto keys = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.window * config_.width);
+  return sizeof(float) * (2 * keys + static_cast<size_t>(config_.width));
+}
+
 Transformer::Cache Transformer::new_cache() const {
   Cache cache;
   const size_t floats = static_cast<size_t>(config_.layers) * config_.window * config_.width;

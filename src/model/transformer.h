@@ -1,5 +1,6 @@
 // The behaviour Transformer's forward pass without libtorch. A history is read one token at a time against cached keys
-// and values; the cache is the whole state, so appending an event and recomputing are the same code.
+// and values, which are the whole state, or at once by the training's kernels; both are equal but for rounding in
+// float32, whichever read the tokens before.
 //
 // For a token with item i, type c, value v, gap to the token before it t (D width, H heads, W window, L layers):
 //   x = sqrt(D) item[i] + type[c] + value[bucket(v)] + gap[bucket(t)]
@@ -40,9 +41,6 @@ class Transformer final : public Scorer {
    public:
     [[nodiscard]] int64_t tokens() const { return tokens_; }
     [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
-    [[nodiscard]] size_t bytes() const {
-      return sizeof(float) * (keys_.size() + values_.size() + history_vector_.size());
-    }
 
    private:
     friend class Transformer;
@@ -60,6 +58,7 @@ class Transformer final : public Scorer {
   [[nodiscard]] const ModelConfig& config() const { return config_; }
 
   [[nodiscard]] Cache new_cache() const;
+  [[nodiscard]] size_t cache_bytes() const;  // that each cache has
 
   /// Reads one more token.
   void append(Cache& cache, const Token& token) const;

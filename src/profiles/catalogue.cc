@@ -62,8 +62,6 @@ const Item* Catalogue::find(ItemId item) const {
   return item < items_.size() && items_[item] ? &*items_[item] : nullptr;
 }
 
-bool Catalogue::may_recommend(ItemId item) const { return item >= recommendable_.size() || recommendable_[item]; }
-
 Bitmap Catalogue::recommendable(size_t count) const {
   Bitmap items = recommendable_;
   items.resize(count, true);

@@ -30,10 +30,8 @@ class Catalogue {
   /// Null when no upsert has described the item.
   [[nodiscard]] const Item* find(ItemId item) const;
 
-  /// May be recommended: not deleted, not said to be unavailable. Items that no upsert has described may.
-  [[nodiscard]] bool may_recommend(ItemId item) const;
-
-  /// Of the items below `count`, those that may be recommended.
+  /// Of the items below `count`, those that may be recommended: not deleted, not said to be unavailable. Items that no
+  /// upsert has described may.
   [[nodiscard]] Bitmap recommendable(size_t count) const;
 
   /// One past the highest item id that was described or deleted.

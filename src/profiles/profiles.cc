@@ -122,8 +122,7 @@ HistoryChange Profiles::apply(const StoredRecord& record) {
     for (const auto& [key, value] : *traits)
       set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
   } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
-    merge(record.user, record.into);
-    return HistoryChange::rewritten;
+    return merge(record.user, record.into);
   } else if (std::holds_alternative<Erasure>(record.payload)) {
     erase(record.user);
     return HistoryChange::rewritten;
@@ -172,11 +171,11 @@ void Profiles::reject(Profile& profile, ItemId item, const Rejection& rejection)
                                           [](const auto& a, const auto& b) { return a.second < b.second; }));
 }
 
-void Profiles::merge(UserId from, UserId into) {
+HistoryChange Profiles::merge(UserId from, UserId into) {
   const auto joined = identities_.merge(from, into);
-  if (!joined) return;
+  if (!joined) return HistoryChange::none;
   auto node = profiles_.extract(joined->from);
-  if (node.empty()) return;
+  if (node.empty()) return HistoryChange::none;
   const Profile& other = node.mapped();
   Profile& profile = profiles_[joined->into];
   std::vector<HistoryToken> both(profile.history.size() + other.history.size());
@@ -191,6 +190,7 @@ void Profiles::merge(UserId from, UserId into) {
   for (const auto& [currency, value] : other.value_by_currency) add_value(profile, currency, value);
   widen_seen(profile, other.first_seen);
   widen_seen(profile, other.last_seen);
+  return other.history.empty() ? HistoryChange::none : HistoryChange::rewritten;
 }
 
 void Profiles::erase(UserId user) {

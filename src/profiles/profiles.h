@@ -25,7 +25,7 @@ class Profiles {
   Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit);
 
   /// Applies the next record of the log. Records that concern no user are ignored. What it tells is of the history of
-  /// the user that the record's resolves to afterwards; an erasure and a merge rewrite it.
+  /// the user that the record's resolves to afterwards; an erasure rewrites it, and a merge that brings tokens.
   HistoryChange apply(const StoredRecord& record);
 
   /// The user's profile, through merges; null for a user without one (never seen, or erased).
@@ -60,7 +60,7 @@ class Profiles {
   bool speaks_for(const Profile& profile, ItemId item, const Rejection& rejection);
   void reject(Profile& profile, ItemId item, const Rejection& rejection);
   HistoryChange apply_event(const StoredRecord& record, const Event& event);
-  void merge(UserId from, UserId into);
+  HistoryChange merge(UserId from, UserId into);
   void erase(UserId user);
 
   EventRoles roles_;

@@ -398,14 +398,23 @@ TEST(Catalogue, LaterFieldsReplaceEarlierOnesAndADeletedItemIsNotRecommended) {
   EXPECT_EQ(catalogue.find(3)->title(), "Lamp");
   EXPECT_EQ(catalogue.find(3)->price(), (Money{1000, "EUR"}));
   EXPECT_EQ(catalogue.find(3)->categories(), (std::vector<std::string>{"Home", "Light"}));
-  EXPECT_TRUE(catalogue.may_recommend(3));
-  EXPECT_TRUE(catalogue.may_recommend(2)) << "an item that nothing has described";
+  const auto may_show = [&](ItemId item) { return static_cast<bool>(catalogue.recommendable(10)[item]); };
+  EXPECT_TRUE(may_show(3));
+  EXPECT_TRUE(may_show(2)) << "an item that nothing has described";
+  EXPECT_TRUE(may_show(9)) << "an item that came later";
   record.payload = ItemUpsert{R"({"available":false})"};
   catalogue.apply(record);
-  EXPECT_FALSE(catalogue.may_recommend(3));
+  EXPECT_FALSE(may_show(3));
   record.payload = ItemDelete{};
   catalogue.apply(record);
-  EXPECT_FALSE(catalogue.may_recommend(3));
+  EXPECT_FALSE(may_show(3));
+  std::string bytes;
+  catalogue.serialize(bytes);
+  Catalogue read;
+  ASSERT_TRUE(read.parse(bytes).ok());
+  for (const size_t count : {2, 3, 4, 63, 64, 65}) EXPECT_EQ(read.recommendable(count), catalogue.recommendable(count));
+  EXPECT_FALSE(read.recommendable(4)[3]);
+  EXPECT_EQ(read.recommendable(3).size(), 3U) << "fewer than it knows";
 }
 
 }  // namespace

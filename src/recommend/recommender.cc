@@ -87,24 +87,27 @@ std::shared_ptr<const ServingModel> Recommender::model() const {
   return model_;
 }
 
-void Recommender::refresh_popularity(const State& state) {
+std::vector<float> Recommender::popularity_weights(const State& state) const {
   TimeMs newest = kNoTime;
   state.profiles().for_each([&](UserId, const Profile& profile) {
     if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
   });
-  auto popularity = std::make_shared<Popularity>();
-  std::vector<float>& weights = popularity->weights;
-  weights.resize(items_.size());
+  std::vector<float> weights(items_.size());
   state.profiles().for_each([&](UserId, const Profile& profile) {
     for (const HistoryToken& token : profile.history) {
       const double age_ms = token.time == kNoTime ? 0 : static_cast<double>(newest - token.time);
       weights[token.item] += static_cast<float>(std::exp2(-age_ms / kHalfLifeMs));
     }
   });
+  return weights;
+}
+
+void Recommender::set_popularity(std::vector<float> weights) {
+  auto popularity = std::make_shared<Popularity>(Popularity{std::move(weights), {}});
   std::vector<ItemId>& order = popularity->order;
-  order.resize(weights.size());
+  order.resize(popularity->weights.size());
   std::iota(order.begin(), order.end(), ItemId{0});
-  std::ranges::stable_sort(order, [&](ItemId a, ItemId b) { return weights[a] > weights[b]; });
+  std::ranges::stable_sort(order, std::greater<>(), [&](ItemId item) { return popularity->weights[item]; });
   const std::lock_guard lock(mutex_);
   popularity_ = std::move(popularity);
 }
@@ -185,10 +188,10 @@ void Recommender::fill(const Source& source, Choice& choice, Recommendation& res
   fill_plain(source, choice, result);
 }
 
-void Recommender::catch_up(const State& state, UserId user) {
+size_t Recommender::catch_up(const State& state, UserId user) {
   const std::shared_ptr<const ServingModel> model = this->model();
   const Profile* profile = state.profiles().find(user);
-  if (model != nullptr && profile != nullptr) vectors_.catch_up(model, user, *profile);
+  return model != nullptr && profile != nullptr ? vectors_.catch_up(model, user, *profile) : 0;
 }
 
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,

@@ -1,6 +1,6 @@
 // What to show a user now: candidates, exclusions, ranking, reasons. Stateless but for the model, the popularity list
-// and the items' outcomes, which may be swapped at any time. Thread rule: any thread; the caller holds the state still
-// during a call.
+// and the items' outcomes, which may be swapped at any time, and for users' vectors, which are kept. Thread rule: any
+// thread; the caller holds the state still during a call.
 #pragma once
 
 #include <functional>
@@ -69,7 +69,11 @@ class Recommender {
 
   /// Rebuilds the popularity list from the histories: a token weighs 2^(-age / 30 days), its age counted back from the
   /// newest one; one without a time weighs 1.
-  void refresh_popularity(const State& state);
+  void refresh_popularity(const State& state) { set_popularity(popularity_weights(state)); }
+
+  /// The two steps of it: only the first looks at the state.
+  [[nodiscard]] std::vector<float> popularity_weights(const State& state) const;  // by item id
+  void set_popularity(std::vector<float> weights);
 
   /// Learns anew what follows after each item (ItemOutcomes::learn), which objectives of the next calls go by. Before
   /// the first call every item is like the mean.
@@ -78,8 +82,8 @@ class Recommender {
   /// To be told what each record did to its user's history, before the next list: `user` as identities resolve it.
   void history_changed(UserId user, HistoryChange change) { vectors_.changed(user, change); }
 
-  /// Lets the vector of a user know of new events already, if it is one of those kept ready; costs some microseconds.
-  void catch_up(const State& state, UserId user);
+  /// Lets the vector of a user know of new events already, if it is one of those kept ready: UserVectors::catch_up.
+  size_t catch_up(const State& state, UserId user);
 
   [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
 

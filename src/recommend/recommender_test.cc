@@ -107,6 +107,16 @@ TEST_F(RecommenderTest, WithoutAModelAnUnknownUserGetsWhatIsPopularAndIsTold) {
   EXPECT_EQ(last_.recommendation_id.size(), 32U);
 }
 
+TEST_F(RecommenderTest, ItemsNewerThanTheModelComeBehindThoseThatItKnows) {
+  use_model({-1, -2, -3, -4});  // of six
+  view(0, 5, kNow);
+  RecommendRequest all{.count = 6};
+  all.exclude_seen = false;
+  EXPECT_EQ(ids(0, all), (std::vector<std::string>{"item-0", "item-1", "item-2", "item-3", "item-5", "item-4"}));
+  EXPECT_EQ(last_.items[3].source, "transformer");
+  EXPECT_EQ(last_.items[4].source, "popular");
+}
+
 TEST_F(RecommenderTest, OldEventsWeighLessThanNewOnes) {
   view(0, 1, kNow - 90 * kDay);
   view(1, 1, kNow - 90 * kDay);

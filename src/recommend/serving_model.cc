@@ -6,7 +6,7 @@ namespace perennial {
 
 ServingModel::ServingModel(StoredModel model) : model_(std::move(model)) {
   const Ensemble::JoinedItems items = ensemble().joined_items();
-  index_ = ItemIndex(items.vectors, items.biases, ensemble().vector_width());
+  index_ = ItemIndex(items.vectors, items.biases, ensemble().vector_width(), items.most_bias);
 }
 
 Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items,

@@ -15,14 +15,17 @@ void UserVectors::changed(UserId user, HistoryChange change) {
   if (change == HistoryChange::none) return;
   const std::shared_ptr<Entry> entry = find(user, false);
   if (entry == nullptr) return;
-  const std::lock_guard lock(entry->mutex);
-  entry->acts = true;
-  if (change == HistoryChange::appended) {
-    ++entry->behind;
-  } else {
-    entry->h.clear();
+  {
+    const std::lock_guard lock(entry->mutex);
+    entry->acts = true;
+    if (change == HistoryChange::appended) {
+      ++entry->behind;
+      return;
+    }
+    entry->h = {};
     entry->cache.reset();
   }
+  account(user, entry, {});
 }
 
 std::vector<float> UserVectors::history_vector(const std::shared_ptr<const ServingModel>& model, UserId user,
@@ -30,8 +33,6 @@ std::vector<float> UserVectors::history_vector(const std::shared_ptr<const Servi
   const std::shared_ptr<Entry> entry = find(user, true);
   Counts done{.reads = 1};
   std::vector<float> h;
-  size_t bytes = 0;
-  bool cached = false;
   {
     const std::lock_guard lock(entry->mutex);
     const bool current = is_current(*entry, model);
@@ -39,38 +40,37 @@ std::vector<float> UserVectors::history_vector(const std::shared_ptr<const Servi
       done.appended = static_cast<int64_t>(append(*entry, *model, profile));
     } else if (!current || entry->behind > 0) {
       const std::vector<Token> tokens = model->tokens_of(profile);
+      const Ensemble& ensemble = model->ensemble();
       entry->cache.reset();
-      if (entry->acts) {
-        entry->cache = model->ensemble().read(tokens);
+      if (entry->acts && ensemble.cache_bytes() <= shard_budget_) {
+        entry->cache = ensemble.read(tokens);
+        entry->cache_bytes = ensemble.cache_bytes();
         entry->h.assign(entry->cache->history_vector().begin(), entry->cache->history_vector().end());
       } else {
-        entry->h = model->ensemble().history_vector(tokens);
-        entry->h.resize(model->ensemble().vector_width());  // of an empty history: zeros
+        entry->h = ensemble.history_vector(tokens);
+        entry->h.resize(ensemble.vector_width());  // of an empty history: zeros
       }
       entry->model = model;
       entry->behind = 0;
       done.whole = 1;
     }
     h = entry->h;
-    cached = entry->cache.has_value();
-    bytes = kEntryBytes + sizeof(float) * h.size() + (cached ? entry->cache->bytes() : 0);
   }
-  account(user, entry, bytes, cached, done);
+  account(user, entry, done);
   return h;
 }
 
-void UserVectors::catch_up(const std::shared_ptr<const ServingModel>& model, UserId user, const Profile& profile) {
+size_t UserVectors::catch_up(const std::shared_ptr<const ServingModel>& model, UserId user, const Profile& profile) {
   const std::shared_ptr<Entry> entry = find(user, false);
-  if (entry == nullptr) return;
+  if (entry == nullptr) return 0;
   size_t appended = 0;
   {
-    const std::lock_guard lock(entry->mutex);
-    if (!is_current(*entry, model) || !entry->cache || entry->behind > kMostAppended) return;
+    const std::unique_lock lock(entry->mutex, std::try_to_lock);
+    if (!lock.owns_lock() || !is_current(*entry, model) || !entry->cache || entry->behind > kMostAppended) return 0;
     appended = append(*entry, *model, profile);
   }
-  Shard& shard = shard_of(user);
-  const std::lock_guard lock(shard.mutex);
-  shard.counts.appended += static_cast<int64_t>(appended);
+  account(user, entry, {.appended = static_cast<int64_t>(appended)});
+  return appended;
 }
 
 /// Whether what is kept is the model's, of a history that has only grown since.
@@ -105,9 +105,12 @@ std::shared_ptr<UserVectors::Entry> UserVectors::find(UserId user, bool make) {
   return found->second.entry;
 }
 
-/// Books what the entry holds now, and makes room for it.
-void UserVectors::account(UserId user, const std::shared_ptr<Entry>& entry, size_t bytes, bool cached,
-                          const Counts& done) {
+size_t UserVectors::bytes_of(const Entry& entry) {
+  return kEntryBytes + sizeof(float) * entry.h.size() + (entry.cache ? entry.cache_bytes : 0);
+}
+
+/// Books what the entry holds now, and makes room for it. Who reads the entry meanwhile will do it.
+void UserVectors::account(UserId user, const std::shared_ptr<Entry>& entry, const Counts& done) {
   Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
   shard.counts.reads += done.reads;
@@ -115,15 +118,24 @@ void UserVectors::account(UserId user, const std::shared_ptr<Entry>& entry, size
   shard.counts.whole += done.whole;
   const auto found = shard.users.find(user);
   if (found == shard.users.end() || found->second.entry != entry) return;  // it was dropped meanwhile
-  Kept& kept = found->second;
-  shard.counts.bytes += static_cast<int64_t>(bytes) - static_cast<int64_t>(kept.bytes);
-  kept.bytes = bytes;
-  if (kept.cached != cached) {
-    Order& to = cached ? shard.cached : shard.plain;
-    to.splice(to.begin(), kept.cached ? shard.cached : shard.plain, kept.place);
-    kept.cached = cached;
+  {
+    const std::unique_lock reading(entry->mutex, std::try_to_lock);
+    if (!reading.owns_lock()) return;
+    book(shard, found->second);
   }
   make_room(shard);
+}
+
+/// The entry's mutex is held.
+void UserVectors::book(Shard& shard, Kept& kept) {
+  const size_t bytes = bytes_of(*kept.entry);
+  const bool cached = kept.entry->cache.has_value();
+  shard.counts.bytes += static_cast<int64_t>(bytes) - static_cast<int64_t>(kept.bytes);
+  kept.bytes = bytes;
+  if (kept.cached == cached) return;
+  Order& to = cached ? shard.cached : shard.plain;
+  to.splice(to.begin(), kept.cached ? shard.cached : shard.plain, kept.place);
+  kept.cached = cached;
 }
 
 /// Drops keys and values of those who have not asked for the longest time, then whole entries.
@@ -133,16 +145,12 @@ void UserVectors::make_room(Shard& shard) const {
     Order& order = cached ? shard.cached : shard.plain;
     const auto found = shard.users.find(order.back());
     Kept& kept = found->second;
-    // Who holds the entry is reading it: it leaves the books, and goes when they are done.
     if (std::unique_lock lock(kept.entry->mutex, std::try_to_lock); cached && lock.owns_lock()) {
-      const size_t bytes = kept.entry->cache ? kept.entry->cache->bytes() : 0;
       kept.entry->cache.reset();
-      kept.bytes -= bytes;
-      shard.counts.bytes -= static_cast<int64_t>(bytes);
-      shard.plain.splice(shard.plain.begin(), shard.cached, kept.place);
-      kept.cached = false;
+      book(shard, kept);
       continue;
     }
+    // One that somebody reads leaves the books, and goes when they are done.
     shard.counts.bytes -= static_cast<int64_t>(kept.bytes);
     order.pop_back();
     shard.users.erase(found);

@@ -20,19 +20,22 @@ namespace perennial {
 /// Thread rule: any thread, while the state does not move but by the caller of changed().
 class UserVectors {
  public:
-  /// What is kept stays within the bytes, but for what the calls under way are working on.
+  /// What is kept stays within the bytes, but for what the calls under way are working on. Below 16 times a cache of
+  /// the model no keys and values are kept.
   explicit UserVectors(size_t budget_bytes) : shard_budget_(budget_bytes / kShards) {}
 
   /// To be told of each record's effect on the history of a user, the one that identities resolve to, before the next
   /// read.
   void changed(UserId user, HistoryChange change);
 
-  /// h (vector_width()) of the profile's history under the model; zeros for an empty one.
+  /// h (vector_width()) of the profile's history under the model; zeros for an empty one. Whatever was kept, within
+  /// 1e-4 of reading the whole history, where h's numbers are about 1: the last digits depend on it.
   std::vector<float> history_vector(const std::shared_ptr<const ServingModel>& model, UserId user,
                                     const Profile& profile);
 
-  /// After events: appends them where that is cheap, so that the next read has nothing to do.
-  void catch_up(const std::shared_ptr<const ServingModel>& model, UserId user, const Profile& profile);
+  /// After events: appends them where that is cheap and nobody reads the user now, so that the next read has nothing to
+  /// do. How many tokens, at most 16.
+  size_t catch_up(const std::shared_ptr<const ServingModel>& model, UserId user, const Profile& profile);
 
   struct Counts {
     int64_t vectors = 0;  // kept
@@ -52,6 +55,7 @@ class UserVectors {
     std::weak_ptr<const ServingModel> model;  // whose they are
     std::vector<float> h;                     // empty: nothing stands
     std::optional<Ensemble::Cache> cache;
+    size_t cache_bytes = 0;
     size_t behind = 0;  // of the history's last tokens, those that were not read yet
     bool acts = false;  // something happened since the user first asked
   };
@@ -73,7 +77,9 @@ class UserVectors {
   std::shared_ptr<Entry> find(UserId user, bool make);
   static bool is_current(const Entry& entry, const std::shared_ptr<const ServingModel>& model);
   static size_t append(Entry& entry, const ServingModel& model, const Profile& profile);
-  void account(UserId user, const std::shared_ptr<Entry>& entry, size_t bytes, bool cached, const Counts& done);
+  static size_t bytes_of(const Entry& entry);
+  void account(UserId user, const std::shared_ptr<Entry>& entry, const Counts& done);
+  static void book(Shard& shard, Kept& kept);
   void make_room(Shard& shard) const;
 
   size_t shard_budget_;

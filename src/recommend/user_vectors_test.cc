@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <shared_mutex>
 #include <thread>
 
 #include "base/temporary_folder.h"
@@ -172,6 +174,39 @@ TEST_F(UserVectorsTest, TheBudgetHoldsAndKeysGoBeforeVectors) {
   EXPECT_EQ(vectors.counts().vectors, 60);
 }
 
+TEST_F(UserVectorsTest, WhatIsLetGoLeavesTheBooks) {
+  UserVectors vectors(400'000);
+  for (UserId user = 0; user < 60; ++user) {
+    event(vectors, user, 3, 1'000);
+    expect_current(vectors, user, "first");
+    event(vectors, user, 4, 2'000);
+    expect_current(vectors, user, "second");
+  }
+  for (UserId user = 0; user < 60; ++user) event(vectors, user, 5, 500);  // late
+  EXPECT_EQ(vectors.counts().caches, 0);
+  EXPECT_LT(vectors.counts().bytes, 60 * 400);
+  const int64_t whole = vectors.counts().whole;
+  for (TimeMs time = 3'000; time < 23'000; time += 1'000) {
+    event(vectors, 7, 6, time);
+    expect_current(vectors, 7, fmt::format("at {}", time));
+  }
+  EXPECT_EQ(vectors.counts().whole, whole + 1);
+  EXPECT_EQ(vectors.counts().appended, 19);
+}
+
+TEST_F(UserVectorsTest, ABudgetBelowACacheKeepsVectorsAlone) {
+  UserVectors vectors(16 * 1'000);
+  event(vectors, 1, 3, 1'000);
+  for (TimeMs time = 2'000; time < 9'000; time += 1'000) {
+    event(vectors, 1, 4, time);
+    expect_current(vectors, 1, fmt::format("at {}", time));
+    expect_current(vectors, 1, "again");
+  }
+  EXPECT_EQ(vectors.counts().caches, 0);
+  EXPECT_EQ(vectors.counts().vectors, 1);
+  EXPECT_EQ(vectors.counts().whole, 7);
+}
+
 TEST_F(UserVectorsTest, AnErasedUsersVectorIsGone) {
   UserVectors vectors(1 << 20);
   event(vectors, 1, 3, 1'000);
@@ -184,18 +219,38 @@ TEST_F(UserVectorsTest, AnErasedUsersVectorIsGone) {
   expect_current(vectors, 1, "after");
 }
 
-TEST_F(UserVectorsTest, ManyThreadsReadTheSameUsers) {
-  UserVectors vectors(60'000);  // too little for all: they push each other out
-  for (UserId user = 0; user < 64; ++user)
-    for (TimeMs time = 0; time < 20; ++time)
-      event(vectors, user, static_cast<ItemId>((user + 3 * time) % kItems), time);
-  std::vector<std::thread> threads;
-  for (uint64_t seed = 0; seed < 4; ++seed)
-    threads.emplace_back([&, seed] {
+TEST_F(UserVectorsTest, ManyThreadsReadWhileOneWrites) {
+  UserVectors vectors(200'000);  // too little for all: they push each other out
+  std::mutex turn;               // as the server's gate: readers together, the writer alone and not kept waiting
+  std::shared_mutex gate;
+  for (UserId user = 0; user < 16; ++user) event(vectors, user, static_cast<ItemId>(user), 1'000);
+  std::atomic<bool> done{false};
+  std::vector<std::thread> readers;
+  for (uint64_t seed = 0; seed < 3; ++seed)
+    readers.emplace_back([&, seed] {
       Random random(seed);
-      for (int i = 0; i < 500; ++i) expect_current(vectors, static_cast<UserId>(random.below(64)), "thread");
+      while (!done) {
+        turn.lock();
+        const std::shared_lock lock(gate);
+        turn.unlock();
+        const auto user = static_cast<UserId>(random.below(16));
+        if (random.chance(0.3))
+          vectors.catch_up(model_, user, *profiles_->find(user));
+        else
+          expect_current(vectors, user, "while written");
+      }
     });
-  for (std::thread& thread : threads) thread.join();
+  Random random(9);
+  for (TimeMs time = 2'000; time < 6'000'000; time += 1'000) {
+    const std::lock_guard next(turn);
+    const std::unique_lock lock(gate);
+    const TimeMs when = random.chance(0.1) ? time / 2 : time;
+    event(vectors, static_cast<UserId>(random.below(16)), static_cast<ItemId>(random.below(kItems)), when);
+  }
+  done = true;
+  for (std::thread& reader : readers) reader.join();
+  for (UserId user = 0; user < 16; ++user) expect_current(vectors, user, "at the end");
+  EXPECT_LE(vectors.counts().bytes, 200'000);
 }
 
 }  // namespace

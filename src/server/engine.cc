@@ -15,8 +15,7 @@ namespace {
 constexpr size_t kMostTypes = 10'000;
 constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
-constexpr size_t kInteractiveRecords =
-    64;  // of one commit, up to which vectors are brought up to date before the reply
+constexpr size_t kInteractiveRecords = 64;  // of a commit, and tokens appended for it, before its reply
 constexpr double kSnapshotRetrySeconds = 30;
 constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth of the time
 constexpr double kPopularityMinSeconds = 1;
@@ -141,12 +140,7 @@ void Engine::committed(std::span<const StoredRecord> records) {
       stages_->touched(lives_->touched(), now);
     }
   }
-  if (records.size() <= kInteractiveRecords) {
-    const auto lock = gate_.read();
-    for (const StoredRecord& record : records)
-      if (std::holds_alternative<Event>(record.payload) && record.user != kNoId)
-        recommender_->catch_up(*state_, state_->profiles().resolve(record.user));
-  }
+  catch_up_vectors(records);
   double events = 0;
   for (const StoredRecord& record : records) {
     applied_ = record.offset;
@@ -161,9 +155,18 @@ void Engine::committed(std::span<const StoredRecord> records) {
   metrics_.events_ingested.Increment(events);
 }
 
+/// Of users of a small commit, before its reply: an import's are left to their next request.
+void Engine::catch_up_vectors(std::span<const StoredRecord> records) {
+  if (records.size() > kInteractiveRecords) return;
+  const auto lock = gate_.read();
+  size_t tokens = 0;
+  for (const StoredRecord& record : records)
+    if (tokens < kInteractiveRecords && record.user != kNoId && std::holds_alternative<Event>(record.payload))
+      tokens += recommender_->catch_up(*state_, state_->profiles().resolve(record.user));
+}
+
 void Engine::apply_to_state(const StoredRecord& record) {
-  const bool of_user = record.user != kNoId;
-  const UserId before = of_user ? state_->profiles().resolve(record.user) : kNoId;
+  const UserId before = state_->profiles().resolve(record.user);
   const HistoryChange change = state_->apply(record);
   if (change == HistoryChange::none) return;
   const UserId after = state_->profiles().resolve(record.user);
@@ -462,10 +465,12 @@ void Engine::refresh_popularity_when_due() {
   const double started = monotonic_seconds();
   const Offset offset = applied_;
   if (offset == popularity_offset_ || started < popularity_due_at_) return;
+  std::vector<float> weights;
   {
     const auto lock = gate_.long_read();
-    recommender_->refresh_popularity(*state_);
+    weights = recommender_->popularity_weights(*state_);
   }
+  recommender_->set_popularity(std::move(weights));
   popularity_offset_ = offset;
   const double took = monotonic_seconds() - started;
   popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);

@@ -131,6 +131,7 @@ class Engine {
   void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void apply_to_state(const StoredRecord& record);
+  void catch_up_vectors(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
   std::vector<Record> keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
                                  const Asker& asker, TimeMs now);

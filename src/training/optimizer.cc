@@ -45,16 +45,28 @@ void Optimizer::step(double rate) {
   ++options_.step;
   AdamWStep step = options_;
   step.learning_rate *= static_cast<float>(rate);
+  std::vector<Slot*> matrices;
   for (Slot& slot : slots_) {
     torch::Tensor& gradient = slot.parameter.mutable_grad();
-    if (!slot.square.defined())
-      move_orthogonally(rate * muon_rate_, slot, gradient);
-    else if (gradient.defined() && gradient.is_sparse())
+    if (!slot.square.defined()) {
+      matrices.push_back(&slot);
+      continue;
+    }
+    if (gradient.defined() && gradient.is_sparse())
       move_rows(step, slot, gradient.coalesce());
     else
       move_all(step, slot, gradient.defined() ? gradient.contiguous() : torch::zeros_like(slot.parameter));
     gradient.reset();
   }
+  const auto count = static_cast<int64_t>(matrices.size());
+  at::parallel_for(0, count, 1, [&](int64_t first, int64_t end) {  // each is too small for two threads
+    const torch::NoGradGuard none_here_either;
+    for (int64_t i = first; i < end; ++i) {
+      torch::Tensor& gradient = matrices[static_cast<size_t>(i)]->parameter.mutable_grad();
+      move_orthogonally(rate * muon_rate_, *matrices[static_cast<size_t>(i)], gradient);
+      gradient.reset();
+    }
+  });
 }
 
 void Optimizer::move_all(const AdamWStep& step, Slot& slot, const torch::Tensor& gradient) {
