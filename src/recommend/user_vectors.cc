@@ -31,7 +31,7 @@ void UserVectors::changed(UserId user, HistoryChange change) {
 std::vector<float> UserVectors::history_vector(const std::shared_ptr<const ServingModel>& model, UserId user,
                                                const Profile& profile) {
   const std::shared_ptr<Entry> entry = find(user, true);
-  Counts done{.reads = 1};
+  Counts done;
   std::vector<float> h;
   {
     const std::lock_guard lock(entry->mutex);
@@ -56,7 +56,7 @@ std::vector<float> UserVectors::history_vector(const std::shared_ptr<const Servi
     }
     h = entry->h;
   }
-  account(user, entry, done);
+  if (done.appended + done.whole > 0) account(user, entry, done);
   return h;
 }
 
@@ -89,19 +89,20 @@ size_t UserVectors::append(Entry& entry, const ServingModel& model, const Profil
   return behind;
 }
 
-std::shared_ptr<UserVectors::Entry> UserVectors::find(UserId user, bool make) {
+std::shared_ptr<UserVectors::Entry> UserVectors::find(UserId user, bool asks) {
   Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
+  if (asks) ++shard.counts.reads;
   const auto found = shard.users.find(user);
   if (found == shard.users.end()) {
-    if (!make) return nullptr;
+    if (!asks) return nullptr;
     shard.plain.push_front(user);
     Kept& kept = shard.users[user];
     kept = {.entry = std::make_shared<Entry>(), .place = shard.plain.begin()};
     return kept.entry;
   }
   Order& order = found->second.cached ? shard.cached : shard.plain;
-  if (make) order.splice(order.begin(), order, found->second.place);
+  if (asks) order.splice(order.begin(), order, found->second.place);
   return found->second.entry;
 }
 
@@ -113,7 +114,6 @@ size_t UserVectors::bytes_of(const Entry& entry) {
 void UserVectors::account(UserId user, const std::shared_ptr<Entry>& entry, const Counts& done) {
   Shard& shard = shard_of(user);
   const std::lock_guard lock(shard.mutex);
-  shard.counts.reads += done.reads;
   shard.counts.appended += done.appended;
   shard.counts.whole += done.whole;
   const auto found = shard.users.find(user);

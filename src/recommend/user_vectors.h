@@ -74,7 +74,7 @@ class UserVectors {
   };
 
   Shard& shard_of(UserId user) { return shards_[mix64(user) % kShards]; }
-  std::shared_ptr<Entry> find(UserId user, bool make);
+  std::shared_ptr<Entry> find(UserId user, bool asks);
   static bool is_current(const Entry& entry, const std::shared_ptr<const ServingModel>& model);
   static size_t append(Entry& entry, const ServingModel& model, const Profile& profile);
   static size_t bytes_of(const Entry& entry);
