@@ -10,7 +10,7 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kFewest = 32;  // candidates, beyond twice those wanted, before the first choice among them
+constexpr size_t kFewest = 32;  // candidates, beyond four times those wanted, before the first choice among them
 constexpr double kMostScore = 1e30;
 constexpr size_t kMostWidth = 60'000;
 constexpr double kRound = 1 + 1e-6;             // upwards, over what float32 and its sums lose
@@ -46,7 +46,7 @@ bool better(const ScoredItem& a, const ScoredItem& b) {
 class ItemIndex::Search {
  public:
   Search(const ItemIndex& index, const Request& request)
-      : index_(index), request_(request), numbers_(padded_width()), most_(2 * request.k + kFewest) {
+      : index_(index), request_(request), numbers_(padded_width()), most_(4 * request.k + kFewest) {
     PERENNIAL_CHECK(request.query.size() == index.width_, "a query of {} numbers for items of {}", request.query.size(),
                     index.width_);
     PERENNIAL_CHECK(request.allowed->size() >= index.size_, "{} flags for {} items", request.allowed->size(),

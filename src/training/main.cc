@@ -57,7 +57,8 @@ void add_flags(CLI::App& app, Flags& flags) {
   setting("--patience", "PERENNIAL_TRAIN_PATIENCE", "epochs without a better validation before the end");
   setting("--learning-rate", "PERENNIAL_TRAIN_LEARNING_RATE", "of AdamW");
   setting("--weight-decay", "PERENNIAL_TRAIN_WEIGHT_DECAY", "of AdamW");
-  setting("--muon-rate", "PERENNIAL_TRAIN_MUON_RATE", "of Muon, for the layers' matrices; 0: AdamW for all; below 0: chosen");
+  setting("--muon-rate", "PERENNIAL_TRAIN_MUON_RATE",
+          "of Muon, for the layers' matrices; 0: AdamW for all; below 0: chosen");
   setting("--dropout", "PERENNIAL_TRAIN_DROPOUT", "share of activations dropped");
   setting("--forecast-weight", "PERENNIAL_TRAIN_FORECAST_WEIGHT",
           "of the loss of users' futures beside that of the next item; 0: do not learn them");

@@ -19,10 +19,10 @@ struct TrainerOptions {
   double learning_rate = 0;                   // 0: chosen
   double weight_decay = -1;                   // below 0: chosen
   std::optional<bool> start_near_neighbours;  // items' vectors (training/neighbours.h), else at random; absent: chosen
-  double muon_rate = -1;                      // at which the layers' matrices move by Muon; 0: by AdamW; below 0: chosen
-  double dropout = -1;                        // below 0: chosen
-  int64_t batch_tokens = 0;                   // 0: chosen
-  int64_t full_softmax_items = 20'000;        // above so many items, `shared_negatives` stand for all
+  double muon_rate = -1;                // at which the layers' matrices move by Muon; 0: by AdamW; below 0: chosen
+  double dropout = -1;                  // below 0: chosen
+  int64_t batch_tokens = 0;             // 0: chosen
+  int64_t full_softmax_items = 20'000;  // above so many items, `shared_negatives` stand for all
   int64_t shared_negatives = 4'096;
   int64_t validation_users = 2'000;  // at most, chosen by the seed
   uint64_t seed = 42;
