@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "model/random_weights.h"
 #include "model/transformer.h"
+#include "model_flags.h"
 
 namespace perennial {
 namespace {
@@ -108,11 +109,7 @@ int main(int argc, char** argv) {
   Options options;
   options.model.window = 200;
   CLI::App app("The cost of one more event.", "append_event");
-  app.add_option("--width", options.model.width)->capture_default_str();
-  app.add_option("--layers", options.model.layers)->capture_default_str();
-  app.add_option("--heads", options.model.heads)->capture_default_str();
-  app.add_option("--window", options.model.window)->capture_default_str();
-  app.add_option("--feed-forward", options.model.feed_forward)->capture_default_str();
+  add_model_flags(app, options.model);
   app.add_option("--users", options.users)->capture_default_str();
   app.add_option("--length", options.length, "of a history")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

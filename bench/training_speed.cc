@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "model_flags.h"
 #include "training/batches.h"
 #include "training/freed_memory.h"
 #include "training/training_state.h"
@@ -254,11 +255,7 @@ int main(int argc, char** argv) {
   options.model.window = 200;
   options.model.event_types = {"view"};
   CLI::App app("Speed of a training step beside the machine's limit.", "training_speed");
-  app.add_option("--width", options.model.width)->capture_default_str();
-  app.add_option("--layers", options.model.layers)->capture_default_str();
-  app.add_option("--heads", options.model.heads)->capture_default_str();
-  app.add_option("--window", options.model.window)->capture_default_str();
-  app.add_option("--feed-forward", options.model.feed_forward)->capture_default_str();
+  add_model_flags(app, options.model);
   app.add_option("--items", options.model.items)->capture_default_str();
   app.add_option("--negatives", options.negatives, "0: the full softmax")->capture_default_str();
   app.add_option("--tokens", options.tokens, "a step")->capture_default_str();

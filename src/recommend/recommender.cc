@@ -238,11 +238,8 @@ void Recommender::explain(const ServingModel& model, const Catalogue& catalogue,
                           const ReadInputs& inputs, Recommendation& recommendation) const {
   const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
   std::vector<std::vector<float>> without;  // user vectors
-  for (const ItemId cause : causes) {
-    std::vector<float> h = model.ensemble().history_vector(model.tokens_of(without_item(profile, cause)));
-    h.resize(model.ensemble().vector_width());  // of no history: zeros
-    without.push_back(user_vector(model, h, inputs));
-  }
+  for (const ItemId cause : causes)
+    without.push_back(user_vector(model, model.history_vector(without_item(profile, cause)), inputs));
   for (RecommendedItem& item : recommendation.items) {
     float largest = 0;
     std::optional<ItemId> strongest;

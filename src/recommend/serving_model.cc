@@ -50,6 +50,12 @@ std::vector<Token> ServingModel::tokens_of(const Profile& profile) const {
   return tokens;
 }
 
+std::vector<float> ServingModel::history_vector(const Profile& profile) const {
+  std::vector<float> h = ensemble().history_vector(tokens_of(profile));
+  h.resize(ensemble().vector_width());
+  return h;
+}
+
 std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k) const {
   return index_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }});
 }

@@ -35,6 +35,9 @@ class ServingModel {
   /// The history as the model reads it; items and types that it does not know are -1.
   [[nodiscard]] std::vector<Token> tokens_of(const Profile& profile) const;
 
+  /// h (vector_width() of the ensemble) of the whole history; zeros for an empty one.
+  [[nodiscard]] std::vector<float> history_vector(const Profile& profile) const;
+
   [[nodiscard]] const FeatureIds& features() const { return features_; }
 
   /// The k items of highest score for a user vector among those allowed, best first, exactly as Ensemble::score_items

@@ -39,16 +39,14 @@ std::vector<float> UserVectors::history_vector(const std::shared_ptr<const Servi
     if (current && entry->behind > 0 && entry->cache && entry->behind <= kMostAppended) {
       done.appended = static_cast<int64_t>(append(*entry, *model, profile));
     } else if (!current || entry->behind > 0) {
-      const std::vector<Token> tokens = model->tokens_of(profile);
       const Ensemble& ensemble = model->ensemble();
       entry->cache.reset();
       if (entry->acts && ensemble.cache_bytes() <= shard_budget_) {
-        entry->cache = ensemble.read(tokens);
+        entry->cache = ensemble.read(model->tokens_of(profile));
         entry->cache_bytes = ensemble.cache_bytes();
         entry->h.assign(entry->cache->history_vector().begin(), entry->cache->history_vector().end());
       } else {
-        entry->h = ensemble.history_vector(tokens);
-        entry->h.resize(ensemble.vector_width());  // of an empty history: zeros
+        entry->h = model->history_vector(profile);
       }
       entry->model = model;
       entry->behind = 0;

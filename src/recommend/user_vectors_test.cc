@@ -74,6 +74,14 @@ class UserVectorsTest : public testing::Test {
     for (size_t d = 0; d < got.size(); ++d) ASSERT_NEAR(got[d], want[d], 1e-4) << where << ", number " << d;
   }
 
+  /// Two events and a request after each: from then on the user has keys and values, where the budget lets them.
+  void ask_and_act(UserVectors& vectors, UserId user) {
+    event(vectors, user, 3, 1'000);
+    expect_current(vectors, user, "first");
+    event(vectors, user, 4, 2'000);
+    expect_current(vectors, user, "second");
+  }
+
   Dictionary types_, items_, users_;
   std::unique_ptr<Profiles> profiles_;
   std::shared_ptr<const ServingModel> model_;
@@ -132,10 +140,7 @@ TEST_F(UserVectorsTest, ARequestAfterNothingHappenedComputesNothing) {
 
 TEST_F(UserVectorsTest, WhoActsBetweenRequestsIsAppendedTo) {
   UserVectors vectors(1 << 20);
-  event(vectors, 1, 3, 1'000);
-  expect_current(vectors, 1, "first");
-  event(vectors, 1, 4, 2'000);
-  expect_current(vectors, 1, "second");
+  ask_and_act(vectors, 1);
   EXPECT_EQ(vectors.counts().caches, 1);
   for (TimeMs time = 3'000; time < 60'000; time += 1'000) {
     event(vectors, 1, static_cast<ItemId>(time / 1'000 % kItems), time);
@@ -148,10 +153,7 @@ TEST_F(UserVectorsTest, WhoActsBetweenRequestsIsAppendedTo) {
 
 TEST_F(UserVectorsTest, AnImportOfManyEventsIsReadAtOnce) {
   UserVectors vectors(1 << 20);
-  event(vectors, 1, 3, 1'000);
-  expect_current(vectors, 1, "first");
-  event(vectors, 1, 4, 2'000);
-  expect_current(vectors, 1, "second");
+  ask_and_act(vectors, 1);
   for (TimeMs time = 3'000; time < 100'000; time += 1'000) event(vectors, 1, 5, time);
   vectors.catch_up(model_, 1, *profiles_->find(1));
   expect_current(vectors, 1, "after");
@@ -163,10 +165,7 @@ TEST_F(UserVectorsTest, TheBudgetHoldsAndKeysGoBeforeVectors) {
   constexpr size_t kBudget = 400'000;
   UserVectors vectors(kBudget);
   for (UserId user = 0; user < 60; ++user) {
-    event(vectors, user, 3, 1'000);
-    expect_current(vectors, user, "first");
-    event(vectors, user, 4, 2'000);
-    expect_current(vectors, user, "second");
+    ask_and_act(vectors, user);
     ASSERT_LE(vectors.counts().bytes, static_cast<int64_t>(kBudget)) << user;
   }
   EXPECT_LT(vectors.counts().caches, 60);
@@ -176,12 +175,7 @@ TEST_F(UserVectorsTest, TheBudgetHoldsAndKeysGoBeforeVectors) {
 
 TEST_F(UserVectorsTest, WhatIsLetGoLeavesTheBooks) {
   UserVectors vectors(400'000);
-  for (UserId user = 0; user < 60; ++user) {
-    event(vectors, user, 3, 1'000);
-    expect_current(vectors, user, "first");
-    event(vectors, user, 4, 2'000);
-    expect_current(vectors, user, "second");
-  }
+  for (UserId user = 0; user < 60; ++user) ask_and_act(vectors, user);
   for (UserId user = 0; user < 60; ++user) event(vectors, user, 5, 500);  // late
   EXPECT_EQ(vectors.counts().caches, 0);
   EXPECT_LT(vectors.counts().bytes, 60 * 400);
