@@ -1,22 +1,43 @@
 // perennial erase: forget a user, in the log and in the saved state. Beside a running server use DELETE /v1/users/{id}.
+#include <future>
+
 #include "cli/command_line.h"
+#include "log/slate_log.h"
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 
 namespace perennial {
 namespace {
 
+/// Of the user and all identities joined to it.
+Status erase_slates(const CommandLine& line, const Settings& settings, LogReader& log, UserId user) {
+  State state(settings.roles, log.event_types(), static_cast<size_t>(settings.history_limit));
+  PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
+  PERENNIAL_TRY(state.catch_up(log, end));
+  std::vector<std::string> names;
+  for (const UserId identity : state.profiles().identities_of(user)) names.push_back(log.users().name(identity));
+  const SystemClock clock;
+  PERENNIAL_TRY_ASSIGN(const auto slates,
+                       SlateLog::open(line.data, {.keep_days = settings.slates_keep_days, .recent = 0}, clock,
+                                      [](size_t, const Status&) {}));
+  std::promise<Status> erased;
+  slates->erase(std::move(names), 0, [&](const Result<int64_t>& count) { erased.set_value(count.status()); });
+  return erased.get_future().get();
+}
+
 Status run(const CommandLine& line, const std::string& user) {
   PERENNIAL_TRY(open_log_for_reading(line.data).status());  // a mistyped folder is not made
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(const auto log, open_log(line.data, {.repeat_window = settings.repeat_window}));
-  if (!log->users().find(user)) return not_found("no user '{}' in {}", user, line.data);
+  const std::optional<UserId> known = log->users().find(user);
+  if (!known) return not_found("no user '{}' in {}", user, line.data);
   Record erasure;
   erasure.message_id = random_message_id();
   erasure.time = SystemClock().now_ms();
   erasure.user = user;
   erasure.payload = Erasure{};
-  // First the snapshots, which hold the user as well: killed in between, the command can be given again.
+  // First what else holds the user: killed in between, the command can be given again.
+  PERENNIAL_TRY(erase_slates(line, settings, *log, *known));
   for (const char* snapshot : {"state.snapshot", "lives.snapshot"}) {
     std::error_code error;
     fs::remove(fs::path(line.data) / snapshot, error);  // the next start folds the log anew

@@ -11,8 +11,10 @@ namespace {
 json::object to_json(const Recommendation& recommendation, const Catalogue& catalogue) {
   json::array items;
   for (const RecommendedItem& item : recommendation.items) {
-    json::object entry = {
-        {"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
+    json::object entry = {{"item_id", item.item_id},
+                          {"score", item.score},
+                          {"propensity", item.propensity},
+                          {"source", source_name(item.source)}};
     if (const Item* known = catalogue.find(item.item); known != nullptr && !known->title().empty())
       entry["title"] = known->title();
     json::array reasons;
@@ -21,7 +23,7 @@ json::object to_json(const Recommendation& recommendation, const Catalogue& cata
     entry["reasons"] = std::move(reasons);
     items.push_back(std::move(entry));
   }
-  return {{"recommendation_id", recommendation.recommendation_id},
+  return {{"recommendation_id", to_hex(recommendation.id)},
           {"model", recommendation.model},
           {"fallback", recommendation.fallback},
           {"items", items}};
@@ -34,7 +36,7 @@ void print_list(const Recommendation& recommendation, const Catalogue& catalogue
     const Item* known = catalogue.find(item.item);
     const std::string title = known != nullptr && !known->title().empty() ? known->title() : item.item_id;
     const std::string price = known != nullptr && known->price() ? format_money(*known->price()) : "";
-    fmt::print("{:3}  {:44.44} {:>12}  {:11} {:8.3f}  {}\n", i + 1, title, price, item.source, item.score,
+    fmt::print("{:3}  {:44.44} {:>12}  {:11} {:8.3f}  {}\n", i + 1, title, price, source_name(item.source), item.score,
                item.reasons.empty() ? "" : item.reasons.front().text);
   }
 }

@@ -23,6 +23,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(settings));
   options.engine.objectives = stage_objectives(settings);
   options.engine.history_limit = static_cast<size_t>(settings.history_limit);
+  options.engine.slates.keep_days = settings.slates_keep_days;
   options.engine.vector_bytes = static_cast<size_t>(settings.vectors_mib) << 20;
   options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
   options.engine.load_model = default_model_loader();

@@ -138,19 +138,6 @@ struct PayloadCheck {
     if (merge.into == record.user) return invalid_argument("a user cannot be merged into itself: '{}'", merge.into);
     return {};
   }
-  Status operator()(const Slate& slate) const {
-    PERENNIAL_TRY(check_optional_id("user_id", record.user));
-    PERENNIAL_TRY(check_id("recommendation_id", slate.recommendation_id));
-    for (const SlateItem& item : slate.items) {
-      PERENNIAL_TRY(check_id("item_id", item.item));
-      PERENNIAL_TRY(check_propensity(item.propensity));
-      if (!std::isfinite(item.score))
-        return invalid_argument("'score' of item '{}' must be a finite number", item.item);
-    }
-    for (const std::string* text : {&slate.surface, &slate.model, &slate.policy})
-      if (!is_utf8(*text)) return invalid_argument("'surface', 'model' and 'policy' must be UTF-8");
-    return check_json("context", slate.context, true);
-  }
   Status operator()(const Action& action) const {
     PERENNIAL_TRY(check_id("user_id", record.user));
     PERENNIAL_TRY(check_id("action_id", action.action_id));
@@ -170,6 +157,20 @@ struct PayloadCheck {
 
 }  // namespace
 
+RecordKind kind_of(const Payload& payload) {
+  struct {
+    RecordKind operator()(const Event&) const { return RecordKind::event; }
+    RecordKind operator()(const ItemUpsert&) const { return RecordKind::item_upsert; }
+    RecordKind operator()(const ItemDelete&) const { return RecordKind::item_delete; }
+    RecordKind operator()(const UserTraits&) const { return RecordKind::user_traits; }
+    RecordKind operator()(const IdentityMerge&) const { return RecordKind::identity_merge; }
+    RecordKind operator()(const Action&) const { return RecordKind::action; }
+    RecordKind operator()(const Delivery&) const { return RecordKind::delivery; }
+    RecordKind operator()(const Erasure&) const { return RecordKind::erasure; }
+  } kind;
+  return std::visit(kind, payload);
+}
+
 const char* kind_name(RecordKind kind) {
   switch (kind) {
     case RecordKind::event:
@@ -182,8 +183,6 @@ const char* kind_name(RecordKind kind) {
       return "user_traits";
     case RecordKind::identity_merge:
       return "identity_merge";
-    case RecordKind::slate:
-      return "slate";
     case RecordKind::action:
       return "action";
     case RecordKind::delivery:
@@ -207,11 +206,6 @@ size_t json_bytes(const Payload& payload) {
     size_t operator()(const Event& event) const { return event.properties.size(); }
     size_t operator()(const ItemUpsert& item) const { return item.fields.size(); }
     size_t operator()(const UserTraits& user) const { return user.traits.size(); }
-    size_t operator()(const Slate& slate) const {
-      size_t sum = slate.context.size();
-      for (const SlateItem& item : slate.items) sum += sizeof item + item.item.size();
-      return sum;
-    }
     size_t operator()(const Action& action) const { return action.details.size(); }
     size_t operator()(const Delivery& delivery) const { return delivery.details.size(); }
     size_t operator()(const ItemDelete&) const { return 0; }

@@ -46,25 +46,6 @@ struct IdentityMerge {
   std::string into;
 };
 
-struct SlateItem {
-  std::string item;
-  float score = 0;
-  float propensity = 1;  // probability with which the policy puts this item at this position
-  std::string source;    // "transformer", "popular", ...
-
-  bool operator==(const SlateItem&) const = default;
-};
-
-/// A list of recommendations as it was shown to the record's user.
-struct Slate {
-  std::string recommendation_id;
-  std::string surface;
-  std::string model;
-  std::string policy;
-  std::string context;  // a JSON object, or empty
-  std::vector<SlateItem> items;
-};
-
 /// An outbound action chosen for the user: a message, an offer.
 struct Action {
   std::string action_id;
@@ -84,25 +65,23 @@ struct Delivery {
 /// Forget the record's user. The log deletes all that it holds of the user and keeps this record without the name.
 struct Erasure {};
 
-using Payload =
-    std::variant<Event, ItemUpsert, ItemDelete, UserTraits, IdentityMerge, Slate, Action, Delivery, Erasure>;
+using Payload = std::variant<Event, ItemUpsert, ItemDelete, UserTraits, IdentityMerge, Action, Delivery, Erasure>;
 
 /// Bytes of the payload's JSON texts and lists: what makes a record large.
 size_t json_bytes(const Payload& payload);
 
-/// The number that stands for the kind on disk: the index in Payload plus one. Never renumbered.
+/// The number that stands for the kind on disk. Never renumbered; 6 were slates, which have a log of their own now.
 enum class RecordKind : uint8_t {
   event = 1,
   item_upsert = 2,
   item_delete = 3,
   user_traits = 4,
   identity_merge = 5,
-  slate = 6,
   action = 7,
   delivery = 8,
   erasure = 9,
 };
-inline RecordKind kind_of(const Payload& payload) { return static_cast<RecordKind>(payload.index() + 1); }
+RecordKind kind_of(const Payload& payload);
 const char* kind_name(RecordKind kind);
 
 struct Record {

@@ -103,8 +103,7 @@ TEST(Validate, EachKindHasItsNeeds) {
 
 TEST(Validate, PropensitiesAreProbabilitiesAboveZero) {
   const auto with = [](float propensity) {
-    return validate(with_payload(Slate{.recommendation_id = "r", .items = {{.item = "i", .propensity = propensity}}}),
-                    kTestNow);
+    return validate(with_payload(Action{.action_id = "a", .name = "n", .propensity = propensity}), kTestNow);
   };
   EXPECT_TRUE(with(1).ok());
   EXPECT_TRUE(with(1e-6f).ok());

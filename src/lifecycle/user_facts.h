@@ -7,9 +7,9 @@
 #include <span>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "events/ids.h"
-#include "profiles/bytes.h"
 
 namespace perennial {
 

@@ -63,7 +63,7 @@ inline std::string random_object(Random& random, std::string_view marker) {
 inline Payload random_payload(Random& random, std::string_view marker, const std::string& other_user) {
   const auto id = [&](std::string_view name) { return fmt::format("{}-{}", name, random.below(1000)); };
   const auto maybe_object = [&] { return random.chance(0.5) ? random_object(random, marker) : std::string(); };
-  switch (random.below(10)) {
+  switch (random.below(9)) {
     case 0:
       return ItemUpsert{random_object(random, marker)};
     case 1:
@@ -72,16 +72,9 @@ inline Payload random_payload(Random& random, std::string_view marker, const std
       return UserTraits{random_object(random, marker)};
     case 3:
       return IdentityMerge{other_user};
-    case 4: {
-      Slate slate{id("slate"), "home", "v1", random_text(random, 5), maybe_object(), {}};
-      for (uint64_t i = random.below(4); i > 0; --i)
-        slate.items.push_back({id("item"), static_cast<float>(random.normal()),
-                               static_cast<float>(1 - random.uniform() / 2), random_text(random, 4)});
-      return slate;
-    }
-    case 5:
+    case 4:
       return Action{id("action"), "letter", "mail", 0.3F, maybe_object()};
-    case 6:
+    case 5:
       return Delivery{id("action"), "opened", maybe_object()};
     default: {
       Event event;

@@ -116,18 +116,6 @@ Status for_each_field(std::string_view object, const std::function<Status(std::s
   return scanner.take('}') ? Status() : damaged(object);
 }
 
-Status for_each_element(std::string_view array, const std::function<Status(std::string_view)>& visit) {
-  Scanner scanner(array);
-  if (!scanner.take('[')) return damaged(array);
-  if (scanner.take(']')) return {};
-  do {
-    const std::string_view value = scanner.take_value();
-    if (value.empty()) return damaged(array);
-    PERENNIAL_TRY(visit(value));
-  } while (scanner.take(','));
-  return scanner.take(']') ? Status() : damaged(array);
-}
-
 Status read_raw(std::string_view raw, std::string& text) {
   if (raw.size() < 2 || raw.front() != '"') return damaged(raw);
   text = raw.substr(1, raw.size() - 2);

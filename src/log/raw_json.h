@@ -27,10 +27,8 @@ class ObjectWriter {
   std::string out_;
 };
 
-/// Visits each field's key and value text, or each element's value text. data_loss when the text is not an object
-/// (array).
+/// Visits each field's key and value text. data_loss when the text is not an object.
 Status for_each_field(std::string_view object, const std::function<Status(std::string_view, std::string_view)>& visit);
-Status for_each_element(std::string_view array, const std::function<Status(std::string_view)>& visit);
 
 /// The text of a JSON string; the number of a JSON number.
 Status read_raw(std::string_view raw, std::string& text);

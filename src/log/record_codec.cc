@@ -41,27 +41,6 @@ void encode(ObjectWriter& out, const UserTraits& traits) { out.add_raw("traits",
 void encode(ObjectWriter&, const IdentityMerge&) {}
 void encode(ObjectWriter&, const Erasure&) {}
 
-std::string encode_item(const SlateItem& item) {
-  ObjectWriter out;
-  out.add_text("item", item.item);
-  out.add_number("score", item.score);
-  out.add_number("propensity", item.propensity);
-  out.add_text("source", item.source);
-  return out.finish();
-}
-
-void encode(ObjectWriter& out, const Slate& slate) {
-  out.add_text("recommendation_id", slate.recommendation_id);
-  out.add_text("surface", slate.surface);
-  out.add_text("model", slate.model);
-  out.add_text("policy", slate.policy);
-  out.add_raw("context", slate.context);
-  if (slate.items.empty()) return;
-  std::string items;
-  for (const SlateItem& item : slate.items) items += (items.empty() ? '[' : ',') + encode_item(item);
-  out.add_raw("items", items + ']');
-}
-
 void encode(ObjectWriter& out, const Action& action) {
   out.add_text("action_id", action.action_id);
   out.add_text("name", action.name);
@@ -101,29 +80,6 @@ Status decode(std::string_view, std::string_view, ItemDelete&) { return {}; }
 Status decode(std::string_view, std::string_view, IdentityMerge&) { return {}; }
 Status decode(std::string_view, std::string_view, Erasure&) { return {}; }
 
-Status decode(std::string_view key, std::string_view raw, SlateItem& item) {
-  if (key == "item") return read_raw(raw, item.item);
-  if (key == "score") return read_raw(raw, item.score);
-  if (key == "propensity") return read_raw(raw, item.propensity);
-  if (key == "source") return read_raw(raw, item.source);
-  return {};
-}
-
-Status decode_element(std::string_view element, Slate& slate) {
-  SlateItem& item = slate.items.emplace_back();
-  return for_each_field(element, [&](std::string_view key, std::string_view raw) { return decode(key, raw, item); });
-}
-
-Status decode(std::string_view key, std::string_view raw, Slate& slate) {
-  if (key == "recommendation_id") return read_raw(raw, slate.recommendation_id);
-  if (key == "surface") return read_raw(raw, slate.surface);
-  if (key == "model") return read_raw(raw, slate.model);
-  if (key == "policy") return read_raw(raw, slate.policy);
-  if (key == "context") slate.context = raw;
-  if (key != "items") return {};
-  return for_each_element(raw, [&](std::string_view element) { return decode_element(element, slate); });
-}
-
 Status decode(std::string_view key, std::string_view raw, Action& action) {
   if (key == "action_id") return read_raw(raw, action.action_id);
   if (key == "name") return read_raw(raw, action.name);
@@ -152,8 +108,6 @@ Result<Payload> empty_payload(int64_t kind) {
       return Payload(UserTraits());
     case 5:
       return Payload(IdentityMerge());
-    case 6:
-      return Payload(Slate());
     case 7:
       return Payload(Action());
     case 8:
@@ -203,14 +157,6 @@ void bind_event_columns(Statement& statement, const Event* event) {
 }
 
 }  // namespace
-
-Status check_storable(const Record& record) {
-  const auto* slate = std::get_if<Slate>(&record.payload);
-  if (slate == nullptr) return {};
-  for (const SlateItem& item : slate->items)
-    if (!is_utf8(item.source)) return invalid_argument("'source' of item '{}' is not UTF-8", item.item);
-  return {};
-}
 
 std::string encode_body(const Payload& payload) {
   ObjectWriter out;

@@ -19,9 +19,6 @@ struct RowPlace {
   EventTypeId type = kNoEventType;
 };
 
-/// invalid_argument when the record is valid (events/record.h) but no row could give it back: text that is not UTF-8.
-Status check_storable(const Record& record);
-
 /// The fields that have no column, as a JSON object; empty when all are at their defaults.
 std::string encode_body(const Payload& payload);
 

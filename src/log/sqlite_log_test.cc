@@ -297,7 +297,7 @@ TEST(SqliteLog, NewestOfAKindComesNewestFirst) {
   };
   EXPECT_EQ(offsets(RecordKind::identity_merge, 3), (std::vector<Offset>{9, 7, 5}));
   EXPECT_EQ(offsets(RecordKind::event, 2), (std::vector<Offset>{10, 8}));
-  EXPECT_EQ(offsets(RecordKind::slate, 2), std::vector<Offset>());
+  EXPECT_EQ(offsets(RecordKind::action, 2), std::vector<Offset>());
   EXPECT_EQ(offsets(RecordKind::event, 0), std::vector<Offset>());
 }
 
@@ -426,7 +426,7 @@ class ModelLog {
   AppendOutcome append(const std::vector<Record>& records) {
     AppendOutcome outcome;
     for (const Record& record : records) {
-      if (!messages_.insert(record.message_id).second)
+      if (!messages_.insert(record.message_id).second && !joins_again(record))
         ++outcome.repeated;
       else if (std::holds_alternative<Erasure>(record.payload))
         erase(record, outcome);
@@ -462,6 +462,13 @@ class ModelLog {
   }
 
  private:
+  /// An erasure has taken the merge back, and one of its users is here again.
+  [[nodiscard]] bool joins_again(const Record& record) const {
+    const auto* merge = std::get_if<IdentityMerge>(&record.payload);
+    const auto known = [&](const std::string& name) { return std::ranges::find(users, name) != users.end(); };
+    return merge != nullptr && known(record.user) != known(merge->into);
+  }
+
   static uint32_t id_of(std::vector<std::string>& names, const std::string& name) {
     const auto found = std::find(names.begin(), names.end(), name);
     if (found == names.end()) return names.push_back(name), static_cast<uint32_t>(names.size() - 1);

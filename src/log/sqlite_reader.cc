@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kPageRecords = 20'000;  // about 10 ms of reading: a checkpoint waits no longer for a replay
 constexpr size_t kPageBytes = 32 << 20;
+constexpr std::string_view kReadable = "kind IS NOT NULL AND kind <> 6";  // neither erased nor a slate of earlier logs
 
 /// Adds the rows, at least one if there is any, until their JSON comes to `limit_bytes`.
 Status collect(Statement& rows, std::vector<StoredRecord>& records, size_t limit_bytes = SIZE_MAX) {
@@ -36,13 +37,11 @@ struct SqliteReader::Connection {
   static Result<std::unique_ptr<Connection>> open(const fs::path& data_folder, const std::string& vfs) {
     PERENNIAL_TRY_ASSIGN(Database database, open_for_reading(data_folder, vfs));
     PERENNIAL_TRY_ASSIGN(
-        Statement page,
-        database.prepare(fmt::format("SELECT {} FROM records WHERE offset > ?1 AND offset <= ?2 AND kind IS NOT NULL "
-                                     "ORDER BY offset LIMIT ?3",
-                                     kRecordColumns)));
-    PERENNIAL_TRY_ASSIGN(
-        Statement one,
-        database.prepare(fmt::format("SELECT {} FROM records WHERE offset = ?1 AND kind IS NOT NULL", kRecordColumns)));
+        Statement page, database.prepare(fmt::format("SELECT {} FROM records WHERE offset > ?1 AND offset <= ?2 AND {} "
+                                                     "ORDER BY offset LIMIT ?3",
+                                                     kRecordColumns, kReadable)));
+    PERENNIAL_TRY_ASSIGN(Statement one, database.prepare(fmt::format("SELECT {} FROM records WHERE offset = ?1 AND {}",
+                                                                     kRecordColumns, kReadable)));
     PERENNIAL_TRY_ASSIGN(Statement chain_end, database.prepare("SELECT last FROM chains WHERE user = ?1"));
     PERENNIAL_TRY_ASSIGN(Statement link, database.prepare("SELECT user, previous FROM records WHERE offset = ?1"));
     return std::make_unique<Connection>(

@@ -25,7 +25,6 @@ Status check_records(std::span<const Record> records) {
   for (size_t i = 0; i < records.size(); ++i) {
     const Record& record = records[i];
     Status status = validate(record, kAnyTime);
-    if (status.ok()) status = check_storable(record);
     if (status.ok() && record.message_id.is_zero())
       status = invalid_argument("a record needs a message id, this one is zero");
     if (!status.ok()) return status.with_context(fmt::format("record {} of {}", i + 1, records.size()));

@@ -1,6 +1,6 @@
 #include "profiles/catalogue.h"
 
-#include "profiles/bytes.h"
+#include "base/bytes.h"
 
 namespace perennial {
 

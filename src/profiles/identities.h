@@ -7,8 +7,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/bytes.h"
 #include "events/ids.h"
-#include "profiles/bytes.h"
 
 namespace perennial {
 

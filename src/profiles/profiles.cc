@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/json.h"
-#include "profiles/bytes.h"
 
 namespace perennial {
 namespace {

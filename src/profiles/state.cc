@@ -1,7 +1,7 @@
 #include "profiles/state.h"
 
+#include "base/bytes.h"
 #include "base/digest.h"
-#include "profiles/bytes.h"
 
 namespace perennial {
 namespace {

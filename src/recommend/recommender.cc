@@ -127,7 +127,7 @@ void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types
   outcomes_ = std::move(outcomes);
 }
 
-RecommendedItem Recommender::entry(ItemId item, float score, const char* source) const {
+RecommendedItem Recommender::entry(ItemId item, float score, ItemSource source) const {
   return {.item = item,
           .item_id = items_.name(item),
           .score = score,
@@ -205,7 +205,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   }
   const Profile* profile = profile_of(state, user);
   Recommendation result;
-  result.recommendation_id = to_hex(random_message_id());
+  thread_local Random random(random_message_id().low);
+  result.id = new_slate_id(now, random);
   result.model = model != nullptr ? model->id() : "none";
   result.fallback = model == nullptr           ? "no_model"
                     : profile == nullptr       ? "unknown_user"
@@ -216,7 +217,7 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
     const std::vector<float> h = vectors_.history_vector(model, state.profiles().resolve(*user), *profile);
     const std::vector<float> u = user_vector(*model, h, inputs);
-    fill({.name = "transformer",
+    fill({.name = ItemSource::transformer,
           .counts = false,
           .best = [&](const Bitmap& allowed, size_t k) { return model->best_items(u, allowed, k); }},
          choice, result);
@@ -224,7 +225,7 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   }
   const size_t by_model = result.items.size();
   if (by_model < choice.wanted) {
-    fill({.name = "popular",
+    fill({.name = ItemSource::popular,
           .counts = true,
           .best = [&](const Bitmap& allowed, size_t k) { return popularity->best(allowed, k); }},
          choice, result);

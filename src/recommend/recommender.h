@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "events/ids.h"
+#include "events/slate.h"
 #include "log/dictionary.h"
 #include "profiles/state.h"
 #include "recommend/objective.h"
@@ -47,12 +47,12 @@ struct RecommendedItem {
   float score = 0;       // what the list is in order of, on the source's own scale: logits, or weighted counts
   float adjustment = 0;  // by the objective, in logits: the plain score is score - adjustment, or score / e^adjustment
   float propensity = 1;
-  std::string source;  // "transformer" or "popular"
+  ItemSource source = ItemSource::transformer;
   std::vector<Reason> reasons;
 };
 
 struct Recommendation {
-  std::string recommendation_id;
+  MessageId id;          // new_slate_id()
   std::string model;     // the model's id, or "none"
   std::string fallback;  // why the model did not decide: "no_model", "unknown_user", "empty_history"; else empty
   std::vector<RecommendedItem> items;
@@ -103,7 +103,7 @@ class Recommender {
   };
 
   struct Source {  // one that gives every item a score
-    const char* name;
+    ItemSource name;
     bool counts;  // its scores are weighted counts, not logits
     std::function<std::vector<ScoredItem>(const Bitmap& allowed, size_t k)> best;
   };
@@ -118,7 +118,7 @@ class Recommender {
 
   [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
                                    size_t items) const;
-  RecommendedItem entry(ItemId item, float score, const char* source) const;
+  RecommendedItem entry(ItemId item, float score, ItemSource source) const;
   void fill_plain(const Source& source, Choice& choice, Recommendation& result) const;
   void fill_by_objective(const Source& source, Choice& choice, Recommendation& result) const;
   void fill(const Source& source, Choice& choice, Recommendation& result) const;

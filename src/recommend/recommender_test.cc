@@ -102,9 +102,9 @@ TEST_F(RecommenderTest, WithoutAModelAnUnknownUserGetsWhatIsPopularAndIsTold) {
   view(1, 4, kNow);
   EXPECT_EQ(ids(std::nullopt, {.count = 2}), (std::vector<std::string>{"item-2", "item-4"}));
   EXPECT_EQ(last_.fallback, "no_model");
-  EXPECT_EQ(last_.items[0].source, "popular");
+  EXPECT_EQ(last_.items[0].source, ItemSource::popular);
   EXPECT_EQ(last_.model, "none");
-  EXPECT_EQ(last_.recommendation_id.size(), 32U);
+  EXPECT_EQ(time_of_slate(last_.id), kNow);
 }
 
 TEST_F(RecommenderTest, ItemsNewerThanTheModelComeBehindThoseThatItKnows) {
@@ -113,8 +113,8 @@ TEST_F(RecommenderTest, ItemsNewerThanTheModelComeBehindThoseThatItKnows) {
   RecommendRequest all{.count = 6};
   all.exclude_seen = false;
   EXPECT_EQ(ids(0, all), (std::vector<std::string>{"item-0", "item-1", "item-2", "item-3", "item-5", "item-4"}));
-  EXPECT_EQ(last_.items[3].source, "transformer");
-  EXPECT_EQ(last_.items[4].source, "popular");
+  EXPECT_EQ(last_.items[3].source, ItemSource::transformer);
+  EXPECT_EQ(last_.items[4].source, ItemSource::popular);
 }
 
 TEST_F(RecommenderTest, OldEventsWeighLessThanNewOnes) {
@@ -169,7 +169,7 @@ TEST_F(RecommenderTest, AnObjectiveMovesWhatTheModelRanks) {
   request.explain = true;
   EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-4", "item-1", "item-0", "item-2", "item-3", "item-5"}));
   const RecommendedItem& first = last_.items[0];
-  EXPECT_EQ(first.source, "transformer");
+  EXPECT_EQ(first.source, ItemSource::transformer);
   EXPECT_NEAR(first.score - first.adjustment, 0.1, 1e-6) << "the model's own score can be told";
   EXPECT_GT(first.adjustment, 0);
   ASSERT_FALSE(first.reasons.empty());

@@ -103,8 +103,10 @@ json::array items_value(const ServedRecommendation& served, bool explain) {
   json::array list;
   for (size_t i = 0; i < served.recommendation.items.size(); ++i) {
     const RecommendedItem& item = served.recommendation.items[i];
-    json::object value{
-        {"item_id", item.item_id}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}};
+    json::object value{{"item_id", item.item_id},
+                       {"score", item.score},
+                       {"propensity", item.propensity},
+                       {"source", source_name(item.source)}};
     if (explain) value["reasons"] = reasons_value(item.reasons);
     for (const auto& member : served.display[i]) value[member.key()] = member.value();
     list.push_back(std::move(value));
@@ -130,9 +132,12 @@ json::object objective_value(const ServedRecommendation& served) {
 
 json::object slate_value(const std::string& recommendation_id, const SlateView& view) {
   json::array items;
-  for (const SlateItem& item : view.slate.items) {
-    items.push_back(json::object{
-        {"item_id", item.item}, {"score", item.score}, {"propensity", item.propensity}, {"source", item.source}});
+  for (size_t i = 0; i < view.items.size(); ++i) {
+    const SlateItem& item = view.slate.items[i];
+    items.push_back(json::object{{"item_id", view.items[i]},
+                                 {"score", item.score},
+                                 {"propensity", item.propensity},
+                                 {"source", source_name(item.source)}});
   }
   json::array feedback;
   for (const SlateFeedback& said : view.feedback) {
@@ -144,8 +149,8 @@ json::object slate_value(const std::string& recommendation_id, const SlateView& 
   }
   const Result<json::value> context = parse_json(view.slate.context.empty() ? "{}" : view.slate.context);
   return {{"recommendation_id", recommendation_id},
-          {"user_id", view.user_id},
-          {"time", time_value(view.time)},
+          {"user_id", view.slate.user},
+          {"time", time_value(view.slate.time)},
           {"surface", view.slate.surface},
           {"model", view.slate.model},
           {"variant", view.slate.policy},
@@ -167,7 +172,7 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   const bool explain = question->request.explain;
   const ServedRecommendation served = engine_.recommend(std::move(question->request), question->asker);
   const Recommendation& chosen = served.recommendation;
-  reply(json_response(json::object{{"recommendation_id", chosen.recommendation_id},
+  reply(json_response(json::object{{"recommendation_id", to_hex(chosen.id)},
                                    {"model", chosen.model},
                                    {"variant", served.objective.variant},
                                    {"stage", stage_name(served.standing.stage)},
@@ -179,14 +184,10 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
 }
 
 void Api::get_recommendation(const Call& call, Reply reply) {
-  const Result<std::map<std::string, std::string>> query = parse_query(call.request.query);
-  if (!query.ok()) return reply(problem(query.status()));
-  const auto user = query->find("user_id");
-  run_in_background(
-      reply, [this, reply, id = call.parameters[0], user_id = user == query->end() ? std::string() : user->second] {
-        const Result<SlateView> view = engine_.slate(id, user_id);
-        reply(view.ok() ? json_response(slate_value(id, *view)) : problem(view.status()));
-      });
+  run_in_background(reply, [this, reply, id = call.parameters[0]] {
+    const Result<SlateView> view = engine_.slate(id);
+    reply(view.ok() ? json_response(slate_value(id, *view)) : problem(view.status()));
+  });
 }
 
 }  // namespace perennial

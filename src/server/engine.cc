@@ -13,7 +13,6 @@ namespace perennial {
 namespace {
 
 constexpr size_t kMostTypes = 10'000;
-constexpr int64_t kNewestSlates = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr size_t kInteractiveRecords = 64;  // of a commit, and tokens appended for it, before its reply
 constexpr double kSnapshotRetrySeconds = 30;
@@ -30,7 +29,10 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, const Clock&
   PERENNIAL_TRY_ASSIGN(std::unique_ptr<LogWriter> log, open_log(options.data_folder, options.log));
   std::unique_ptr<Engine> engine(new Engine(std::move(options), clock, std::move(log)));
   PERENNIAL_TRY(engine->load_state());
-  engine->remember_newest_slates();
+  PERENNIAL_TRY_ASSIGN(engine->slates_, SlateLog::open(engine->options_.data_folder, engine->options_.slates, clock,
+                                                       [raw = engine.get()](size_t slates, const Status& status) {
+                                                         raw->slates_written(slates, status);
+                                                       }));
   engine->housekeeping_ = std::thread([raw = engine.get()] { raw->housekeeping(); });
   return engine;
 }
@@ -39,7 +41,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
     : options_(std::move(options)),
       clock_(clock),
       currency_(options_.currency),
-      recent_slates_(options_.recent_slates),
+      feedback_users_(options_.slates.recent),
       model_watch_(options_.data_folder, options_.load_model),
       forecast_watch_(options_.data_folder),
       snapshot_tried_at_(monotonic_seconds()),
@@ -92,28 +94,24 @@ Status Engine::catch_up(Offset end) {
   });
 }
 
-void Engine::remember_newest_slates() {
-  Result<std::vector<StoredRecord>> newest =
-      log_->newest(RecordKind::slate, std::min(kNewestSlates, static_cast<int64_t>(options_.recent_slates)));
-  if (!newest.ok()) {
-    spdlog::warn("earlier slates are not remembered: {}", newest.status().message());
-    return;
-  }
-  for (auto record = newest->rbegin(); record != newest->rend(); ++record) recent_slates_.add(served_slate(*record));
+void Engine::begin_pending() {
+  const std::lock_guard lock(pending_mutex_);
+  ++pending_;
+}
+
+void Engine::end_pending() {
+  const std::lock_guard lock(pending_mutex_);
+  --pending_;
+  pending_changed_.notify_all();
 }
 
 void Engine::post(std::vector<Record> records, Done done) {
-  {
-    const std::lock_guard lock(pending_mutex_);
-    ++pending_;
-  }
+  begin_pending();
   log_->append_async(std::move(records), [this, done = std::move(done)](const Result<AppendOutcome>& outcome) mutable {
     if (outcome.ok()) metrics_.records_repeated.Increment(static_cast<double>(outcome->repeated));
     done(outcome);
-    done = nullptr;  // what it holds on to must not outlive stop(), which waits for the next lines
-    const std::lock_guard lock(pending_mutex_);
-    --pending_;
-    pending_changed_.notify_all();
+    done = nullptr;  // what it holds on to must not outlive stop(), which waits for the next line
+    end_pending();
   });
 }
 
@@ -175,13 +173,18 @@ void Engine::apply_to_state(const StoredRecord& record) {
 }
 
 void Engine::credit(const StoredRecord& record, const Event& event) {
-  const std::string item = record.item == kNoId ? std::string() : log_->items().name(record.item);
-  const std::optional<std::string> source = recent_slates_.credit(event.recommendation_id, item, record.user);
-  if (!source) {
+  const Result<MessageId> id = message_id_from_hex(event.recommendation_id);
+  const std::optional<Slate> slate = id.ok() ? slates_->recent(*id) : std::nullopt;
+  if (!slate) {
     metrics_.feedback_uncredited.Increment();
     return;
   }
-  metrics_.feedback(feedback_kind_name(feedback_kind(log_->event_types().name(record.type))), *source);
+  feedback_users_.note(*id, record.user);
+  const auto shown = std::ranges::find(slate->items, record.item, &SlateItem::item);
+  metrics_.feedback(feedback_kind_name(feedback_kind(log_->event_types().name(record.type))),
+                    record.item == kNoId          ? "slate"
+                    : shown == slate->items.end() ? "not_in_slate"
+                                                  : source_name(shown->source));
 }
 
 std::optional<UserId> Engine::find_user(const RecommendRequest& request, const Asker& asker) const {
@@ -212,7 +215,6 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   const double started = monotonic_seconds();
   const TimeMs now = clock_.now_ms();
   ServedRecommendation served;
-  std::vector<Record> due;
   {
     const auto lock = gate_.read();
     const std::optional<UserId> user = find_user(request, asker);
@@ -225,47 +227,36 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     if (served.objective.applied()) request.objective = served.objective.objective;
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
-    due = keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
+    keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
   }
   if (!served.recommendation.fallback.empty()) metrics_.fallback(served.recommendation.fallback);
   served.seconds = monotonic_seconds() - started;
   metrics_.recommend_duration.Observe(served.seconds);
-  send_slates(std::move(due));
   return served;
 }
 
-/// Remembers the slate and queues it for the log; returns those that are to be sent now.
-std::vector<Record> Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
-                                       const Asker& asker, TimeMs now) {
+void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker,
+                        TimeMs now) {
   const Recommendation& chosen = served.recommendation;
-  if (chosen.items.empty()) return {};
-  Slate slate{chosen.recommendation_id, request.surface, chosen.model, served.objective.variant, asker.context, {}};
-  for (const RecommendedItem& item : chosen.items) {
-    slate.items.push_back({item.item_id, item.score, item.propensity, item.source});
-  }
-  const std::string user = request.user_id.empty() ? asker.anonymous_id : request.user_id;
-  Record record{random_message_id(), now, user, {}, {}, slate};
-  const Status valid = validate(record, now);
-  if (!valid.ok()) {
-    metrics_.slates_dropped.Increment();
-    spdlog::debug("slate not logged: {}", valid.message());
-    return {};
-  }
-  recent_slates_.add({user, now, std::move(slate), {}});
-  return slate_queue_.add(std::move(record), monotonic_seconds());
+  if (chosen.items.empty()) return;
+  Slate slate{.id = chosen.id,
+              .time = now,
+              .user = request.user_id.empty() ? asker.anonymous_id : request.user_id,
+              .surface = request.surface,
+              .model = chosen.model,
+              .policy = served.objective.variant,
+              .context = asker.context,
+              .items = {}};
+  slate.items.reserve(chosen.items.size());
+  for (const RecommendedItem& item : chosen.items)
+    slate.items.push_back({item.item, item.score, item.propensity, item.source});
+  slates_->add(slate);
 }
 
-void Engine::send_slates(std::vector<Record> slates) {
-  if (slates.empty()) return;
-  const auto count = static_cast<double>(slates.size());
-  post(std::move(slates), [this, count](const Result<AppendOutcome>& outcome) {
-    if (outcome.ok()) {
-      metrics_.slates_logged.Increment(count);
-      return;
-    }
-    metrics_.slates_dropped.Increment(count);
-    spdlog::warn("{} slates not logged: {}", count, outcome.status().message());
-  });
+void Engine::slates_written(size_t slates, const Status& status) {
+  const auto count = static_cast<double>(slates);
+  (status.ok() ? metrics_.slates_logged : metrics_.slates_dropped).Increment(count);
+  if (!status.ok()) spdlog::warn("{} slates not logged: {}", slates, status.message());
 }
 
 Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) const {
@@ -318,44 +309,19 @@ std::vector<UserId> Engine::identities_of(UserId user) const {
   return state_->profiles().identities_of(user);
 }
 
-ServedSlate Engine::served_slate(const StoredRecord& record) {
-  return {record.user == kNoId ? std::string() : log_->users().name(record.user),
-          record.time,
-          std::get<Slate>(record.payload),
-          {}};
-}
-
-Result<ServedSlate> Engine::slate_from_log(const std::string& recommendation_id, const std::string& user_id) {
-  std::optional<ServedSlate> found;
-  const auto look_at = [&](const StoredRecord& record) {
-    const auto* slate = std::get_if<Slate>(&record.payload);
-    if (slate != nullptr && slate->recommendation_id == recommendation_id) found = served_slate(record);
-    return Status();
-  };
-  if (const std::optional<UserId> user = user_id.empty() ? std::nullopt : log_->users().find(user_id)) {
-    for (const UserId identity : identities_of(*user)) PERENNIAL_TRY(log_->replay_user(identity, look_at));
-  } else {
-    PERENNIAL_TRY_ASSIGN(const std::vector<StoredRecord> newest, log_->newest(RecordKind::slate, kNewestSlates));
-    for (const StoredRecord& record : newest) PERENNIAL_TRY(look_at(record));
-  }
-  if (found) return *std::move(found);
-  return not_found("no recommendation '{}' among the newest {}: give user_id to look through all of a user's",
-                   recommendation_id, kNewestSlates);
-}
-
-Result<SlateView> Engine::slate(const std::string& recommendation_id, const std::string& user_id) {
-  std::optional<ServedSlate> served = recent_slates_.find(recommendation_id);
-  if (!served) {
-    PERENNIAL_TRY_ASSIGN(served, slate_from_log(recommendation_id, user_id));
-  }
-  std::vector<UserId> users = served->feedback_users;
-  if (const auto user = served->user.empty() ? std::nullopt : log_->users().find(served->user)) {
+Result<SlateView> Engine::slate(const std::string& recommendation_id) {
+  const Result<MessageId> id = message_id_from_hex(recommendation_id);
+  if (!id.ok()) return not_found("no recommendation has the id '{:.64}'", recommendation_id);
+  PERENNIAL_TRY_ASSIGN(Slate slate, slates_->find(*id));
+  SlateView view{std::move(slate), {}, {}};
+  for (const SlateItem& item : view.slate.items) view.items.push_back(log_->items().name(item.item));
+  std::vector<UserId> users = feedback_users_.of(*id);
+  if (const auto user = view.slate.user.empty() ? std::nullopt : log_->users().find(view.slate.user)) {
     for (const UserId identity : identities_of(*user)) users.push_back(identity);
   }
   std::sort(users.begin(), users.end());
   users.erase(std::unique(users.begin(), users.end()), users.end());
 
-  SlateView view{served->user, served->time, std::move(served->slate), {}};
   std::vector<std::pair<Offset, SlateFeedback>> feedback;
   for (const UserId user : users) {
     PERENNIAL_TRY(log_->replay_user(user, [&](const StoredRecord& record) {
@@ -373,32 +339,36 @@ Result<SlateView> Engine::slate(const std::string& recommendation_id, const std:
   return view;
 }
 
+/// Slates first, for when the power goes the client has no reply and asks again; and once more behind the log, for
+/// those that were chosen meanwhile.
 void Engine::erase_user(const std::string& user_id, Done done) {
-  const std::optional<UserId> user = log_->users().find(user_id);
-  if (!user) {
-    slate_queue_.drop_user(user_id);  // whom only a slate has named so far
-    recent_slates_.forget_user(user_id);
-    return done(not_found("no user '{}' is known", user_id));
-  }
-  send_slates(slate_queue_.take_all());  // so that no slate of the user comes after the erasure
-  std::vector<Record> erasures;
   std::vector<std::string> names;
-  for (const UserId identity : identities_of(*user)) {
-    const std::string name = log_->users().name(identity);
-    if (name.empty()) continue;
-    names.push_back(name);
-    erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});
+  if (const std::optional<UserId> user = log_->users().find(user_id)) {
+    for (const UserId identity : identities_of(*user))
+      if (std::string name = log_->users().name(identity); !name.empty()) names.push_back(std::move(name));
   }
-  if (erasures.empty()) return done(not_found("no user '{}' is known", user_id));
-  // Once it is done, as well for slates that were chosen meanwhile.
-  post(std::move(erasures),
-       [this, names = std::move(names), done = std::move(done)](const Result<AppendOutcome>& outcome) {
-         for (const std::string& name : names) {
-           recent_slates_.forget_user(name);
-           slate_queue_.drop_user(name);
-         }
-         done(outcome);
-       });
+  const bool known = !names.empty();
+  if (!known) names.push_back(user_id);  // whom only slates may name
+  const TimeMs since = clock_.now_ms();
+  begin_pending();
+  const auto finish = [this, done = std::move(done)](const Result<AppendOutcome>& outcome) {
+    done(outcome);
+    end_pending();
+  };
+  slates_->erase(names, 0, [=, this](const Result<int64_t>& slates) {
+    if (!slates.ok()) return finish(slates.status());
+    if (!known && *slates == 0) return finish(not_found("no user '{}' is known", user_id));
+    if (!known) return finish(AppendOutcome());
+    std::vector<Record> erasures;
+    for (const std::string& name : names)
+      erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});
+    post(std::move(erasures), [=, this](const Result<AppendOutcome>& outcome) {
+      if (!outcome.ok()) return finish(outcome);
+      slates_->erase(names, since, [=](const Result<int64_t>& later) {
+        finish(later.ok() ? outcome : Result<AppendOutcome>(later.status()));
+      });
+    });
+  });
 }
 
 EngineStatus Engine::status() const {
@@ -433,7 +403,6 @@ void Engine::housekeeping() {
   while (!stopping_) {
     pending_changed_.wait_for(lock, std::chrono::duration<double>(kTickSeconds), [this] { return stopping_; });
     lock.unlock();
-    send_slates(slate_queue_.take_due(monotonic_seconds()));
     if (monotonic_seconds() >= watch_due_at_) {
       watch_due_at_ = monotonic_seconds() + options_.watch_every_seconds;
       take_new_model();
@@ -532,7 +501,6 @@ Status Engine::stop() {
   }
   pending_changed_.notify_all();
   if (housekeeping_.joinable()) housekeeping_.join();
-  send_slates(slate_queue_.take_all());
   std::unique_lock lock(pending_mutex_);
   pending_changed_.wait(lock, [this] { return pending_ == 0; });
   lock.unlock();

@@ -19,6 +19,7 @@
 #include "lifecycle/currencies.h"
 #include "lifecycle/life_story.h"
 #include "lifecycle/stage_watch.h"
+#include "log/slate_log.h"
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 #include "recommend/recommender.h"
@@ -26,7 +27,6 @@
 #include "server/forecast_watch.h"
 #include "server/metrics.h"
 #include "server/model_watch.h"
-#include "server/slate_queue.h"
 #include "server/stage_objectives.h"
 #include "server/state_gate.h"
 #include "server/views.h"
@@ -42,7 +42,7 @@ struct EngineOptions {
   StageObjectives objectives;
   size_t history_limit = 512;                       // tokens kept a user
   size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values
-  size_t recent_slates = 20'000;  // kept in memory for crediting feedback, at most 1 KB each on average
+  SlateLogOptions slates;
   double snapshot_every_seconds = 600;
   int64_t snapshot_every_records = 500'000;
   double watch_every_seconds = 1;  // looks for a new model
@@ -103,12 +103,11 @@ class Engine {
   /// Whether some record names the item and it is not deleted.
   [[nodiscard]] bool knows_item(const std::string& item_id) const;
 
-  /// The slate and the events that name it, read from the log. Without `user_id` a slate that is no longer in memory is
-  /// looked for among the newest 10,000 of the log. Reads the disk: not for a server's own threads.
-  Result<SlateView> slate(const std::string& recommendation_id, const std::string& user_id);
+  /// The slate and the events that name it. Reads the disk: not for a server's own threads.
+  Result<SlateView> slate(const std::string& recommendation_id);
 
-  /// Erases the user and all identities that were merged into it, from log, state and the snapshot on the disk (within
-  /// a second or two). `done` as with post(); not_found for a name that the log does not know.
+  /// Erases the user and all identities that were merged into it, from log, slates, state and the snapshot on the disk
+  /// (within a second or two). `done` comes from another thread; not_found for a name that neither log nor slates know.
   void erase_user(const std::string& user_id, Done done);
 
   [[nodiscard]] EngineStatus status() const;
@@ -128,20 +127,18 @@ class Engine {
   Status catch_up(Offset end);
   std::optional<double> churn_probability(const Subject& subject, TimeMs now) const;
   std::optional<HeadForecast> head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const;
-  void remember_newest_slates();
   void committed(std::span<const StoredRecord> records);
   void apply_to_state(const StoredRecord& record);
   void catch_up_vectors(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
-  std::vector<Record> keep_slate(const ServedRecommendation& served, const RecommendRequest& request,
-                                 const Asker& asker, TimeMs now);
+  void keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
   std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
   json::object display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;
-  Result<ServedSlate> slate_from_log(const std::string& recommendation_id, const std::string& user_id);
-  ServedSlate served_slate(const StoredRecord& record);
-  void send_slates(std::vector<Record> slates);
+  void slates_written(size_t slates, const Status& status);
+  void begin_pending();
+  void end_pending();
   void housekeeping();
   void take_new_model();
   void refresh_popularity_when_due();
@@ -161,8 +158,7 @@ class Engine {
   std::string currency_;     // of the log's amounts, or of those that name none
   StageMoves moves_told_{};  // to the metrics; guarded by metrics_mutex_
   std::mutex metrics_mutex_;
-  RecentSlates recent_slates_;
-  SlateQueue slate_queue_;
+  FeedbackUsers feedback_users_;
   ModelWatch model_watch_;
   ForecastWatch forecast_watch_;
   std::unique_ptr<Recommender> recommender_;
@@ -181,9 +177,10 @@ class Engine {
 
   std::mutex pending_mutex_;
   std::condition_variable pending_changed_;
-  int64_t pending_ = 0;  // appends that are not done
+  int64_t pending_ = 0;  // appends and erasures that are not done
   bool stopping_ = false;
 
+  std::unique_ptr<SlateLog> slates_;
   std::unique_ptr<LogWriter> log_;  // its thread calls into the members above: it ends first
   std::thread housekeeping_;
 };

@@ -104,19 +104,20 @@ TEST_F(EngineTest, AnonymousHistoryIsUsedWhenTheUserHasNone) {
 
 TEST_F(EngineTest, SlateWithoutAUserIsLoggedAndCredited) {
   ASSERT_TRUE(engine_->post_and_wait({event("u", "a")}).ok());
-  const std::string id = engine_->recommend({}, {}).recommendation.recommendation_id;
+  const std::string id = to_hex(engine_->recommend({}, {}).recommendation.id);
   Record click = event("passer-by", "a");
   std::get<Event>(click.payload).recommendation_id = id;
   ASSERT_TRUE(engine_->post_and_wait({click}).ok());
-  const Result<SlateView> slate = engine_->slate(id, "");
+  const Result<SlateView> slate = engine_->slate(id);
   ASSERT_TRUE(slate.ok());
-  EXPECT_EQ(slate->user_id, "");
+  EXPECT_EQ(slate->slate.user, "");
+  EXPECT_EQ(slate->items, std::vector<std::string>{"a"});
   ASSERT_EQ(slate->feedback.size(), 1u);
   EXPECT_EQ(slate->feedback[0].user_id, "passer-by");
   ASSERT_TRUE(engine_->stop().ok());
   engine_.reset();
   open();
-  EXPECT_TRUE(engine_->slate(id, "").ok());
+  EXPECT_TRUE(engine_->slate(id).ok());
 }
 
 TEST_F(EngineTest, SnapshotIsSavedAfterSoManyRecords) {
@@ -250,7 +251,7 @@ TEST_F(EngineTest, AnswersKnowWhatHappenedSinceTheLastOneAsAFreshStartDoes) {
     const RecommendRequest request{.user_id = user, .count = 20, .exclude_seen = false};
     std::map<std::string, float> scores;
     for (const RecommendedItem& item : engine_->recommend(request, {}).recommendation.items)
-      if (item.source == "transformer") scores[item.item_id] = item.score;
+      if (item.source == ItemSource::transformer) scores[item.item_id] = item.score;
     return scores;
   };
   Random random(3);
@@ -302,7 +303,7 @@ TEST_F(EngineTest, PublishedModelsAreSwappedWhileRequestsGoOn) {
   done = true;
   traffic.join();
   EXPECT_EQ(wrong, 0);
-  EXPECT_EQ(served().items.at(0).source, "transformer");
+  EXPECT_EQ(served().items.at(0).source, ItemSource::transformer);
 
   ASSERT_TRUE(publish_bias_model(folder_.path(), "of other data", {"x", "y", "z"}, {0, 1, 2}).ok());
   EXPECT_TRUE(

@@ -8,8 +8,7 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kMaxFeedbackUsers = 16;
-constexpr size_t kBytesOfASlate = 1024;
+constexpr size_t kMostUsers = 16;  // of a slate
 
 struct NamedKind {
   std::string_view type;  // as comparable_type writes it
@@ -41,13 +40,6 @@ constexpr std::array kKinds = {
     NamedKind{"transaction", FeedbackKind::order},
 };
 
-/// Of the parts that requests decide.
-size_t bytes_of(const ServedSlate& served) {
-  size_t bytes = sizeof(ServedSlate) + served.slate.context.size();
-  for (const SlateItem& item : served.slate.items) bytes += sizeof(SlateItem) + item.item.size();
-  return bytes;
-}
-
 }  // namespace
 
 const char* feedback_kind_name(FeedbackKind kind) {
@@ -71,61 +63,17 @@ FeedbackKind feedback_kind(std::string_view event_type) {
   return found == kKinds.end() ? FeedbackKind::other : found->kind;
 }
 
-void RecentSlates::add(ServedSlate slate) {
+void FeedbackUsers::note(const MessageId& slate, UserId user) {
   const std::lock_guard lock(mutex_);
-  const std::string id = slate.slate.recommendation_id;
-  const auto [place, is_new] = by_id_.try_emplace(id);
-  if (is_new)
-    oldest_first_.push_back(id);
-  else
-    bytes_ -= bytes_of(place->second);
-  bytes_ += bytes_of(slate);
-  place->second = std::move(slate);
-  while (oldest_first_.size() > limit_ || bytes_ > limit_ * kBytesOfASlate) drop_oldest();
+  std::vector<UserId>& users = users_[slate];
+  if (users.size() < kMostUsers && std::ranges::find(users, user) == users.end()) users.push_back(user);
+  if (users_.size() > limit_) users_.erase(users_.begin());
 }
 
-void RecentSlates::drop_oldest() {
-  if (const auto oldest = by_id_.find(oldest_first_.front()); oldest != by_id_.end()) {
-    bytes_ -= bytes_of(oldest->second);
-    by_id_.erase(oldest);
-  }
-  oldest_first_.pop_front();
-}
-
-std::optional<ServedSlate> RecentSlates::find(const std::string& recommendation_id) const {
+std::vector<UserId> FeedbackUsers::of(const MessageId& slate) const {
   const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(recommendation_id);
-  if (found == by_id_.end()) return std::nullopt;
-  return found->second;
-}
-
-std::optional<std::string> RecentSlates::credit(const std::string& recommendation_id, std::string_view item,
-                                                UserId user) {
-  const std::lock_guard lock(mutex_);
-  const auto found = by_id_.find(recommendation_id);
-  if (found == by_id_.end()) return std::nullopt;
-  std::vector<UserId>& users = found->second.feedback_users;
-  if (users.size() < kMaxFeedbackUsers && std::find(users.begin(), users.end(), user) == users.end())
-    users.push_back(user);
-  if (item.empty()) return "slate";
-  for (const SlateItem& shown : found->second.slate.items) {
-    if (shown.item == item) return shown.source;
-  }
-  return "not_in_slate";
-}
-
-void RecentSlates::forget_user(std::string_view user) {
-  const std::lock_guard lock(mutex_);
-  std::erase_if(by_id_, [&](const auto& entry) {
-    if (entry.second.user != user) return false;
-    bytes_ -= bytes_of(entry.second);
-    return true;
-  });
-}
-
-size_t RecentSlates::size() const {
-  const std::lock_guard lock(mutex_);
-  return by_id_.size();
+  const auto found = users_.find(slate);
+  return found == users_.end() ? std::vector<UserId>() : found->second;
 }
 
 }  // namespace perennial

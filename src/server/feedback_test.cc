@@ -5,10 +5,6 @@
 namespace perennial {
 namespace {
 
-ServedSlate slate(const std::string& id, const std::string& user = "u") {
-  return {user, 0, Slate{id, "home", "m", "p", "", {{"a", 1, 1, "transformer"}, {"b", 1, 1, "popular"}}}, {}};
-}
-
 TEST(Feedback, KindsAreThoseOfSegmentsCommerceEvents) {
   EXPECT_EQ(feedback_kind("Product List Viewed"), FeedbackKind::impression);
   EXPECT_EQ(feedback_kind("Product Clicked"), FeedbackKind::click);
@@ -19,57 +15,16 @@ TEST(Feedback, KindsAreThoseOfSegmentsCommerceEvents) {
   EXPECT_EQ(feedback_kind(""), FeedbackKind::other);
 }
 
-TEST(Feedback, CreditGoesToTheSourceOfTheItem) {
-  RecentSlates slates(10);
-  slates.add(slate("r1"));
-  EXPECT_EQ(slates.credit("r1", "a", 1), "transformer");
-  EXPECT_EQ(slates.credit("r1", "b", 1), "popular");
-  EXPECT_EQ(slates.credit("r1", "z", 2), "not_in_slate");
-  EXPECT_EQ(slates.credit("r1", "", 1), "slate");
-  EXPECT_EQ(slates.credit("r2", "a", 1), std::nullopt);
-  EXPECT_EQ(slates.find("r1")->feedback_users, (std::vector<UserId>{1, 2}));
-}
-
-TEST(Feedback, OldestSlateGivesWay) {
-  RecentSlates slates(2);
-  for (const char* id : {"r1", "r2", "r3"}) slates.add(slate(id));
-  EXPECT_EQ(slates.size(), 2u);
-  EXPECT_FALSE(slates.find("r1"));
-  EXPECT_TRUE(slates.find("r2"));
-  EXPECT_TRUE(slates.find("r3"));
-}
-
-TEST(Feedback, LargeSlatesGiveWaySooner) {
-  RecentSlates slates(4);
-  for (const char* id : {"r1", "r2", "r3"}) {
-    ServedSlate large = slate(id);
-    large.slate.context = std::string(1500, 'x');
-    slates.add(std::move(large));
-  }
-  EXPECT_EQ(slates.size(), 2u) << "4 KB hold two of them";
-  slates.forget_user("u");
-  slates.add(slate("r4"));
-  EXPECT_EQ(slates.size(), 1u);
-}
-
-TEST(Feedback, SameIdAgainTakesNoSecondPlace) {
-  RecentSlates slates(2);
-  slates.add(slate("r1"));
-  slates.add(slate("r1", "other"));
-  slates.add(slate("r2"));
-  EXPECT_EQ(slates.find("r1")->user, "other");
-  EXPECT_EQ(slates.size(), 2u);
-}
-
-TEST(Feedback, ForgottenUserLeavesNoSlate) {
-  RecentSlates slates(3);
-  slates.add(slate("r1", "una"));
-  slates.add(slate("r2", "otto"));
-  slates.forget_user("una");
-  EXPECT_FALSE(slates.find("r1"));
-  EXPECT_TRUE(slates.find("r2"));
-  for (const char* id : {"r3", "r4"}) slates.add(slate(id));
-  EXPECT_LE(slates.size(), 3u);
+TEST(Feedback, UsersAreNotedOnceASlateAndTheOldestSlateGivesWay) {
+  FeedbackUsers users(2);
+  for (const UserId user : {1U, 2U, 1U}) users.note({2, 0}, user);
+  users.note({1, 0}, 3);
+  EXPECT_EQ(users.of({2, 0}), (std::vector<UserId>{1, 2}));
+  users.note({3, 0}, 4);
+  EXPECT_EQ(users.of({1, 0}), std::vector<UserId>());
+  EXPECT_EQ(users.of({3, 0}), std::vector<UserId>{4});
+  for (UserId user = 0; user < 100; ++user) users.note({3, 0}, user);
+  EXPECT_EQ(users.of({3, 0}).size(), 16U);
 }
 
 }  // namespace

@@ -286,30 +286,30 @@ TEST_F(HttpTest, SlateIsReadBackWithItsFeedbackAlsoAfterARestart) {
   EXPECT_TRUE(has(metrics, R"(perennial_feedback_total{kind="order",source="popular"} 1)"));
   restart();
   check(get("/v1/recommendations/" + id).object());
-  options_.engine.recent_slates = 0;
+  options_.engine.slates.recent = 0;
   restart();
   check(get("/v1/recommendations/" + id).object());
-  check(get("/v1/recommendations/" + id + "?user_id=u").object());
   EXPECT_EQ(get("/v1/recommendations/unheard-of").status, 404);
 }
 
-TEST_F(HttpTest, SlateIsInTheLogWithWhatAnEvaluationNeeds) {
+TEST_F(HttpTest, SlateIsKeptWithWhatAnEvaluationNeeds) {
   ASSERT_EQ(post("/v1/items", R"({"item_id":"a"})").status, 200);
   const std::string id = post("/v1/recommend", R"({"user_id":"u","surface":"home"})").text("recommendation_id");
   stop();
-  const Result<std::unique_ptr<LogReader>> log = open_log_for_reading(folder_.path());
-  ASSERT_TRUE(log.ok());
-  ASSERT_TRUE((*log)->end().ok());
-  const Result<std::vector<StoredRecord>> slates = (*log)->newest(RecordKind::slate, 10);
-  ASSERT_TRUE(slates.ok());
-  ASSERT_EQ(slates->size(), 1u);
-  const auto& slate = std::get<Slate>((*slates)[0].payload);
-  EXPECT_EQ(slate.recommendation_id, id);
+  std::vector<Slate> slates;
+  ASSERT_TRUE(read_slates(folder_.path(), 0, INT64_MAX, [&](const Slate& slate) {
+                slates.push_back(slate);
+                return Status();
+              }).ok());
+  ASSERT_EQ(slates.size(), 1u);
+  const Slate& slate = slates[0];
+  EXPECT_EQ(to_hex(slate.id), id);
+  EXPECT_EQ(slate.user, "u");
   EXPECT_EQ(slate.surface, "home");
   EXPECT_EQ(slate.model, "none");
   EXPECT_EQ(slate.policy, "plain");
   ASSERT_EQ(slate.items.size(), 1u);
-  EXPECT_EQ(slate.items[0].item, "a");
+  EXPECT_EQ(slate.items[0].item, 0u);
   EXPECT_EQ(slate.items[0].propensity, 1.0f);
 }
 
@@ -371,6 +371,7 @@ TEST_F(HttpTest, ErasedUserIsGoneWithItsIdentitiesAlsoAfterARestart) {
   ASSERT_EQ(post("/v1/alias", R"({"userId":"una","previousId":"anonymous-1"})").status, 200);
   ASSERT_EQ(post("/v1/identify", R"({"userId":"una","traits":{"motto":"Secret"}})").status, 200);
   ASSERT_EQ(get("/v1/users/una").object().at("history_size"), 2);
+  ASSERT_EQ(get("/v1/recommend?user_id=stranger").status, 200);
   const std::string slate = get("/v1/recommend?user_id=una&exclude_seen=false").text("recommendation_id");
   stop();
   EXPECT_NE(read_file(folder_.path() / "state.snapshot")->find("Secret"), std::string::npos);
@@ -385,6 +386,8 @@ TEST_F(HttpTest, ErasedUserIsGoneWithItsIdentitiesAlsoAfterARestart) {
   };
   check();
   EXPECT_EQ(client_->send("DELETE", "/v1/users/una").status, 404);
+  EXPECT_EQ(client_->send("DELETE", "/v1/users/stranger").status, 200) << "a slate knows the name";
+  EXPECT_EQ(client_->send("DELETE", "/v1/users/stranger").status, 404);
   restart();
   check();
   stop();

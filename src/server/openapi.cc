@@ -33,8 +33,6 @@ constexpr const char* kRecommendParameters = R"json([
   {"name": "explain", "in": "query", "schema": {"type": "boolean", "default": false}},
   {"name": "device", "in": "query", "schema": {"type": "string"}},
   {"name": "time", "in": "query", "schema": {"type": "string"}}])json";
-constexpr const char* kUserHint =
-    R"json([{"name": "user_id", "in": "query", "description": "Whom it was served to: finds old ones too.", "schema": {"type": "string"}}])json";
 constexpr const char* kLimit =
     R"json([{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}}])json";
 constexpr const char* kAt =
@@ -77,7 +75,7 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/recommend", "recommend", "What to show a user now; unknown fields are errors", "read",
      "RecommendRequest", "Recommendation", "400 413 415"},
     {"get", "/v1/recommendations/{recommendation_id}", "servedRecommendation",
-     "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "404 429", kUserHint},
+     "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "404 429"},
     {"post", "/v1/items", "upsertItems", "Describes one item or many", "admin", "Items", "Accepted", "400 413 415 429"},
     {"get", "/v1/items/{item_id}", "getItem", "An item's fields", "read", nullptr, "Item", "404"},
     {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, nullptr,

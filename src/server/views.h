@@ -58,9 +58,8 @@ struct SlateFeedback {
 };
 
 struct SlateView {
-  std::string user_id;
-  TimeMs time = kNoTime;
   Slate slate;
+  std::vector<std::string> items;       // the slate's, by name
   std::vector<SlateFeedback> feedback;  // in the log's order
 };
 

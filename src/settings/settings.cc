@@ -117,6 +117,8 @@ std::vector<Setting> plain_settings() {
             1'000, 100'000'000),
       whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records,
             1'000, 100'000'000),
+      whole("slates.keep_days", "days that served lists are kept for reports and credit", &S::slates_keep_days, 1,
+            36'500),
       whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model",
             &S::history_limit, 16, 1'000'000),
       whole("profiles.vectors_mib",

@@ -36,6 +36,8 @@ struct Settings {
   // [log]
   int64_t repeat_window = 1'000'000;
   int64_t queue_limit_records = 200'000;
+  // [slates]
+  int64_t slates_keep_days = 90;
   // [profiles]
   int64_t history_limit = 1'024;
   int64_t vectors_mib = 256;

@@ -1,4 +1,4 @@
-// Little-endian bytes for snapshots: fixed-width numbers and length-prefixed text. The reader never runs past its end.
+// Little-endian bytes for files: fixed-width numbers and length-prefixed text. The reader never runs past its end.
 #pragma once
 
 #include <bit>
@@ -10,7 +10,7 @@
 
 namespace perennial {
 
-static_assert(std::endian::native == std::endian::little, "snapshots are little-endian");
+static_assert(std::endian::native == std::endian::little, "files are little-endian");
 
 template <typename T>
 requires std::is_trivially_copyable_v<T>
@@ -33,10 +33,9 @@ class ByteReader {
     return value;
   }
 
-  std::string_view get_text() {
-    const auto size = get<uint64_t>();
-    return take(size) ? std::string_view(taken_, size) : std::string_view();
-  }
+  std::string_view get_text() { return get_bytes(get<uint64_t>()); }
+
+  std::string_view get_bytes(uint64_t size) { return take(size) ? std::string_view(taken_, size) : std::string_view(); }
 
   /// A count of things of at least `least_bytes` each: zero, and not ok, when the rest cannot hold so many.
   uint64_t get_count(size_t least_bytes) {
@@ -48,6 +47,7 @@ class ByteReader {
 
   [[nodiscard]] bool ok() const { return ok_; }
   [[nodiscard]] bool at_end() const { return bytes_.empty(); }
+  [[nodiscard]] std::string_view rest() const { return bytes_; }
 
  private:
   bool take(size_t size) {
