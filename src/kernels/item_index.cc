@@ -36,9 +36,9 @@ int quantized(float number, float scale) {
   return scale == 0 ? 0 : std::clamp(static_cast<int>(std::lrint(number / scale)), -127, 127);
 }
 
-bool better(const ScoredItem& a, const ScoredItem& b) {
+constexpr auto better = [](const ScoredItem& a, const ScoredItem& b) {
   return a.score != b.score ? a.score > b.score : a.item < b.item;
-}
+};
 
 }  // namespace
 
@@ -98,11 +98,16 @@ class ItemIndex::Search {
     for (const Candidate& candidate : maybe_) add(candidate.item);
     for (size_t item = 0; beyond_floats_ && item < index_.size_; ++item)
       if ((*request_.allowed)[item]) add(static_cast<int32_t>(item));
-    const size_t kept = std::min(request_.k, best.size());
-    if (kept < best.size())
-      std::nth_element(best.begin(), best.begin() + static_cast<ptrdiff_t>(kept), best.end(), better);
+    if (best.size() > request_.k && request_.k > 0) {
+      const auto kth = best.begin() + static_cast<ptrdiff_t>(request_.k - 1);
+      std::nth_element(best.begin(), kth, best.end(), better);
+      const float lowest = kth->score - request_.reach;
+      best.erase(std::remove_if(kth + 1, best.end(), [&](const ScoredItem& scored) { return scored.score < lowest; }),
+                 best.end());
+    }
+    const size_t kept = std::min(most_wanted(), best.size());
+    std::partial_sort(best.begin(), best.begin() + static_cast<ptrdiff_t>(kept), best.end(), better);
     best.resize(kept);
-    std::ranges::sort(best, better);
     return best;
   }
 
@@ -124,14 +129,26 @@ class ItemIndex::Search {
     }
   }
 
-  /// Raises what k items reach for certain, and drops those that cannot reach it.
+  [[nodiscard]] size_t most_wanted() const { return request_.k == 0 ? 0 : request_.k + request_.more; }
+
+  /// Raises what those wanted reach for certain, and drops what cannot reach it.
   void drop_the_rest() {
-    if (request_.k == 0 || maybe_.size() <= request_.k) return;
-    const auto kth = maybe_.begin() + static_cast<ptrdiff_t>(request_.k - 1);
-    std::nth_element(maybe_.begin(), kth, maybe_.end(),
-                     [](const Candidate& a, const Candidate& b) { return a.at_least > b.at_least; });
-    least_ = std::max(least_, kth->at_least);
-    std::erase_if(maybe_, [&](const Candidate& candidate) { return candidate.at_most < least_; });
+    if (request_.k == 0) return;
+    const auto reached_by = [this](size_t count) {
+      const auto last = maybe_.begin() + static_cast<ptrdiff_t>(count - 1);
+      std::nth_element(maybe_.begin(), last, maybe_.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.at_least > b.at_least; });
+      return last->at_least;
+    };
+    const size_t before = maybe_.size();
+    if (before > request_.k) least_ = std::max(least_, reached_by(request_.k) - (request_.more > 0 ? request_.reach : 0));
+    const auto drop = [this] {
+      std::erase_if(maybe_, [&](const Candidate& candidate) { return candidate.at_most < least_; });
+    };
+    drop();
+    if (request_.more == 0 || maybe_.size() <= most_wanted()) return;
+    least_ = std::max(least_, reached_by(most_wanted()));
+    drop();
   }
 
   const ItemIndex& index_;
@@ -139,7 +156,7 @@ class ItemIndex::Search {
   std::vector<int8_t> numbers_;
   QuantizedQuery query_;
   bool beyond_floats_ = false;                             // nothing can be said of the scores: all are computed
-  float least_ = -std::numeric_limits<float>::infinity();  // that k items reach for certain
+  float least_ = -std::numeric_limits<float>::infinity();  // that those wanted reach for certain
   std::vector<Candidate> maybe_;                           // those that may be among the best
   size_t most_;                                            // of them, before the rest is dropped
 };

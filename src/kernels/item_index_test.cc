@@ -46,6 +46,13 @@ struct Case {
     return all;
   }
 
+  /// The k best, and up to `more` within reach of them.
+  [[nodiscard]] std::vector<ScoredItem> sorted(size_t k, size_t more, float reach) const {
+    std::vector<ScoredItem> best = sorted(k + more);
+    while (best.size() > k && best.back().score < best[k - 1].score - reach) best.pop_back();
+    return best;
+  }
+
   [[nodiscard]] ItemIndex::Request request(size_t k) const {
     return {query, &allowed, k, [this](int32_t item) { return score(item); }};
   }
@@ -74,6 +81,18 @@ TEST_P(ItemIndexTest, IsASortOfAllScoresToTheBit) {
     Case items(random, count, 1 + random.below(70));
     for (size_t item = 0; item < count; ++item) items.allowed.set(item, random.chance(0.8));
     check(items, random.below(40), fmt::format("round {}", round));
+  }
+}
+
+TEST_P(ItemIndexTest, MoreAreThoseWithinReachOfTheLastWanted) {
+  Random random(11);
+  for (int round = 0; round < 300; ++round) {
+    Case items(random, random.below(700), 1 + random.below(70));
+    ItemIndex::Request request = items.request(1 + random.below(12));
+    request.more = random.below(200);
+    request.reach = static_cast<float>(random.exponential());
+    expect_same(index(items).best(request), items.sorted(request.k, request.more, request.reach),
+                fmt::format("round {}", round));
   }
 }
 

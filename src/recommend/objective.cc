@@ -50,33 +50,32 @@ std::optional<Aim> strongest(const Terms& terms) {
 class Placement {
  public:
   Placement(std::span<const SlateCandidate> candidates, std::vector<Terms> terms, std::vector<int32_t> categories)
-      : candidates_(candidates),
-        terms_(std::move(terms)),
-        categories_(std::move(categories)),
-        taken_(candidates.size()) {}
+      : candidates_(candidates), terms_(std::move(terms)), categories_(std::move(categories)) {
+    for (size_t i = 0; i < candidates.size(); ++i) scores_.push_back(candidates[i].logit + adjustment_of(terms_[i]));
+  }
 
   Placed next() {
-    size_t best = candidates_.size();
-    double best_score = 0;
-    for (size_t i = 0; i < candidates_.size(); ++i) {
-      if (taken_[i]) continue;
-      const double score = candidates_[i].logit + adjustment_of(terms_[i]);
-      if (best < candidates_.size() && score <= best_score) continue;
-      best = i;
-      best_score = score;
-    }
+    const auto best = static_cast<size_t>(std::ranges::max_element(scores_) - scores_.begin());
     const Placed placed{best, adjustment_of(terms_[best]), strongest(terms_[best])};
-    taken_[best] = true;
-    for (size_t i = 0; i < candidates_.size(); ++i)
-      if (categories_[i] == categories_[best]) terms_[i][static_cast<size_t>(Aim::breadth)] = 0;
+    scores_[best] = -INFINITY;
+    use_up(categories_[best]);
     return placed;
   }
 
  private:
+  void use_up(int32_t category) {
+    for (size_t i = 0; i < scores_.size(); ++i) {
+      double& breadth = terms_[i][static_cast<size_t>(Aim::breadth)];
+      if (categories_[i] != category || breadth == 0) continue;
+      breadth = 0;
+      if (scores_[i] != -INFINITY) scores_[i] = candidates_[i].logit + adjustment_of(terms_[i]);
+    }
+  }
+
   std::span<const SlateCandidate> candidates_;
   std::vector<Terms> terms_;
   std::vector<int32_t> categories_;
-  std::vector<bool> taken_;
+  std::vector<double> scores_;  // adjusted; -infinity: placed
 };
 
 }  // namespace
@@ -86,6 +85,8 @@ std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& o
   if (candidates.empty()) return {};
   std::vector<Terms> terms;
   std::vector<int32_t> categories;
+  terms.reserve(candidates.size());
+  categories.reserve(candidates.size());
   for (const SlateCandidate& candidate : candidates) {
     terms.push_back(terms_of(weights, outcomes, user.customer, candidate.item));
     categories.push_back(outcomes.category(candidate.item));

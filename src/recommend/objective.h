@@ -33,7 +33,9 @@ struct Objective {
 /// item must be liked at least a ninth as much.
 inline constexpr double kMostAdjustment = 1.0986122886681098;
 
-/// How many more than asked for are looked at.
+/// Candidates are the items asked for and, of those at most kReach below the last of them, as many more: no other can
+/// come into the list.
+inline constexpr float kReach = 2 * static_cast<float>(kMostAdjustment);
 inline constexpr size_t kMoreCandidates = 300;
 
 /// An item that may be shown, and the ln of how likely it is the next one touched, up to a constant of the list.

@@ -154,7 +154,7 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
 }
 
 void Recommender::fill_plain(const Source& source, Choice& choice, Recommendation& result) const {
-  for (const auto& [item, score] : source.best(choice.allowed, choice.wanted - result.items.size())) {
+  for (const auto& [item, score] : source.best(choice.allowed, choice.wanted - result.items.size(), 0, 0)) {
     result.items.push_back(entry(static_cast<ItemId>(item), score, source.name));
     choice.allowed.set(static_cast<size_t>(item), false);
   }
@@ -165,10 +165,11 @@ void Recommender::fill_by_objective(const Source& source, Choice& choice, Recomm
   const Objective& objective = choice.request.objective;
   const size_t missing = choice.wanted - result.items.size();
   std::vector<SlateCandidate> candidates;
-  for (const auto& [item, weight] : source.best(choice.allowed, missing + kMoreCandidates)) {
-    const double score = weight;
+  for (const auto& [item, score] : source.best(choice.allowed, missing, kMoreCandidates, kReach)) {
     if (source.counts && score <= 0) break;
-    candidates.push_back({static_cast<ItemId>(item), source.counts ? std::log(score) : score});
+    const double logit = source.counts ? std::log(double{score}) : score;
+    if (candidates.size() >= missing && logit < candidates[missing - 1].logit - kReach) break;
+    candidates.push_back({static_cast<ItemId>(item), logit});
   }
   for (const Placed& placed : place(objective.weights, *choice.outcomes, candidates, choice.user, missing)) {
     const auto [item, logit] = candidates[placed.candidate];
@@ -219,7 +220,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     const std::vector<float> u = user_vector(*model, h, inputs);
     fill({.name = ItemSource::transformer,
           .counts = false,
-          .best = [&](const Bitmap& allowed, size_t k) { return model->best_items(u, allowed, k); }},
+          .best = [&](const Bitmap& allowed, size_t k, size_t more,
+                      float reach) { return model->best_items(u, allowed, k, more, reach); }},
          choice, result);
     if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
   }
@@ -227,7 +229,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   if (by_model < choice.wanted) {
     fill({.name = ItemSource::popular,
           .counts = true,
-          .best = [&](const Bitmap& allowed, size_t k) { return popularity->best(allowed, k); }},
+          .best = [&](const Bitmap& allowed, size_t k, size_t more,
+                      float) { return popularity->best(allowed, k + more); }},
          choice, result);
     for (size_t i = by_model; request.explain && i < result.items.size(); ++i)
       if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});

@@ -105,7 +105,8 @@ class Recommender {
   struct Source {  // one that gives every item a score
     ItemSource name;
     bool counts;  // its scores are weighted counts, not logits
-    std::function<std::vector<ScoredItem>(const Bitmap& allowed, size_t k)> best;
+    /// The k best, and up to `more` others: of logits those at most `reach` below the k-th at least.
+    std::function<std::vector<ScoredItem>(const Bitmap& allowed, size_t k, size_t more, float reach)> best;
   };
   /// What all sources of a list go by.
   struct Choice {

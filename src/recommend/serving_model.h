@@ -40,9 +40,11 @@ class ServingModel {
 
   [[nodiscard]] const FeatureIds& features() const { return features_; }
 
-  /// The k items of highest score for a user vector among those allowed, best first, exactly as Ensemble::score_items
-  /// ranks them. `allowed` has a bit for every item of the model at least.
-  [[nodiscard]] std::vector<ScoredItem> best_items(std::span<const float> u, const Bitmap& allowed, size_t k) const;
+  /// The k items of highest score for a user vector among those allowed, and up to `more` at most `reach` below the
+  /// k-th, best first, exactly as Ensemble::score_items ranks them. `allowed` has a bit for every item of the model at
+  /// least.
+  [[nodiscard]] std::vector<ScoredItem> best_items(std::span<const float> u, const Bitmap& allowed, size_t k,
+                                                   size_t more = 0, float reach = 0) const;
 
  private:
   explicit ServingModel(StoredModel model);

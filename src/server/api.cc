@@ -72,6 +72,9 @@ Api::Api(Engine& engine, ApiKeys* keys, ApiOptions options)
   log_->set_pattern("%v");
   add_event_routes();
   add_native_routes();
+  route_metrics_[nullptr] = std::make_unique<Metrics::Route>(engine_.metrics(), "unmatched");
+  for (const Route& route : router_.routes())
+    route_metrics_[&route] = std::make_unique<Metrics::Route>(engine_.metrics(), route.method + " " + route.path);
 }
 
 void Api::add_native_routes() {
@@ -209,9 +212,9 @@ void Api::handle(const Admission& admission, HttpRequest& request, Reply reply) 
 
 void Api::finish(const Admission& admission, const HttpRequest& request, HttpResponse& response) {
   const Router::Match& match = admission.match;
-  const std::string route = match.route == nullptr ? "unmatched" : match.route->method + " " + match.route->path;
+  Metrics::Route& route = *route_metrics_.at(match.route);
   const double seconds = monotonic_seconds() - admission.started;
-  engine_.metrics().request_finished(route, response.status, seconds);
+  route.finished(response.status, seconds);
   response.headers.emplace_back("X-Request-Id", admission.request_id.empty() ? new_request_id() : admission.request_id);
   if (match.from_browsers && origin_allowed(request.origin)) {
     response.headers.emplace_back("Access-Control-Allow-Origin", request.origin);
@@ -223,7 +226,7 @@ void Api::finish(const Admission& admission, const HttpRequest& request, HttpRes
                     {"level", response.status < 500 ? "info" : "error"},
                     {"request_id", admission.request_id},
                     {"method", request.method},
-                    {"route", route},
+                    {"route", route.name()},
                     {"status", response.status},
                     {"seconds", seconds}};
   if (!response.log_detail.empty()) line["detail"] = response.log_detail;

@@ -114,6 +114,7 @@ class Api {
   ApiKeys* keys_;
   ApiOptions options_;
   Router router_;
+  std::unordered_map<const Route*, std::unique_ptr<Metrics::Route>> route_metrics_;  // null: of what no route answers
   std::shared_ptr<spdlog::logger> log_;
   std::string request_id_prefix_;
   std::atomic<uint64_t> request_count_{0};

@@ -14,13 +14,14 @@ constexpr size_t kMaxIdBytes = 256;
 
 }  // namespace
 
+Status check_field(std::string_view name, std::span<const std::string_view> known, std::string_view where) {
+  if (std::ranges::find(known, name) != known.end()) return {};
+  return invalid_argument("unknown field '{:.80}' in {}; known are: {}", name, where, fmt::join(known, ", "));
+}
+
 Status only_fields(const json::object& object, std::span<const std::string_view> known, std::string_view where) {
-  for (const auto& member : object) {
-    const std::string_view name(member.key().data(), member.key().size());
-    if (std::find(known.begin(), known.end(), name) == known.end()) {
-      return invalid_argument("unknown field '{:.80}' in {}; known are: {}", name, where, fmt::join(known, ", "));
-    }
-  }
+  for (const auto& member : object)
+    PERENNIAL_TRY(check_field({member.key().data(), member.key().size()}, known, where));
   return {};
 }
 

@@ -10,7 +10,8 @@
 
 namespace perennial {
 
-/// invalid_argument, naming the field and those that are known, when `object` has one that is not in `known`.
+/// invalid_argument, naming the field and those that are known, when it is not in `known`, or `object` has such a one.
+Status check_field(std::string_view name, std::span<const std::string_view> known, std::string_view where);
 Status only_fields(const json::object& object, std::span<const std::string_view> known, std::string_view where);
 
 /// An id from outside: empty, or 1 to 256 bytes without control characters (it is UTF-8 already).

@@ -1,6 +1,7 @@
 // What to show a user now, and what became of what was shown.
 #include <array>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "server/api.h"
 #include "server/api_fields.h"
@@ -10,6 +11,8 @@ namespace {
 
 constexpr int kMaxCount = 500;
 constexpr size_t kMaxSurfaceBytes = 100;
+constexpr size_t kReplyBytes = 700;  // about; and an item's
+constexpr size_t kItemBytes = 200;
 
 constexpr std::array<std::string_view, 8> kRequestFields = {"user_id", "anonymous_id", "session",      "surface",
                                                             "count",   "context",      "exclude_seen", "explain"};
@@ -70,11 +73,12 @@ Result<RecommendQuestion> read_question(const json::object& fields) {
 }
 
 /// Query parameters as the fields of a body.
-Result<json::object> fields_of_query(std::string_view query) {
+Result<json::object> fields_of_query(std::string_view query, const json::storage_ptr& memory) {
   PERENNIAL_TRY_ASSIGN(const auto parameters, parse_query(query));
-  json::object fields;
-  json::object context;
+  json::object fields(memory);
+  json::object context(memory);
   for (const auto& [name, value] : parameters) {
+    PERENNIAL_TRY(check_field(name, kQueryFields, "the query"));
     if (name == "exclude_seen" || name == "explain") {
       if (value != "true" && value != "false") return invalid_argument("'{}' must be true or false", name);
       fields[name] = value == "true";
@@ -84,50 +88,82 @@ Result<json::object> fields_of_query(std::string_view query) {
       fields[name] = value;
     }
   }
-  json::object all = fields;
-  for (const auto& member : context) all[member.key()] = member.value();
-  PERENNIAL_TRY(only_fields(all, kQueryFields, "the query"));
   if (!context.empty()) fields["context"] = std::move(context);
   return fields;
 }
 
-json::array reasons_value(const std::vector<Reason>& reasons) {
-  json::array list;
+void write_reasons(JsonWriter& json, const std::vector<Reason>& reasons) {
+  json.begin_array();
   for (const Reason& reason : reasons) {
-    list.push_back(json::object{{"code", reason.code}, {"text", reason.text}, {"evidence", reason.evidence}});
+    json.begin_object();
+    json.member("code", reason.code);
+    json.member("text", reason.text);
+    json.member("evidence", reason.evidence);
+    json.end_object();
   }
-  return list;
+  json.end_array();
 }
 
-json::array items_value(const ServedRecommendation& served, bool explain) {
-  json::array list;
+void write_items(JsonWriter& json, const ServedRecommendation& served, bool explain) {
+  json.begin_array();
   for (size_t i = 0; i < served.recommendation.items.size(); ++i) {
     const RecommendedItem& item = served.recommendation.items[i];
-    json::object value{{"item_id", item.item_id},
-                       {"score", item.score},
-                       {"propensity", item.propensity},
-                       {"source", source_name(item.source)}};
-    if (explain) value["reasons"] = reasons_value(item.reasons);
-    for (const auto& member : served.display[i]) value[member.key()] = member.value();
-    list.push_back(std::move(value));
+    json.begin_object();
+    json.member("item_id", item.item_id);
+    json.member("score", item.score);
+    json.member("propensity", item.propensity);
+    json.member("source", source_name(item.source));
+    if (explain) {
+      json.key("reasons");
+      write_reasons(json, item.reasons);
+    }
+    if (!served.display[i].empty()) json.raw(served.display[i]);
+    json.end_object();
   }
-  return list;
+  json.end_array();
 }
 
-json::object objective_value(const ServedRecommendation& served) {
+void write_objective(JsonWriter& json, const ServedRecommendation& served) {
   const ChosenObjective& chosen = served.objective;
   const ObjectiveWeights& weights = chosen.objective.weights;
-  return {{"name", chosen.objective.name},
-          {"stage", stage_name(served.standing.stage)},
-          {"overlay", overlay_name(served.standing.overlay)},
-          {"weights",
-           {{"conversion", weights.conversion},
-            {"money", weights.money},
-            {"revisit", weights.revisit},
-            {"breadth", weights.breadth},
-            {"sharing", weights.sharing}}},
-          {"applied", chosen.applied()},
-          {"why", chosen.applied() ? json::value() : json::value(chosen.why)}};
+  json.begin_object();
+  json.member("name", chosen.objective.name);
+  json.member("stage", stage_name(served.standing.stage));
+  json.member("overlay", overlay_name(served.standing.overlay));
+  json.key("weights");
+  json.begin_object();
+  json.member("conversion", weights.conversion);
+  json.member("money", weights.money);
+  json.member("revisit", weights.revisit);
+  json.member("breadth", weights.breadth);
+  json.member("sharing", weights.sharing);
+  json.end_object();
+  json.member("applied", chosen.applied());
+  json.key("why");
+  chosen.applied() ? json.null() : json.text(chosen.why);
+  json.end_object();
+}
+
+std::string recommendation_text(const ServedRecommendation& served, bool explain) {
+  const Recommendation& chosen = served.recommendation;
+  std::string text;
+  text.reserve(kReplyBytes + kItemBytes * chosen.items.size());
+  JsonWriter json(text);
+  json.begin_object();
+  json.member("recommendation_id", to_hex(chosen.id));
+  json.member("model", chosen.model);
+  json.member("variant", served.objective.variant);
+  json.member("stage", stage_name(served.standing.stage));
+  json.member("overlay", overlay_name(served.standing.overlay));
+  json.key("objective");
+  write_objective(json, served);
+  json.key("fallback");
+  chosen.fallback.empty() ? json.null() : json.text(chosen.fallback);
+  json.key("items");
+  write_items(json, served, explain);
+  json.member("took_ms", std::round(served.seconds * 1e6) / 1e3);
+  json.end_object();
+  return text;
 }
 
 json::object slate_value(const std::string& recommendation_id, const SlateView& view) {
@@ -161,7 +197,11 @@ json::object slate_value(const std::string& recommendation_id, const SlateView& 
 
 }  // namespace
 
-void Api::get_recommend(const Call& call, Reply reply) { recommend(fields_of_query(call.request.query), reply); }
+void Api::get_recommend(const Call& call, Reply reply) {
+  unsigned char buffer[4096];
+  json::monotonic_resource memory(buffer, sizeof buffer);
+  recommend(fields_of_query(call.request.query, &memory), reply);
+}
 
 void Api::post_recommend(const Call& call, Reply reply) { recommend(parse_json_object(call.request.body), reply); }
 
@@ -171,16 +211,7 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   if (!question.ok()) return reply(problem(question.status()));
   const bool explain = question->request.explain;
   const ServedRecommendation served = engine_.recommend(std::move(question->request), question->asker);
-  const Recommendation& chosen = served.recommendation;
-  reply(json_response(json::object{{"recommendation_id", to_hex(chosen.id)},
-                                   {"model", chosen.model},
-                                   {"variant", served.objective.variant},
-                                   {"stage", stage_name(served.standing.stage)},
-                                   {"overlay", overlay_name(served.standing.overlay)},
-                                   {"objective", objective_value(served)},
-                                   {"fallback", chosen.fallback.empty() ? json::value() : json::value(chosen.fallback)},
-                                   {"items", items_value(served, explain)},
-                                   {"took_ms", std::round(served.seconds * 1e6) / 1e3}}));
+  reply({.body = recommendation_text(served, explain)});
 }
 
 void Api::get_recommendation(const Call& call, Reply reply) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "forecast/transformer_forecast.h"
 #include "recommend/serving_model.h"
@@ -201,12 +202,17 @@ std::string Engine::lasting_id(std::optional<UserId> user, const RecommendReques
   return request.user_id.empty() ? asker.anonymous_id : request.user_id;
 }
 
-json::object Engine::display_fields(ItemId id) const {
-  json::object shown;
+/// As members of a JSON object.
+std::string Engine::display_fields(ItemId id) const {
+  std::string shown;
   const Item* item = state_->catalogue().find(id);
   if (item == nullptr) return shown;
+  JsonWriter members(shown);
   for (const char* name : kDisplayFields) {
-    if (const json::value* value = find_field(item->fields, name)) shown[name] = *value;
+    const json::value* value = find_field(item->fields, name);
+    if (value == nullptr) continue;
+    members.key(name);
+    members.value(*value);
   }
   return shown;
 }
@@ -226,6 +232,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
     if (served.objective.applied()) request.objective = served.objective.objective;
     served.recommendation = recommender_->recommend(*state_, user, request, now);
+    served.display.reserve(served.recommendation.items.size());
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
     keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
   }

@@ -134,7 +134,7 @@ class Engine {
   void keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
   std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
-  json::object display_fields(ItemId id) const;
+  std::string display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;
   void slates_written(size_t slates, const Status& status);
   void begin_pending();

@@ -67,9 +67,9 @@ TEST_F(HttpObjectivesTest, TheReplyTellsWhatTheListIsForAndWhy) {
   EXPECT_EQ(objective.at("overlay"), "none");
   EXPECT_EQ(objective.at("applied"), true);
   EXPECT_TRUE(objective.at("why").is_null());
-  EXPECT_EQ(objective.at("weights").at("conversion"), 1.0);
-  EXPECT_EQ(objective.at("weights").at("breadth"), 0.5);
-  EXPECT_EQ(objective.at("weights").at("money"), 0.0);
+  EXPECT_EQ(objective.at("weights").at("conversion").to_number<double>(), 1.0);
+  EXPECT_EQ(objective.at("weights").at("breadth").to_number<double>(), 0.5);
+  EXPECT_EQ(objective.at("weights").at("money").to_number<double>(), 0.0);
   ASSERT_EQ(first_item(reply), "lamp") << "bought by those who look at it";
   const json::object& reason = reply.at("items").at(0).at("reasons").at(0).as_object();
   EXPECT_EQ(reason.at("code"), "objective");

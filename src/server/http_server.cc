@@ -92,7 +92,7 @@ class HttpServer::Listener {
   }
 
   void accept() {
-    acceptor_.async_accept(net::make_strand(context_), [this](error_code error, tcp::socket socket) {
+    acceptor_.async_accept(net::make_strand(context_), [this](error_code error, HttpSession::Socket socket) {
       if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
       if (error) return pause_accepting(error);
       welcome(std::move(socket));
@@ -109,7 +109,7 @@ class HttpServer::Listener {
     });
   }
 
-  void welcome(tcp::socket socket) {
+  void welcome(HttpSession::Socket socket) {
     error_code ignored;
     socket.set_option(tcp::no_delay(true), ignored);
     std::shared_ptr<HttpSession> session;

@@ -6,7 +6,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
-#include <charconv>
+#include <array>
 #include <optional>
 
 namespace perennial {
@@ -18,6 +18,7 @@ namespace http = beast::http;
 using boost::beast::error_code;
 
 constexpr size_t kReadBytes = 4096;
+constexpr size_t kHeadBytes = 400;  // of a reply's header, about
 constexpr size_t kSkippedBytes = 64 << 10;  // a refused body up to this is read and dropped, and the connection goes on
 constexpr size_t kLingerBytes = 4 << 20;    // of a refused body that are read, so that the client sees the reply
 constexpr double kLingerSeconds = 2;
@@ -44,9 +45,31 @@ HttpRequest request_of(const http::request<http::string_body>& message) {
   return request;
 }
 
+/// Status line and header fields. Not by Beast's serializer: on this path it costs more than choosing the items.
+std::string head_of(const HttpResponse& response, bool last) {
+  const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
+  std::string head;
+  head.reserve(kHeadBytes);
+  const auto line = [&](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+  head.append(reason.data(), reason.size()).append("\r\n");
+  for (const auto& [name, value] : response.headers) line(name, value);
+  line("Server", "perennial");
+  if (!response.body.empty()) {
+    line("Content-Type", response.content_type);
+    line("Cache-Control", "no-store");
+    line("X-Content-Type-Options", "nosniff");
+  }
+  if (last) line("Connection", "close");
+  if (response.status != 204) line("Content-Length", std::to_string(response.body.size()));
+  return head.append("\r\n");
+}
+
 class Session final : public HttpSession, public std::enable_shared_from_this<Session> {
  public:
-  Session(net::ip::tcp::socket socket, Api& api, const HttpLimits& limits, Gone gone)
+  Session(Socket socket, Api& api, const HttpLimits& limits, Gone gone)
       : stream_(std::move(socket)), api_(api), limits_(limits), gone_(std::move(gone)) {}
   ~Session() override { gone_(this); }
 
@@ -178,24 +201,14 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
   void write(HttpResponse from) {
     last_ |= stopping_;
-    response_.emplace(static_cast<http::status>(from.status), 11);
-    for (const auto& [name, value] : from.headers) response_->set(name, value);
-    response_->set(http::field::server, "perennial");
-    if (!from.body.empty()) {
-      response_->set(http::field::content_type, from.content_type);
-      response_->set(http::field::cache_control, "no-store");
-      response_->set("X-Content-Type-Options", "nosniff");
-    }
-    response_->keep_alive(!last_);
-    if (from.status != 204) response_->content_length(from.body.size());
-    if (request_.method != "HEAD") response_->body() = std::move(from.body);
+    head_ = head_of(from, last_);
+    body_ = request_.method == "HEAD" ? std::string() : std::move(from.body);
     stream_.expires_after(seconds(limits_.write_seconds));
-    http::async_write(stream_, *response_,
-                      [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
+    net::async_write(stream_, std::array{net::buffer(head_), net::buffer(body_)},
+                     [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
   }
 
   void on_written(error_code error) {
-    response_.reset();
     if (error) return close();
     if (!last_) return await_request();
     stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, error);
@@ -222,13 +235,13 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     stream_.close();
   }
 
-  beast::tcp_stream stream_;
+  beast::basic_stream<net::ip::tcp, HttpSession::Executor> stream_;
   Api& api_;
   const HttpLimits& limits_;
   Gone gone_;
   beast::flat_buffer buffer_;
   std::optional<http::request_parser<http::string_body>> parser_;
-  std::optional<http::response<http::string_body>> response_;
+  std::string head_, body_;  // of the reply
   HttpRequest request_;
   Api::Admission admission_;
   size_t lingered_bytes_ = 0;
@@ -240,7 +253,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
 }  // namespace
 
-std::shared_ptr<HttpSession> HttpSession::make(net::ip::tcp::socket socket, Api& api, const HttpLimits& limits,
+std::shared_ptr<HttpSession> HttpSession::make(Socket socket, Api& api, const HttpLimits& limits,
                                                Gone gone) {
   return std::make_shared<Session>(std::move(socket), api, limits, std::move(gone));
 }

@@ -1,7 +1,9 @@
 // One connection: requests one after the other, each read, handed to the Api, answered. Internal to http_server.cc.
 #pragma once
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/strand.hpp>
 
 #include <functional>
 #include <memory>
@@ -14,9 +16,11 @@ namespace perennial {
 class HttpSession {
  public:
   using Gone = std::function<void(HttpSession*)>;
+  using Executor = boost::asio::strand<boost::asio::io_context::executor_type>;
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
   /// `gone` is called once, when the connection is closed and nothing of it is under way.
-  static std::shared_ptr<HttpSession> make(boost::asio::ip::tcp::socket socket, Api& api, const HttpLimits& limits,
+  static std::shared_ptr<HttpSession> make(Socket socket, Api& api, const HttpLimits& limits,
                                            Gone gone);
   virtual ~HttpSession() = default;
 

@@ -91,9 +91,16 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
                        .Help("Users that went from one stage to another, by an event or by time alone")
                        .Register(*registry)) {}
 
-void Metrics::request_finished(const std::string& route, int status, double seconds) {
-  request_duration_.Add({{"route", route}}, request_seconds()).Observe(seconds);
-  requests_.Add({{"route", route}, {"status", std::to_string(status)}}).Increment();
+Metrics::Route::Route(Metrics& metrics, std::string name) : metrics_(metrics), name_(std::move(name)) {}
+
+void Metrics::Route::finished(int status, double seconds) {
+  std::call_once(
+      first_, [this] { duration_ = &metrics_.request_duration_.Add({{"route", name_}}, request_seconds()); });
+  duration_->Observe(seconds);
+  std::atomic<prometheus::Counter*>& requests = requests_.at(static_cast<size_t>(status));
+  if (requests.load(std::memory_order_relaxed) == nullptr)
+    requests = &metrics_.requests_.Add({{"route", name_}, {"status", std::to_string(status)}});
+  requests.load(std::memory_order_relaxed)->Increment();
 }
 
 void Metrics::event_rejected(const std::string& reason, double count) {

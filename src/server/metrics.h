@@ -7,6 +7,9 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <array>
+#include <atomic>
+#include <mutex>
 #include <string>
 
 namespace perennial {
@@ -16,7 +19,23 @@ class Metrics {
  public:
   Metrics();
 
-  void request_finished(const std::string& route, int status, double seconds);
+  /// What is counted of one route's requests. Thread rule: any thread.
+  class Route {
+   public:
+    Route(Metrics& metrics, std::string name);
+    void finished(int status, double seconds);
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+   private:
+    static constexpr size_t kStatuses = 600;
+
+    Metrics& metrics_;
+    const std::string name_;
+    prometheus::Histogram* duration_ = nullptr;  // made by the first request, as are
+    std::array<std::atomic<prometheus::Counter*>, kStatuses> requests_{};
+    std::once_flag first_;
+  };
+
   void event_rejected(const std::string& reason, double count = 1);
   void fallback(const std::string& reason);
   void feedback(const std::string& kind, const std::string& source);
