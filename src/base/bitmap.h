@@ -29,6 +29,14 @@ class Bitmap {
     if (size % 64 != 0) words_.back() &= ~(~uint64_t{0} << (size % 64));
   }
 
+  /// Keeps the bits that are set in `other` too; in and_not, those that are not. Sizes must be equal.
+  void and_with(const Bitmap& other) {
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] &= other.words_[i];
+  }
+  void and_not(const Bitmap& other) {
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+  }
+
   [[nodiscard]] const uint64_t* words() const { return words_.data(); }
 
   bool operator==(const Bitmap&) const = default;

@@ -53,7 +53,9 @@ class JsonWriter {
     put_number(value);
   }
   template <std::integral Number>
-  void number(Number value) { put_number(value); }
+  void number(Number value) {
+    put_number(value);
+  }
 
   /// Any value, as Boost.JSON writes it.
   void value(const json::value& value);

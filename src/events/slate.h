@@ -11,15 +11,21 @@
 namespace perennial {
 
 /// What put an item into a list. On disk: never renumbered.
-enum class ItemSource : uint8_t { transformer = 1, popular = 2 };
+enum class ItemSource : uint8_t { transformer = 1, popular = 2, pinned = 3, exploration = 4, similar = 5 };
 
-/// "transformer", "popular"; "unknown" for a number that a newer program wrote.
+/// "transformer", "popular", "pinned", "exploration", "similar"; "unknown" for a number that a newer program wrote.
 constexpr const char* source_name(ItemSource source) {
   switch (source) {
     case ItemSource::transformer:
       return "transformer";
     case ItemSource::popular:
       return "popular";
+    case ItemSource::pinned:
+      return "pinned";
+    case ItemSource::exploration:
+      return "exploration";
+    case ItemSource::similar:
+      return "similar";
   }
   return "unknown";
 }
@@ -36,6 +42,7 @@ struct SlateItem {
 struct Slate {
   MessageId id;  // new_slate_id(): the recommendation id, in hex
   TimeMs time = 0;
+  MessageId after;   // the list whose next page this is; zero for none
   std::string user;  // the external id that was asked with, or empty
   std::string surface;
   std::string model;

@@ -141,7 +141,8 @@ class ItemIndex::Search {
       return last->at_least;
     };
     const size_t before = maybe_.size();
-    if (before > request_.k) least_ = std::max(least_, reached_by(request_.k) - (request_.more > 0 ? request_.reach : 0));
+    if (before > request_.k)
+      least_ = std::max(least_, reached_by(request_.k) - (request_.more > 0 ? request_.reach : 0));
     const auto drop = [this] {
       std::erase_if(maybe_, [&](const Candidate& candidate) { return candidate.at_most < least_; });
     };

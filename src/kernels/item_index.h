@@ -44,8 +44,8 @@ class ItemIndex {
 
   [[nodiscard]] size_t size() const { return size_; }
 
-  /// The k allowed items with the highest scores, and up to `more` within reach of them, best first, equal ones by lower
-  /// item; fewer when fewer are allowed, and none whose score is not a number.
+  /// The k allowed items with the highest scores, and up to `more` within reach of them, best first, equal ones by
+  /// lower item; fewer when fewer are allowed, and none whose score is not a number.
   [[nodiscard]] std::vector<ScoredItem> best(const Request& request) const;
 
   /// The same of each request, in one pass over the items.

@@ -54,11 +54,12 @@ void put_short(std::string& out, std::string_view text) {
 /// The slate, behind its own length.
 std::string encode(const Slate& slate) {
   std::string bytes;
-  bytes.reserve(64 + slate.user.size() + slate.surface.size() + slate.model.size() + slate.policy.size() +
+  bytes.reserve(80 + slate.user.size() + slate.surface.size() + slate.model.size() + slate.policy.size() +
                 slate.context.size() + slate.items.size() * sizeof(PackedItem));
   put(bytes, uint32_t{0});
   put(bytes, slate.id);
   put(bytes, slate.time);
+  put(bytes, slate.after);
   for (const std::string* text : {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.context})
     put_short(bytes, *text);
   for (const SlateItem& item : slate.items)
@@ -76,6 +77,7 @@ std::optional<Slate> decode(std::string_view bytes) {
   Slate slate;
   slate.id = in.get<MessageId>();
   slate.time = in.get<TimeMs>();
+  slate.after = in.get<MessageId>();
   for (std::string* text : {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.context})
     *text = get_short(in);
   while (in.ok() && !in.at_end()) {
@@ -91,6 +93,7 @@ std::string_view user_of(std::string_view encoded) {
   in.get<uint32_t>();
   in.get<MessageId>();
   in.get<TimeMs>();
+  in.get<MessageId>();
   return get_short(in);
 }
 

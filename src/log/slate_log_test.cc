@@ -28,7 +28,8 @@ class SlateLogTest : public ::testing::Test {
   }
 
   Slate make(TimeMs time, const std::string& user, size_t items = 3) {
-    Slate slate{new_slate_id(time, random_), time, user, "home", "model", "plain", R"({"device":"tv"})", {}};
+    Slate slate{new_slate_id(time, random_), time, {random_.next(), 7}, user, "home", "model", "plain",
+                R"({"device":"tv"})",        {}};
     for (size_t i = 0; i < items; ++i)
       slate.items.push_back({static_cast<ItemId>(random_.below(1000)), static_cast<float>(random_.normal()),
                              static_cast<float>(1 - random_.uniform() / 2),

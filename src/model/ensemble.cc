@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include "kernels/dense.h"
 
 namespace perennial {
 namespace {
@@ -105,6 +106,18 @@ float Ensemble::score_item(std::span<const float> u, int32_t item) const {
   float sum = members_.front()->score_item(u.first(width()), item);
   if (members_.size() == 1) return sum;
   for (size_t i = 1; i < members_.size(); ++i) sum += members_[i]->score_item(u.subspan(i * width(), width()), item);
+  return sum / static_cast<float>(members_.size());
+}
+
+float Ensemble::likeness(size_t a, size_t b) const {
+  if (std::max(a, b) >= static_cast<size_t>(config().items)) return 0;
+  float sum = 0;
+  for (const auto& member : members_) {
+    const float* first = member->item_vectors().data() + a * width();
+    const float* second = member->item_vectors().data() + b * width();
+    const float squares = dot(first, first, width()) * dot(second, second, width());
+    if (squares > 0) sum += dot(first, second, width()) / std::sqrt(squares);
+  }
   return sum / static_cast<float>(members_.size());
 }
 

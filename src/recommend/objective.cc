@@ -46,42 +46,98 @@ std::optional<Aim> strongest(const Terms& terms) {
   return *most < kNoticeable ? std::nullopt : std::optional(static_cast<Aim>(most - terms.begin()));
 }
 
-/// Fills places from the top. Adjustments only fall as categories are used up, so that the list is in falling order.
+/// Fills places from the top. Adjustments only fall as categories are used up and likenesses found, so that the list is
+/// in falling order but for what chance put there.
 class Placement {
  public:
-  Placement(std::span<const SlateCandidate> candidates, std::vector<Terms> terms, std::vector<int32_t> categories)
-      : candidates_(candidates), terms_(std::move(terms)), categories_(std::move(categories)) {
-    for (size_t i = 0; i < candidates.size(); ++i) scores_.push_back(candidates[i].logit + adjustment_of(terms_[i]));
+  Placement(std::span<const SlateCandidate> candidates, std::vector<Terms> terms, std::vector<int32_t> categories,
+            const ListRules& rules)
+      : candidates_(candidates),
+        terms_(std::move(terms)),
+        categories_(std::move(categories)),
+        rules_(rules),
+        likeness_(candidates.size()),
+        in_group_(rules.in_group),
+        left_(candidates.size()) {
+    scores_.reserve(candidates.size());
+    for (size_t i = 0; i < candidates.size(); ++i) scores_.push_back(candidates[i].logit + adjustment(i));
+    for (const auto& [group, count] : in_group_) close_when_full(group);
   }
+
+  [[nodiscard]] bool done() const { return left_ == 0; }
 
   Placed next() {
     const auto best = static_cast<size_t>(std::ranges::max_element(scores_) - scores_.begin());
-    const Placed placed{best, adjustment_of(terms_[best]), strongest(terms_[best])};
-    scores_[best] = -INFINITY;
-    use_up(categories_[best]);
+    Placed placed{.candidate = best};
+    if (rules_.exploration > 0) {
+      placed.explored = rules_.random->chance(rules_.exploration);
+      if (placed.explored) placed.candidate = any_left();
+      placed.propensity = rules_.exploration / static_cast<double>(left_);
+      if (placed.candidate == best) placed.propensity += 1 - rules_.exploration;
+    }
+    placed.adjustment = adjustment(placed.candidate);
+    placed.aim = strongest(terms_[placed.candidate]);
+    take(placed.candidate);
     return placed;
   }
 
  private:
-  void use_up(int32_t category) {
+  static constexpr double kGone = -INFINITY;  // in the list, or with too many like it there
+
+  [[nodiscard]] double adjustment(size_t i) const {
+    return adjustment_of(terms_[i]) + candidates_[i].boost - rules_.diversity * likeness_[i];
+  }
+
+  [[nodiscard]] size_t any_left() const {
+    uint64_t skipped = rules_.random->below(left_);
+    size_t i = 0;
+    while (scores_[i] == kGone || skipped-- > 0) ++i;
+    return i;
+  }
+
+  void remove(size_t i) {
+    if (scores_[i] == kGone) return;
+    scores_[i] = kGone;
+    --left_;
+  }
+
+  void close_when_full(int32_t group) {
+    if (rules_.most_a_group == 0 || in_group_[group] < rules_.most_a_group) return;
+    for (size_t i = 0; i < scores_.size(); ++i)
+      if (rules_.group[i] == group) remove(i);
+  }
+
+  void take(size_t taken) {
+    remove(taken);
+    if (rules_.most_a_group > 0 && rules_.group[taken] >= 0) {
+      ++in_group_[rules_.group[taken]];
+      close_when_full(rules_.group[taken]);
+    }
     for (size_t i = 0; i < scores_.size(); ++i) {
+      if (scores_[i] == kGone) continue;
       double& breadth = terms_[i][static_cast<size_t>(Aim::breadth)];
-      if (categories_[i] != category || breadth == 0) continue;
-      breadth = 0;
-      if (scores_[i] != -INFINITY) scores_[i] = candidates_[i].logit + adjustment_of(terms_[i]);
+      const bool used_up = categories_[i] == categories_[taken] && breadth != 0;
+      if (used_up) breadth = 0;
+      if (rules_.diversity > 0) likeness_[i] = std::max(likeness_[i], rules_.likeness(i, taken));
+      if (used_up || rules_.diversity > 0) scores_[i] = candidates_[i].logit + adjustment(i);
     }
   }
 
   std::span<const SlateCandidate> candidates_;
   std::vector<Terms> terms_;
   std::vector<int32_t> categories_;
-  std::vector<double> scores_;  // adjusted; -infinity: placed
+  const ListRules& rules_;
+  std::vector<double> likeness_;  // the greatest to an item of the list
+  std::vector<double> scores_;    // adjusted, or kGone
+  std::map<int32_t, size_t> in_group_;
+  size_t left_;
 };
 
 }  // namespace
 
 std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& outcomes,
-                          std::span<const SlateCandidate> candidates, const Acquaintance& user, size_t count) {
+                          std::span<const SlateCandidate> candidates, const Acquaintance& user, size_t count,
+                          const ListRules& rules) {
   if (candidates.empty()) return {};
   std::vector<Terms> terms;
   std::vector<int32_t> categories;
@@ -94,12 +150,14 @@ std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& o
   const Terms means = mean_terms(candidates, terms);
   for (size_t i = 0; i < candidates.size(); ++i) {
     for (size_t aim = 0; aim < kAims; ++aim) terms[i][aim] -= means[aim];
-    const bool fresh = categories[i] != kNoCategory && !user.categories[static_cast<size_t>(categories[i])];
+    const auto category = static_cast<size_t>(categories[i]);
+    const bool fresh =
+        categories[i] != kNoCategory && !(category < user.categories.size() && user.categories[category]);
     terms[i][static_cast<size_t>(Aim::breadth)] = fresh ? weights.breadth : 0;
   }
-  Placement placement(candidates, std::move(terms), std::move(categories));
+  Placement placement(candidates, std::move(terms), std::move(categories), rules);
   std::vector<Placed> list;
-  while (list.size() < std::min(count, candidates.size())) list.push_back(placement.next());
+  while (list.size() < count && !placement.done()) list.push_back(placement.next());
   return list;
 }
 

@@ -2,11 +2,14 @@
 // items after which the wished outcomes are more frequent. Covered by recommend/objective_test.cc.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "recommend/item_outcomes.h"
 
 namespace perennial {
@@ -42,6 +45,7 @@ inline constexpr size_t kMoreCandidates = 300;
 struct SlateCandidate {
   ItemId item = kNoId;
   double logit = 0;
+  double boost = 0;  // added to it, beyond the objective's bound
 };
 
 /// What an objective asks of the user's past.
@@ -54,16 +58,35 @@ enum class Aim : uint8_t { conversion, money, revisit, breadth, sharing };
 
 struct Placed {
   size_t candidate = 0;      // its place among the candidates
-  double adjustment = 0;     // added to its logit, within kMostAdjustment either way
+  double adjustment = 0;     // added to its logit: the objective's, within kMostAdjustment either way, boost, likeness
   std::optional<Aim> aim{};  // which of the weights lifted it most; none when nothing did noticeably
+  double propensity = 1;     // that it comes here, given what stands above
+  bool explored = false;     // it came by chance
+};
+
+/// What a list as a whole is to be like.
+struct ListRules {
+  /// MMR: taken off an item's logit for each unit of its greatest likeness to an item above it.
+  double diversity = 0;
+  std::function<double(size_t, size_t)> likeness;  // of two candidates, at most 1; needed with diversity
+
+  size_t most_a_group = 0;               // items of a group in the list; 0: any number
+  std::vector<int32_t> group;            // by candidate; below 0: of none. Needed with most_a_group
+  std::map<int32_t, size_t> in_group{};  // items that stand in the list already
+
+  /// At each place, with this probability, any candidate that may stand there, each as likely as the other.
+  double exploration = 0;
+  Random* random = nullptr;  // needed with exploration
 };
 
 /// The best `count` candidates by logit + adjustment, best first; ties by place. The adjustment of item i is
 ///   sum over outcomes k of w_k (x_ik - mean x_k) + w_breadth [its category is neither known nor in the list above],
 /// kept within kMostAdjustment; x_ik = ln(rate of k after i / mean rate), for money ln(conversion x price), and the
-/// mean is over the candidates by their chances, softmax of the logits. O(candidates x count) at most.
+/// mean is over the candidates by their chances, softmax of the logits. Boosts and the rules for the list come on top.
+/// Fewer than `count` when the rules allow no more. O(candidates x count) at most.
 std::vector<Placed> place(const ObjectiveWeights& weights, const ItemOutcomes& outcomes,
-                          std::span<const SlateCandidate> candidates, const Acquaintance& user, size_t count);
+                          std::span<const SlateCandidate> candidates, const Acquaintance& user, size_t count,
+                          const ListRules& rules = {});
 
 /// For the user, why an item stands higher: "People come back after this".
 std::string sentence_of(Aim aim, const std::string& objective);

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "base/random.h"
 
@@ -89,7 +91,7 @@ TEST_F(ObjectiveTest, AWeightOfOneRanksByTheExpectedOutcome) {
   mean /= total;
   double last = INFINITY;
   for (const Placed& placed : list) {
-    const auto [item, logit] = candidates[placed.candidate];
+    const auto [item, logit, boost] = candidates[placed.candidate];
     const double ratio = outcomes_.log_ratio(ItemOutcome::first_conversion, item);
     EXPECT_NEAR(placed.adjustment, std::clamp(ratio - mean, -kMostAdjustment, kMostAdjustment), 1e-9);
     EXPECT_LE(logit + placed.adjustment, last);
@@ -149,6 +151,85 @@ TEST_F(ObjectiveTest, NothingToChooseFromGivesAnEmptyList) {
 TEST_F(ObjectiveTest, SentencesAreForPeople) {
   EXPECT_EQ(sentence_of(Aim::conversion, "first_value"), "A good first choice");
   EXPECT_EQ(sentence_of(Aim::revisit, "return"), "People come back after this");
+}
+
+std::vector<size_t> order_of(const std::vector<Placed>& list) {
+  std::vector<size_t> order;
+  for (const Placed& placed : list) order.push_back(placed.candidate);
+  return order;
+}
+
+std::vector<SlateCandidate> candidates_of(const std::vector<double>& logits) {
+  std::vector<SlateCandidate> candidates;
+  for (const double logit : logits) candidates.push_back({static_cast<ItemId>(candidates.size()), logit});
+  return candidates;
+}
+
+TEST(ListRules, BoostsAreNotBoundByTheObjectives) {
+  std::vector<SlateCandidate> candidates = candidates_of({9, 8, 1, 0});
+  candidates[2].boost = 9;
+  candidates[0].boost = -5;
+  const std::vector<Placed> list = place({}, {}, candidates, {}, 4);
+  EXPECT_EQ(order_of(list), (std::vector<size_t>{2, 1, 0, 3}));
+  EXPECT_EQ(list[0].adjustment, 9);
+}
+
+TEST(ListRules, NoGroupHasMoreThanItsShareAndWhatStandsAlreadyCounts) {
+  const std::vector<SlateCandidate> candidates = candidates_of({9, 8, 7, 6, 5, 4});
+  ListRules rules{.most_a_group = 2, .group = {0, 0, 0, 1, 1, -1}};
+  EXPECT_EQ(order_of(place({}, {}, candidates, {}, 6, rules)), (std::vector<size_t>{0, 1, 3, 4, 5}));
+  rules.in_group = {{0, 1}, {1, 2}};
+  EXPECT_EQ(order_of(place({}, {}, candidates, {}, 6, rules)), (std::vector<size_t>{0, 5}));
+}
+
+TEST(ListRules, DiversityIsGreedyMarginalRelevance) {
+  Random random(5);
+  for (int round = 0; round < 50; ++round) {
+    const size_t count = 1 + random.below(30);
+    std::vector<double> logits;
+    for (size_t i = 0; i < count; ++i) logits.push_back(random.normal());
+    std::vector<std::vector<double>> likeness(count, std::vector<double>(count));
+    for (size_t i = 0; i < count; ++i)
+      for (size_t j = 0; j <= i; ++j) likeness[i][j] = likeness[j][i] = random.uniform();
+    const double diversity = 2 * random.uniform();
+    std::vector<size_t> want;
+    while (want.size() < count) {
+      size_t best = count;
+      double best_score = 0;
+      for (size_t i = 0; i < count; ++i) {
+        if (std::ranges::find(want, i) != want.end()) continue;
+        double most = 0;
+        for (const size_t j : want) most = std::max(most, likeness[i][j]);
+        const double score = logits[i] - diversity * most;
+        if (best == count || score > best_score) best = i, best_score = score;
+      }
+      want.push_back(best);
+    }
+    const ListRules rules{.diversity = diversity, .likeness = [&](size_t a, size_t b) { return likeness[a][b]; }};
+    ASSERT_EQ(order_of(place({}, {}, candidates_of(logits), {}, count, rules)), want);
+  }
+}
+
+TEST(ListRules, PropensitiesAreTheFrequenciesWithWhichItemsStandThere) {
+  Random random(6);
+  const std::vector<SlateCandidate> candidates = candidates_of({2, 1, 0});
+  const ListRules rules{.exploration = 0.3, .random = &random};
+  std::map<std::vector<size_t>, std::pair<int, double>> seen;  // how often, and the product of propensities
+  constexpr int kRounds = 20'000;
+  for (int round = 0; round < kRounds; ++round) {
+    const std::vector<Placed> list = place({}, {}, candidates, {}, 2, rules);
+    auto& [times, propensity] = seen[order_of(list)];
+    ++times;
+    propensity = list[0].propensity * list[1].propensity;
+    EXPECT_TRUE(list[0].explored || list[0].candidate == 0);
+  }
+  ASSERT_EQ(seen.size(), 6U);
+  double sum = 0;
+  for (const auto& [order, told] : seen) {
+    EXPECT_NEAR(static_cast<double>(told.first) / kRounds, told.second, 0.015);
+    sum += told.second;
+  }
+  EXPECT_NEAR(sum, 1, 1e-9);
 }
 
 }  // namespace

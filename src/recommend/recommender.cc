@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 
 #include "base/digest.h"
@@ -11,23 +12,11 @@ namespace perennial {
 namespace {
 
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
+constexpr double kUncounted = -30;       // the logit of an item of which nothing has been counted
 constexpr size_t kExplainedEvents = 10;  // the newest distinct items of the history are tried as reasons
 
 const Profile* profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
-}
-
-/// Items that may be shown: allowed by the catalogue, not rejected by the user and, on wish, not in the history.
-Bitmap allowed_items(const State& state, const Profile* profile, bool exclude_seen, size_t count) {
-  Bitmap allowed = state.catalogue().recommendable(count);
-  if (profile == nullptr) return allowed;
-  const auto exclude = [&](ItemId item) {
-    if (item < count) allowed.set(item, false);
-  };
-  for (const auto& [item, rejection] : profile->rejected) exclude(item);
-  if (exclude_seen)
-    for (const HistoryToken& token : profile->history) exclude(token.item);
-  return allowed;
 }
 
 ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const RequestContext& context, TimeMs now) {
@@ -66,6 +55,20 @@ Acquaintance acquaintance_of(const Profile* profile, const ItemOutcomes& outcome
     user.categories[static_cast<size_t>(outcomes.category(token.item))] = true;
   user.customer = outcomes.is_customer(*profile);
   return user;
+}
+
+/// The profile, or an empty one, with the session's items at its end; none without a session.
+std::optional<Profile> with_session(const Profile* profile, const std::vector<ItemId>& items, TimeMs now) {
+  if (items.empty()) return std::nullopt;
+  Profile session = profile == nullptr ? Profile() : *profile;
+  const TimeMs time = session.history.empty() ? kNoTime : std::max(now, session.history.back().time);
+  for (const ItemId item : items) {
+    HistoryToken& token = session.history.emplace_back();
+    token.item = item;
+    token.time = time;
+    token.type = kNoEventType;
+  }
+  return session;
 }
 
 Profile without_item(const Profile& profile, ItemId item) {
@@ -137,20 +140,77 @@ RecommendedItem Recommender::entry(ItemId item, float score, ItemSource source) 
           .reasons = {}};
 }
 
+std::vector<ItemId> Recommender::ids_of(const std::vector<std::string>& names) const {
+  std::vector<ItemId> ids;
+  for (const std::string& name : names)
+    if (const std::optional<ItemId> id = items_.find(name)) ids.push_back(*id);
+  return ids;
+}
+
+/// What filters and the user's own past leave of the items that may be shown at all.
+Bitmap Recommender::allowed_items(const State& state, const Profile* profile, const RecommendRequest& request,
+                                  size_t items, TimeMs now) {
+  const Controls& controls = request.controls;
+  Bitmap allowed = state.catalogue().recommendable(items);
+  if (controls.filter.any()) allowed.and_with(fields_.select(controls.filter, state.catalogue(), items));
+  if (!controls.include.empty()) {
+    Bitmap included(items);
+    for (const ItemId item : ids_of(controls.include))
+      if (item < items) included.set(item, true);
+    allowed.and_with(included);
+  }
+  const auto exclude = [&](ItemId item) {
+    if (item < items) allowed.set(item, false);
+  };
+  for (const ItemId item : ids_of(controls.exclude)) exclude(item);
+  for (const ItemId item : request.shown) exclude(item);
+  if (profile == nullptr) return allowed;
+  for (const auto& [item, rejection] : profile->rejected) exclude(item);
+  if (!request.exclude_seen) return allowed;
+  const TimeMs since = request.seen_within ? now - *request.seen_within : kNoTime;
+  for (const HistoryToken& token : profile->history)
+    if (token.time == kNoTime || token.time >= since) exclude(token.item);
+  return allowed;
+}
+
 Recommender::Choice Recommender::make_choice(const State& state, const Profile* profile,
-                                             const RecommendRequest& request, size_t items) const {
+                                             const RecommendRequest& request, const ServingModel* model, size_t items,
+                                             TimeMs now) {
+  const bool objective = request.objective.weights.any() && request.similar_to.empty();
   Choice choice{.request = request,
+                .catalogue = state.catalogue(),
+                .model = model,
                 .outcomes = nullptr,
-                .allowed = allowed_items(state, profile, request.exclude_seen, items),
+                .shaped = objective || request.controls.shape(),
+                .allowed = allowed_items(state, profile, request, items, now),
+                .boosted = {},
                 .user = {},
                 .wanted = static_cast<size_t>(std::clamp(request.count, 1, 500))};
-  if (!request.objective.weights.any()) return choice;
+  for (const Boost& boost : request.controls.boosts)
+    choice.boosted.push_back(fields_.select(boost.filter, state.catalogue(), items));
+  if (!choice.shaped) return choice;
+  static const auto kNoOutcomes = std::make_shared<const ItemOutcomes>();
+  choice.outcomes = kNoOutcomes;
+  if (!objective) return choice;
   {
     const std::lock_guard lock(mutex_);
     choice.outcomes = outcomes_;
   }
   choice.user = acquaintance_of(profile, *choice.outcomes);
   return choice;
+}
+
+/// Those that may be shown at all and that nobody has ruled out, in front.
+void Recommender::pin(Choice& choice, const Bitmap& may_be_shown, Recommendation& result) const {
+  for (const ItemId item : ids_of(choice.request.controls.pin)) {
+    if (result.items.size() >= choice.wanted || item >= may_be_shown.size() || !may_be_shown[item]) continue;
+    const bool there = std::ranges::find(result.items, item, &RecommendedItem::item) != result.items.end();
+    if (there) continue;
+    RecommendedItem& shown = result.items.emplace_back(entry(item, 0, ItemSource::pinned));
+    if (choice.request.explain) shown.reasons.push_back({"pinned", "Chosen for you by hand", ""});
+    choice.allowed.set(item, false);
+    ++choice.in_group[group_of(choice, item)];
+  }
 }
 
 void Recommender::fill_plain(const Source& source, Choice& choice, Recommendation& result) const {
@@ -160,33 +220,108 @@ void Recommender::fill_plain(const Source& source, Choice& choice, Recommendatio
   }
 }
 
-/// Items of which nothing has been counted have no logit: they are left for fill_plain.
-void Recommender::fill_by_objective(const Source& source, Choice& choice, Recommendation& result) const {
-  const Objective& objective = choice.request.objective;
-  const size_t missing = choice.wanted - result.items.size();
-  std::vector<SlateCandidate> candidates;
-  for (const auto& [item, score] : source.best(choice.allowed, missing, kMoreCandidates, kReach)) {
-    if (source.counts && score <= 0) break;
-    const double logit = source.counts ? std::log(double{score}) : score;
-    if (candidates.size() >= missing && logit < candidates[missing - 1].logit - kReach) break;
-    candidates.push_back({static_cast<ItemId>(item), logit});
+/// The best `count` and those that may come into their places. Each boost brings the best of what it lifts, or of what
+/// it leaves, so that nothing has to be near the others to begin with. Items of which nothing has been counted have no
+/// logit: they are left for fill_plain.
+std::vector<SlateCandidate> Recommender::candidates(const Source& source, const Choice& choice, size_t count) const {
+  const std::vector<Boost>& boosts = choice.request.controls.boosts;
+  const float reach = kReach + static_cast<float>(choice.request.controls.diversity);
+  const bool counts_categories = choice.request.controls.most_a_category > 0;  // nothing is left to fill_plain then
+  std::vector<SlateCandidate> found;
+  const auto add = [&](const Bitmap& allowed, size_t more) {
+    const size_t before = found.size();
+    for (const auto& [item, score] : source.best(allowed, count, more, reach)) {
+      if (source.counts && score <= 0 && !counts_categories) break;
+      const double logit = source.counts ? std::max(std::log(double{score}), kUncounted) : score;
+      const size_t place = found.size() - before;
+      if (place >= count && logit < found[before + count - 1].logit - reach) break;
+      found.push_back({static_cast<ItemId>(item), logit, 0});
+    }
+  };
+  add(choice.allowed, kMoreCandidates);
+  if (boosts.empty()) return found;
+  for (size_t i = 0; i < boosts.size(); ++i) {
+    Bitmap allowed = choice.allowed;
+    boosts[i].by > 0 ? allowed.and_with(choice.boosted[i]) : allowed.and_not(choice.boosted[i]);
+    add(allowed, 0);
   }
-  for (const Placed& placed : place(objective.weights, *choice.outcomes, candidates, choice.user, missing)) {
-    const auto [item, logit] = candidates[placed.candidate];
-    const double score = logit + placed.adjustment;
-    RecommendedItem& shown = result.items.emplace_back(
-        entry(item, static_cast<float>(source.counts ? std::exp(score) : score), source.name));
+  std::ranges::stable_sort(found, [](const SlateCandidate& a, const SlateCandidate& b) {
+    return a.logit != b.logit ? a.logit > b.logit : a.item < b.item;
+  });
+  const auto repeated = std::ranges::unique(found, {}, &SlateCandidate::item);
+  found.erase(repeated.begin(), repeated.end());
+  for (SlateCandidate& candidate : found)
+    for (size_t i = 0; i < boosts.size(); ++i)
+      if (choice.boosted[i][candidate.item]) candidate.boost += boosts[i].by;
+  return found;
+}
+
+/// Below 0 for an item without a category.
+int32_t Recommender::group_of(Choice& choice, ItemId item) {
+  const Item* known = choice.catalogue.find(item);
+  const std::vector<std::string> names = known == nullptr ? std::vector<std::string>() : known->categories();
+  if (names.empty()) return -1;
+  return choice.groups.try_emplace(names.front(), static_cast<int32_t>(choice.groups.size())).first->second;
+}
+
+ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates) {
+  thread_local Random random(random_message_id().low);
+  const Controls& controls = choice.request.controls;
+  ListRules rules{.diversity = controls.diversity,
+                  .likeness = {},
+                  .most_a_group = static_cast<size_t>(controls.most_a_category),
+                  .group = {},
+                  .in_group = choice.in_group,
+                  .exploration = controls.exploration,
+                  .random = &random};
+  if (controls.most_a_category > 0 || controls.diversity > 0)
+    for (const SlateCandidate& candidate : candidates) rules.group.push_back(group_of(choice, candidate.item));
+  rules.likeness = [&candidates, model = choice.model, groups = rules.group](size_t a, size_t b) -> double {
+    if (model != nullptr) return model->likeness(candidates[a].item, candidates[b].item);
+    return groups[a] >= 0 && groups[a] == groups[b] ? 1 : 0;
+  };
+  return rules;
+}
+
+void Recommender::add_reasons(const Choice& choice, const SlateCandidate& candidate, const Placed& placed,
+                              RecommendedItem& shown) const {
+  const Objective& objective = choice.request.objective;
+  if (placed.explored) shown.reasons.push_back({"exploration", "Something to try", ""});
+  if (placed.aim)
+    shown.reasons.push_back({"objective", sentence_of(*placed.aim, objective.name), aim_name(*placed.aim)});
+  for (size_t i = 0; i < choice.boosted.size(); ++i) {
+    const Boost& boost = choice.request.controls.boosts[i];
+    if (!choice.boosted[i][candidate.item]) continue;
+    shown.reasons.push_back(
+        {boost.by > 0 ? "boosted" : "buried", boost.by > 0 ? "Featured" : "Shown lower", boost.why});
+  }
+}
+
+void Recommender::fill_shaped(const Source& source, Choice& choice, Recommendation& result) const {
+  const size_t missing = choice.wanted - result.items.size();
+  const std::vector<SlateCandidate> candidates = this->candidates(source, choice, missing);
+  const ListRules rules = list_rules(choice, candidates);
+  const ObjectiveWeights& weights = choice.request.objective.weights;
+  for (const Placed& placed : place(weights, *choice.outcomes, candidates, choice.user, missing, rules)) {
+    const SlateCandidate& candidate = candidates[placed.candidate];
+    const double score = candidate.logit + placed.adjustment;
+    RecommendedItem& shown =
+        result.items.emplace_back(entry(candidate.item, static_cast<float>(source.counts ? std::exp(score) : score),
+                                        placed.explored ? ItemSource::exploration : source.name));
     shown.adjustment = static_cast<float>(placed.adjustment);
-    if (choice.request.explain && placed.aim)
-      shown.reasons.push_back({"objective", sentence_of(*placed.aim, objective.name), aim_name(*placed.aim)});
-    choice.allowed.set(item, false);
-    choice.user.categories[static_cast<size_t>(choice.outcomes->category(item))] = true;
+    shown.propensity = static_cast<float>(placed.propensity);
+    if (choice.request.explain) add_reasons(choice, candidate, placed, shown);
+    choice.allowed.set(candidate.item, false);
+    if (rules.most_a_group > 0) ++choice.in_group[rules.group[placed.candidate]];
+    if (const auto category = static_cast<size_t>(choice.outcomes->category(candidate.item));
+        category < choice.user.categories.size())
+      choice.user.categories[category] = true;
   }
 }
 
 void Recommender::fill(const Source& source, Choice& choice, Recommendation& result) const {
-  if (choice.outcomes != nullptr) fill_by_objective(source, choice, result);
-  fill_plain(source, choice, result);
+  if (choice.shaped) fill_shaped(source, choice, result);
+  if (choice.request.controls.most_a_category == 0) fill_plain(source, choice, result);
 }
 
 size_t Recommender::catch_up(const State& state, UserId user) {
@@ -205,18 +340,35 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     popularity = popularity_;
   }
   const Profile* profile = profile_of(state, user);
-  Recommendation result;
+  const std::optional<Profile> in_session = with_session(profile, ids_of(request.session_items), now);
+  if (in_session) profile = &*in_session;
+  const std::optional<ItemId> like = request.similar_to.empty() ? std::nullopt : items_.find(request.similar_to);
+  const bool known_item = model != nullptr && like && *like < static_cast<ItemId>(model->config().items);
   thread_local Random random(random_message_id().low);
+  Recommendation result;
   result.id = new_slate_id(now, random);
   result.model = model != nullptr ? model->id() : "none";
-  result.fallback = model == nullptr           ? "no_model"
-                    : profile == nullptr       ? "unknown_user"
-                    : profile->history.empty() ? "empty_history"
-                                               : "";
-  Choice choice = make_choice(state, profile, request, std::max<size_t>(items_.size(), popularity->weights.size()));
-  if (result.fallback.empty()) {
+  result.fallback = model == nullptr              ? "no_model"
+                    : !request.similar_to.empty() ? (known_item ? "" : "unknown_item")
+                    : profile == nullptr          ? "unknown_user"
+                    : profile->history.empty()    ? "empty_history"
+                                                  : "";
+  const size_t items = std::max<size_t>(items_.size(), popularity->weights.size());
+  Choice choice = make_choice(state, profile, request, model.get(), items, now);
+  if (like && *like < items) choice.allowed.set(*like, false);
+  if (!request.controls.pin.empty()) pin(choice, state.catalogue().recommendable(items), result);
+  if (known_item) {
+    fill({.name = ItemSource::similar,
+          .counts = false,
+          .best = [&](const Bitmap& allowed, size_t k, size_t more,
+                      float) { return model->similar_items(*like, allowed, k + more); }},
+         choice, result);
+  } else if (like) {
+    fill_category_of(*like, *popularity, choice, result);
+  } else if (result.fallback.empty()) {
     const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
-    const std::vector<float> h = vectors_.history_vector(model, state.profiles().resolve(*user), *profile);
+    const std::vector<float> h = in_session ? model->history_vector(*profile)
+                                            : vectors_.history_vector(model, state.profiles().resolve(*user), *profile);
     const std::vector<float> u = user_vector(*model, h, inputs);
     fill({.name = ItemSource::transformer,
           .counts = false,
@@ -225,17 +377,34 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
          choice, result);
     if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
   }
-  const size_t by_model = result.items.size();
-  if (by_model < choice.wanted) {
-    fill({.name = ItemSource::popular,
-          .counts = true,
-          .best = [&](const Bitmap& allowed, size_t k, size_t more,
-                      float) { return popularity->best(allowed, k + more); }},
-         choice, result);
-    for (size_t i = by_model; request.explain && i < result.items.size(); ++i)
-      if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
-  }
+  fill_popular(*popularity, choice, result);
   return result;
+}
+
+void Recommender::fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const {
+  const size_t before = result.items.size();
+  if (before >= choice.wanted) return;
+  fill(
+      {.name = ItemSource::popular,
+       .counts = true,
+       .best = [&](const Bitmap& allowed, size_t k, size_t more, float) { return popularity.best(allowed, k + more); }},
+      choice, result);
+  for (size_t i = before; choice.request.explain && i < result.items.size(); ++i)
+    if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
+}
+
+/// What is popular among the items that share a category with this one.
+void Recommender::fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result) {
+  const Item* known = choice.catalogue.find(item);
+  if (known == nullptr || known->categories().empty()) return;
+  const Bitmap all = choice.allowed;
+  Bitmap others = all;
+  const Bitmap alike =
+      fields_.select({.one_of = {{"category", known->categories()}}}, choice.catalogue, choice.allowed.size());
+  choice.allowed.and_with(alike);
+  others.and_not(alike);
+  fill_popular(popularity, choice, result);
+  choice.allowed = std::move(others);  // what is left of the category did not fit, or is forbidden by a cap
 }
 
 void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile,
@@ -245,6 +414,7 @@ void Recommender::explain(const ServingModel& model, const Catalogue& catalogue,
   for (const ItemId cause : causes)
     without.push_back(user_vector(model, model.history_vector(without_item(profile, cause)), inputs));
   for (RecommendedItem& item : recommendation.items) {
+    if (item.source == ItemSource::pinned) continue;
     float largest = 0;
     std::optional<ItemId> strongest;
     for (size_t i = 0; i < causes.size(); ++i) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -13,6 +14,7 @@
 #include "events/slate.h"
 #include "log/dictionary.h"
 #include "profiles/state.h"
+#include "recommend/controls.h"
 #include "recommend/objective.h"
 #include "recommend/serving_model.h"
 #include "recommend/user_vectors.h"
@@ -30,13 +32,19 @@ struct RecommendRequest {
   std::string surface = "default";
   int count = 10;  // 1 to 500
   bool exclude_seen = true;
+  std::optional<TimeMs> seen_within;  // only what was seen so long ago or less is excluded, and what has no time
   bool explain = false;
   RequestContext context;
   Objective objective;  // without any weight the list is the plain one, to the bit
+  Controls controls;
+  std::vector<std::string> session_items;  // touched just now, the newest last: as if they stood in the history
+  std::string similar_to;                  // an item: the list is of items like it, whatever the user likes; or empty
+  std::vector<ItemId> shown;               // on earlier pages: not again
 };
 
 struct Reason {
-  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"; "objective"
+  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"; "objective";
+                         // "boosted" or "buried"; "pinned"; "exploration"
   std::string text;      // one sentence for the user
   std::string evidence;  // the item id or fact behind it, or empty
 };
@@ -45,8 +53,8 @@ struct RecommendedItem {
   ItemId item = kNoId;
   std::string item_id;
   float score = 0;       // what the list is in order of, on the source's own scale: logits, or weighted counts
-  float adjustment = 0;  // by the objective, in logits: the plain score is score - adjustment, or score / e^adjustment
-  float propensity = 1;
+  float adjustment = 0;  // in logits: the plain score is score - adjustment, or score / e^adjustment
+  float propensity = 1;  // that it stands here, given what stands above
   ItemSource source = ItemSource::transformer;
   std::vector<Reason> reasons;
 };
@@ -54,7 +62,8 @@ struct RecommendedItem {
 struct Recommendation {
   MessageId id;          // new_slate_id()
   std::string model;     // the model's id, or "none"
-  std::string fallback;  // why the model did not decide: "no_model", "unknown_user", "empty_history"; else empty
+  std::string fallback;  // why the model did not decide: "no_model", "unknown_user", "empty_history", "unknown_item"
+                         // (not known to the model: then items of its category that are popular); else empty
   std::vector<RecommendedItem> items;
 };
 
@@ -78,6 +87,9 @@ class Recommender {
   /// Learns anew what follows after each item (ItemOutcomes::learn), which objectives of the next calls go by. Before
   /// the first call every item is like the mean.
   void refresh_outcomes(const State& state, const OutcomeTypes& types);
+
+  /// To be told of each item that was described or deleted, before the next list.
+  void item_changed(ItemId item) { fields_.changed(item); }
 
   /// To be told what each record did to its user's history, before the next list: `user` as identities resolve it.
   void history_changed(UserId user, HistoryChange change) { vectors_.changed(user, change); }
@@ -111,23 +123,41 @@ class Recommender {
   /// What all sources of a list go by.
   struct Choice {
     const RecommendRequest& request;
-    std::shared_ptr<const ItemOutcomes> outcomes;
-    Bitmap allowed;     // by item; what is in the list no more
-    Acquaintance user;  // empty without an objective
+    const Catalogue& catalogue;
+    const ServingModel* model;                     // null: none
+    std::shared_ptr<const ItemOutcomes> outcomes;  // those of nothing without an objective
+    bool shaped = false;                           // the list is more than the best items in order
+    Bitmap allowed;                                // by item; what is in the list no more
+    std::vector<Bitmap> boosted;                   // by boost, the items that pass
+    Acquaintance user;                             // empty without an objective
+    std::map<std::string, int32_t> groups;         // numbers of the items' first categories, as they come up
+    std::map<int32_t, size_t> in_group;            // items of each in the list
     size_t wanted = 0;
   };
 
   [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
-                                   size_t items) const;
+                                   const ServingModel* model, size_t items, TimeMs now);
+  [[nodiscard]] Bitmap allowed_items(const State& state, const Profile* profile, const RecommendRequest& request,
+                                     size_t items, TimeMs now);
+  [[nodiscard]] std::vector<ItemId> ids_of(const std::vector<std::string>& names) const;
   RecommendedItem entry(ItemId item, float score, ItemSource source) const;
+  void pin(Choice& choice, const Bitmap& may_be_shown, Recommendation& result) const;
   void fill_plain(const Source& source, Choice& choice, Recommendation& result) const;
-  void fill_by_objective(const Source& source, Choice& choice, Recommendation& result) const;
+  [[nodiscard]] std::vector<SlateCandidate> candidates(const Source& source, const Choice& choice, size_t count) const;
+  [[nodiscard]] static int32_t group_of(Choice& choice, ItemId item);
+  [[nodiscard]] static ListRules list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates);
+  void add_reasons(const Choice& choice, const SlateCandidate& candidate, const Placed& placed,
+                   RecommendedItem& shown) const;
+  void fill_shaped(const Source& source, Choice& choice, Recommendation& result) const;
   void fill(const Source& source, Choice& choice, Recommendation& result) const;
+  void fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const;
+  void fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result);
   void explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
                Recommendation& recommendation) const;
 
   const Dictionary& items_;
   UserVectors vectors_;
+  ItemFields fields_;
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const ServingModel> model_;
   std::shared_ptr<const Popularity> popularity_ = std::make_shared<Popularity>();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "base/temporary_folder.h"
 #include "model/bias_model.h"
@@ -230,6 +231,108 @@ TEST_F(RecommenderTest, AnEmptyShopAnswersWithAnEmptyList) {
   const Dictionary no_items;
   Recommender recommender(no_items);
   EXPECT_TRUE(recommender.recommend(state_, std::nullopt, {}, kNow).items.empty());
+}
+
+TEST_F(RecommenderTest, FiltersAndListsOfIdsLeaveWhatTheyAllow) {
+  use_model({6, 5, 4, 3, 2, 1});
+  view(0, 5, kNow);
+  for (const ItemId item : {1U, 3U, 4U}) describe(item, R"({"brand":"acme"})");
+  RecommendRequest request;
+  request.controls.filter = parse_item_filter(parse_json_object(R"({"brand":"acme"})").value()).value();
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1", "item-3", "item-4"}));
+  request.controls.exclude = {"item-1", "unheard of"};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-4"}));
+  request.controls.include = {"item-4", "item-0", "unheard of"};
+  EXPECT_EQ(ids(0, request), std::vector<std::string>{"item-4"});
+  describe(4, R"({"brand":"other"})");
+  recommender_.item_changed(4);
+  EXPECT_EQ(ids(0, request), std::vector<std::string>{});
+  EXPECT_EQ(ids(std::nullopt, request), std::vector<std::string>{}) << "what is popular is filtered too";
+}
+
+TEST_F(RecommenderTest, SeenLongAgoMayComeAgain) {
+  use_model({6, 5, 4, 3, 2, 1});
+  view(0, 0, kNow - 40 * kDay);
+  view(0, 1, kNow - 5 * kDay);
+  EXPECT_EQ(ids(0, {.count = 2}), (std::vector<std::string>{"item-2", "item-3"}));
+  EXPECT_EQ(ids(0, {.count = 2, .seen_within = 30 * kDay}), (std::vector<std::string>{"item-0", "item-2"}));
+  event(0, 0, kNow, kNotInterested);
+  EXPECT_EQ(ids(0, {.count = 2, .seen_within = 30 * kDay}), (std::vector<std::string>{"item-2", "item-3"}));
+}
+
+TEST_F(RecommenderTest, PinnedItemsComeFirstIfTheyMayBeShown) {
+  use_model({6, 5, 4, 3, 2, 1});
+  view(0, 5, kNow);
+  describe(2, R"({"available":false})");
+  RecommendRequest request{.count = 4, .explain = true};
+  request.controls.pin = {"item-4", "item-2", "item-5", "item-4", "unheard of"};
+  request.controls.exclude = {"item-1"};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-4", "item-5", "item-0", "item-3"}));
+  EXPECT_EQ(last_.items[0].source, ItemSource::pinned);
+  EXPECT_EQ(last_.items[0].reasons.at(0).code, "pinned");
+  EXPECT_EQ(last_.items[2].source, ItemSource::transformer);
+  items_.add("newer than the model");
+  request.controls.pin = {"newer than the model"};
+  EXPECT_EQ(ids(0, request).at(0), "newer than the model");
+}
+
+TEST_F(RecommenderTest, BoostsBringItemsFromFarBelow) {
+  std::vector<float> biases;
+  for (int item = 0; item < 2000; ++item) {
+    if (item >= 6) items_.add(fmt::format("item-{}", item));
+    biases.push_back(static_cast<float>(-0.01 * item));
+  }
+  use_model(biases);
+  view(0, 0, kNow);
+  describe(1999, R"({"brand":"acme"})");
+  for (const ItemId item : {1U, 2U}) describe(item, R"({"brand":"other"})");
+  RecommendRequest request{.count = 3, .explain = true};
+  const auto brand = [](const char* name) { return parse_item_filter(json::object{{"brand", name}}).value(); };
+  request.controls.boosts = {{brand("acme"), 10, "launch"}};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1", "item-2", "item-3"})) << "20 below";
+  request.controls.boosts[0].by = 19.975;
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1", "item-1999", "item-2"}));
+  EXPECT_EQ(last_.items[1].reasons.at(0).code, "boosted");
+  EXPECT_EQ(last_.items[1].reasons.at(0).evidence, "launch");
+  EXPECT_NEAR(last_.items[1].adjustment, 19.975, 1e-5);
+  request.controls.boosts = {{brand("other"), -30, ""}};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-4", "item-5"}));
+}
+
+TEST_F(RecommenderTest, CapsHoldOverPinnedModelledAndPopularItems) {
+  use_model({6, 5, 4});  // of three of the six
+  view(0, 5, kNow);
+  for (const ItemId item : {0U, 1U, 2U, 3U}) describe(item, R"({"category":"shoes"})");
+  RecommendRequest request{.count = 6, .exclude_seen = false};
+  request.controls.most_a_category = 2;
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-0", "item-1", "item-5", "item-4"}));
+  request.controls.pin = {"item-3"};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-0", "item-5", "item-4"}));
+}
+
+TEST_F(RecommenderTest, ExplorationShowsOthersAndLogsHowLikelyThatWas) {
+  use_model({0.6F, 0.5F, 0.4F, 0.3F, 0.2F, 0.1F});
+  view(0, 5, kNow);
+  RecommendRequest request{.count = 1, .explain = true};
+  request.controls.exploration = 1;
+  std::set<std::string> seen;
+  for (int round = 0; round < 200; ++round) {
+    seen.insert(ids(0, request).at(0));
+    EXPECT_EQ(last_.items[0].source, ItemSource::exploration);
+    EXPECT_FLOAT_EQ(last_.items[0].propensity, 0.2F);
+    EXPECT_EQ(last_.items[0].reasons.at(0).code, "exploration");
+  }
+  EXPECT_EQ(seen.size(), 5U) << "all but what was seen";
+}
+
+TEST_F(RecommenderTest, DiversityWithoutAModelGoesByCategory) {
+  for (UserId user = 0; user < 6; ++user)
+    for (ItemId item = 0; item < 6 - user; ++item) view(user, item, kNow);
+  for (const ItemId item : {0U, 1U}) describe(item, R"({"category":"shoes"})");
+  RecommendRequest request{.count = 3};
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-0", "item-1", "item-2"}));
+  request.controls.diversity = 1;
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-0", "item-2", "item-3"}));
 }
 
 }  // namespace

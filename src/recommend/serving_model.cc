@@ -1,6 +1,9 @@
 #include "recommend/serving_model.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "kernels/dense.h"
 
 namespace perennial {
 
@@ -56,8 +59,29 @@ std::vector<float> ServingModel::history_vector(const Profile& profile) const {
   return h;
 }
 
-std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k,
-                                                 size_t more, float reach) const {
+std::vector<ScoredItem> ServingModel::similar_items(ItemId item, const Bitmap& allowed, size_t k) const {
+  const size_t width = ensemble().vector_width();
+  const auto items = static_cast<size_t>(config().items);
+  std::call_once(similar_made_, [&] {
+    const Ensemble::JoinedItems joined = ensemble().joined_items();
+    units_.assign(joined.vectors.begin(), joined.vectors.end());
+    for (size_t at = 0; at < items; ++at) {
+      float* vector = units_.data() + at * width;
+      const float length = std::sqrt(dot(vector, vector, width));
+      for (size_t d = 0; d < width; ++d) vector[d] = length > 0 ? vector[d] / length : 0;
+    }
+    similar_ = ItemIndex(units_, std::vector<float>(items), width);
+  });
+  const float* query = units_.data() + item * width;
+  return similar_.best({{query, width}, &allowed, k, [&](int32_t other) {
+                          return dot(query, units_.data() + static_cast<size_t>(other) * width, width);
+                        }});
+}
+
+float ServingModel::likeness(ItemId a, ItemId b) const { return ensemble().likeness(a, b); }
+
+std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k, size_t more,
+                                                 float reach) const {
   return index_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }, more, reach});
 }
 

@@ -85,9 +85,11 @@ void Api::add_native_routes() {
   };
   add("GET", "/v1/recommend", KeyRole::read, 0, &Api::get_recommend);
   add("POST", "/v1/recommend", KeyRole::read, kSmallBody, &Api::post_recommend);
+  add("POST", "/v1/rerank", KeyRole::read, kSmallBody, &Api::post_rerank);
   add("GET", "/v1/recommendations/{recommendation_id}", KeyRole::read, 0, &Api::get_recommendation);
   add("POST", "/v1/items", KeyRole::admin, options_.items_limit_bytes, &Api::post_items);
   add("GET", "/v1/items/{item_id}", KeyRole::read, 0, &Api::get_item);
+  add("GET", "/v1/items/{item_id}/similar", KeyRole::read, 0, &Api::get_similar);
   add("DELETE", "/v1/items/{item_id}", KeyRole::admin, 0, &Api::delete_item);
   add("GET", "/v1/users/{user_id}", KeyRole::read, 0, &Api::get_user);
   add("GET", "/v1/users/{user_id}/lifecycle", KeyRole::read, 0, &Api::get_user_lifecycle);

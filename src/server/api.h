@@ -12,6 +12,7 @@
 
 #include "server/api_keys.h"
 #include "server/engine.h"
+#include "server/recommend_question.h"
 #include "server/router.h"
 
 namespace spdlog {
@@ -85,7 +86,10 @@ class Api {
   void get_recommend(const Call& call, Reply reply);
   void post_recommend(const Call& call, Reply reply);
   void get_recommendation(const Call& call, Reply reply);
+  void post_rerank(const Call& call, Reply reply);
+  void get_similar(const Call& call, Reply reply);
   void recommend(const Result<json::object>& fields, const Reply& reply);
+  void answer(RecommendQuestion question, const Reply& reply);
   // api_things.cc
   void post_items(const Call& call, Reply reply);
   void get_item(const Call& call, Reply reply);

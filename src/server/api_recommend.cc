@@ -1,6 +1,4 @@
 // What to show a user now, and what became of what was shown.
-#include <array>
-
 #include "base/json_writer.h"
 #include "base/text.h"
 #include "server/api.h"
@@ -9,88 +7,8 @@
 namespace perennial {
 namespace {
 
-constexpr int kMaxCount = 500;
-constexpr size_t kMaxSurfaceBytes = 100;
 constexpr size_t kReplyBytes = 700;  // about; and an item's
 constexpr size_t kItemBytes = 200;
-
-constexpr std::array<std::string_view, 8> kRequestFields = {"user_id", "anonymous_id", "session",      "surface",
-                                                            "count",   "context",      "exclude_seen", "explain"};
-constexpr std::array<std::string_view, 6> kContextFields = {"time",    "timezone", "place",
-                                                            "weather", "device",   "activity"};
-constexpr std::array<std::string_view, 9> kQueryFields = {"user_id",      "anonymous_id", "session", "surface", "count",
-                                                          "exclude_seen", "explain",      "device",  "time"};
-
-Result<RequestContext> read_context(const json::object& context) {
-  PERENNIAL_TRY(only_fields(context, kContextFields, "context"));
-  RequestContext read;
-  PERENNIAL_TRY_ASSIGN(read.device, string_field(context, "device"));
-  PERENNIAL_TRY_ASSIGN(const std::string time, string_field(context, "time"));
-  if (!time.empty()) {
-    const Result<TimeMs> parsed = parse_iso8601(time);
-    if (!parsed.ok()) return parsed.status().with_context("'context.time'");
-    read.time = *parsed;
-  }
-  for (const char* name : {"place", "weather"}) {
-    const json::value* value = find_field(context, name);
-    if (value != nullptr && !value->is_object()) return invalid_argument("'context.{}' must be an object", name);
-  }
-  for (const char* name : {"timezone", "activity"}) {
-    PERENNIAL_TRY(string_field(context, name).status());
-  }
-  return read;
-}
-
-struct RecommendQuestion {
-  RecommendRequest request;
-  Asker asker;
-};
-
-Result<RecommendQuestion> read_question(const json::object& fields) {
-  PERENNIAL_TRY(only_fields(fields, kRequestFields, "the request"));
-  RecommendQuestion question;
-  RecommendRequest& request = question.request;
-  PERENNIAL_TRY_ASSIGN(request.user_id, string_field(fields, "user_id"));
-  PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "anonymous_id"));
-  if (question.asker.anonymous_id.empty()) {
-    PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "session"));
-  }
-  PERENNIAL_TRY(check_id_field("user_id", request.user_id));
-  PERENNIAL_TRY(check_id_field("anonymous_id", question.asker.anonymous_id));
-  PERENNIAL_TRY_ASSIGN(const std::string surface, string_field(fields, "surface"));
-  if (surface.size() > kMaxSurfaceBytes) return invalid_argument("'surface' is over {} bytes", kMaxSurfaceBytes);
-  if (!surface.empty()) request.surface = surface;
-  PERENNIAL_TRY_ASSIGN(const int64_t count, integer_field(fields, "count", request.count, 1, kMaxCount));
-  request.count = static_cast<int>(count);
-  PERENNIAL_TRY_ASSIGN(request.exclude_seen, bool_field(fields, "exclude_seen", true));
-  PERENNIAL_TRY_ASSIGN(request.explain, bool_field(fields, "explain", false));
-  if (const json::value* context = find_field(fields, "context")) {
-    if (!context->is_object()) return invalid_argument("'context' must be an object");
-    PERENNIAL_TRY_ASSIGN(request.context, read_context(context->get_object()));
-    question.asker.context = json::serialize(*context);
-  }
-  return question;
-}
-
-/// Query parameters as the fields of a body.
-Result<json::object> fields_of_query(std::string_view query, const json::storage_ptr& memory) {
-  PERENNIAL_TRY_ASSIGN(const auto parameters, parse_query(query));
-  json::object fields(memory);
-  json::object context(memory);
-  for (const auto& [name, value] : parameters) {
-    PERENNIAL_TRY(check_field(name, kQueryFields, "the query"));
-    if (name == "exclude_seen" || name == "explain") {
-      if (value != "true" && value != "false") return invalid_argument("'{}' must be true or false", name);
-      fields[name] = value == "true";
-    } else if (name == "device" || name == "time") {
-      context[name] = value;
-    } else {
-      fields[name] = value;
-    }
-  }
-  if (!context.empty()) fields["context"] = std::move(context);
-  return fields;
-}
 
 void write_reasons(JsonWriter& json, const std::vector<Reason>& reasons) {
   json.begin_array();
@@ -207,11 +125,45 @@ void Api::post_recommend(const Call& call, Reply reply) { recommend(parse_json_o
 
 void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
   if (!fields.ok()) return reply(problem(fields.status()));
-  Result<RecommendQuestion> question = read_question(*fields);
-  if (!question.ok()) return reply(problem(question.status()));
-  const bool explain = question->request.explain;
-  const ServedRecommendation served = engine_.recommend(std::move(question->request), question->asker);
+  Result<RecommendQuestion> read = read_question(*fields);
+  if (!read.ok()) return reply(problem(read.status()));
+  if (read->asker.after.is_zero()) return answer(*std::move(read), reply);
+  run_in_background(reply, [this, reply, question = *std::move(read)]() mutable {
+    Result<std::vector<ItemId>> shown = engine_.shown_up_to(question.asker.after);
+    if (!shown.ok()) return reply(problem(shown.status()));
+    question.request.shown = *std::move(shown);
+    answer(std::move(question), reply);
+  });
+}
+
+void Api::answer(RecommendQuestion question, const Reply& reply) {
+  const bool explain = question.request.explain;
+  const ServedRecommendation served = engine_.recommend(std::move(question.request), question.asker);
   reply({.body = recommendation_text(served, explain)});
+}
+
+/// The caller's list in the order for the user; what may not be shown is left out.
+void Api::post_rerank(const Call& call, Reply reply) {
+  Result<json::object> fields = parse_json_object(call.request.body);
+  if (!fields.ok()) return reply(problem(fields.status()));
+  const json::value* items = find_field(*fields, "items");
+  if (items == nullptr || !items->is_array() || items->get_array().empty() || items->get_array().size() > 500)
+    return reply(problem(invalid_argument("'items' must be a list of 1 to 500 item ids")));
+  for (const char* field : {"include", "count", "similar_to", "after"})
+    if (fields->contains(field)) return reply(problem(invalid_argument("'{}' has no place here", field)));
+  fields->emplace("include", *items);
+  fields->emplace("count", items->get_array().size());
+  fields->emplace("exclude_seen", false);  // unless the caller says so
+  fields->erase("items");
+  recommend(fields, reply);
+}
+
+void Api::get_similar(const Call& call, Reply reply) {
+  Result<json::object> fields = fields_of_query(call.request.query, {});
+  if (fields.ok()) fields->emplace("similar_to", call.parameters[0]);
+  if (!engine_.knows_item(call.parameters[0]))
+    return reply(problem(not_found("no item '{}' is known", call.parameters[0])));
+  recommend(fields, reply);
 }
 
 void Api::get_recommendation(const Call& call, Reply reply) {

@@ -13,6 +13,7 @@
 namespace perennial {
 namespace {
 
+constexpr int kMostPages = 100;  // that a list goes back over
 constexpr size_t kMostTypes = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr size_t kInteractiveRecords = 64;  // of a commit, and tokens appended for it, before its reply
@@ -167,6 +168,8 @@ void Engine::catch_up_vectors(std::span<const StoredRecord> records) {
 void Engine::apply_to_state(const StoredRecord& record) {
   const UserId before = state_->profiles().resolve(record.user);
   const HistoryChange change = state_->apply(record);
+  if (std::holds_alternative<ItemUpsert>(record.payload) || std::holds_alternative<ItemDelete>(record.payload))
+    recommender_->item_changed(record.item);
   if (change == HistoryChange::none) return;
   const UserId after = state_->profiles().resolve(record.user);
   recommender_->history_changed(after, change);
@@ -230,6 +233,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
       if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
     }
     served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
+    if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
     if (served.objective.applied()) request.objective = served.objective.objective;
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     served.display.reserve(served.recommendation.items.size());
@@ -248,6 +252,7 @@ void Engine::keep_slate(const ServedRecommendation& served, const RecommendReque
   if (chosen.items.empty()) return;
   Slate slate{.id = chosen.id,
               .time = now,
+              .after = asker.after,
               .user = request.user_id.empty() ? asker.anonymous_id : request.user_id,
               .surface = request.surface,
               .model = chosen.model,
@@ -258,6 +263,17 @@ void Engine::keep_slate(const ServedRecommendation& served, const RecommendReque
   for (const RecommendedItem& item : chosen.items)
     slate.items.push_back({item.item, item.score, item.propensity, item.source});
   slates_->add(slate);
+}
+
+Result<std::vector<ItemId>> Engine::shown_up_to(const MessageId& slate) const {
+  std::vector<ItemId> shown;
+  MessageId at = slate;
+  for (int page = 0; page < kMostPages && !at.is_zero(); ++page) {
+    PERENNIAL_TRY_ASSIGN(const Slate served, slates_->find(at));
+    for (const SlateItem& item : served.items) shown.push_back(item.item);
+    at = served.after;
+  }
+  return shown;
 }
 
 void Engine::slates_written(size_t slates, const Status& status) {

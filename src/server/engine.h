@@ -53,6 +53,7 @@ struct EngineOptions {
 struct Asker {
   std::string anonymous_id;  // used when user_id is empty or has no profile
   std::string context;       // the request's context as a JSON object, or empty; kept in the slate
+  MessageId after{};         // the list whose next page is asked for; zero for none
 };
 
 /// Thread rule: any thread, but for open() and stop().
@@ -77,6 +78,10 @@ class Engine {
 
   /// Chooses a slate and queues it for the log. Never fails: see Recommender::recommend.
   ServedRecommendation recommend(RecommendRequest request, const Asker& asker);
+
+  /// What the list and those before it have shown, of a list that goes on page by page; not_found for one that is not
+  /// kept. Reads the disk: not for a server's own threads.
+  Result<std::vector<ItemId>> shown_up_to(const MessageId& slate) const;
 
   /// The user's profile with at most `history_limit` of its newest events; not_found for a user without one.
   Result<UserView> user(const std::string& user_id, size_t history_limit) const;

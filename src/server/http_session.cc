@@ -18,7 +18,7 @@ namespace http = beast::http;
 using boost::beast::error_code;
 
 constexpr size_t kReadBytes = 4096;
-constexpr size_t kHeadBytes = 400;  // of a reply's header, about
+constexpr size_t kHeadBytes = 400;          // of a reply's header, about
 constexpr size_t kSkippedBytes = 64 << 10;  // a refused body up to this is read and dropped, and the connection goes on
 constexpr size_t kLingerBytes = 4 << 20;    // of a refused body that are read, so that the client sees the reply
 constexpr double kLingerSeconds = 2;
@@ -253,8 +253,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
 
 }  // namespace
 
-std::shared_ptr<HttpSession> HttpSession::make(Socket socket, Api& api, const HttpLimits& limits,
-                                               Gone gone) {
+std::shared_ptr<HttpSession> HttpSession::make(Socket socket, Api& api, const HttpLimits& limits, Gone gone) {
   return std::make_shared<Session>(std::move(socket), api, limits, std::move(gone));
 }
 

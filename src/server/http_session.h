@@ -20,8 +20,7 @@ class HttpSession {
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
   /// `gone` is called once, when the connection is closed and nothing of it is under way.
-  static std::shared_ptr<HttpSession> make(Socket socket, Api& api, const HttpLimits& limits,
-                                           Gone gone);
+  static std::shared_ptr<HttpSession> make(Socket socket, Api& api, const HttpLimits& limits, Gone gone);
   virtual ~HttpSession() = default;
 
   virtual void run() = 0;

@@ -94,8 +94,9 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
 Metrics::Route::Route(Metrics& metrics, std::string name) : metrics_(metrics), name_(std::move(name)) {}
 
 void Metrics::Route::finished(int status, double seconds) {
-  std::call_once(
-      first_, [this] { duration_ = &metrics_.request_duration_.Add({{"route", name_}}, request_seconds()); });
+  std::call_once(first_, [this] {
+    duration_ = &metrics_.request_duration_.Add({{"route", name_}}, request_seconds());
+  });
   duration_->Observe(seconds);
   std::atomic<prometheus::Counter*>& requests = requests_.at(static_cast<size_t>(status));
   if (requests.load(std::memory_order_relaxed) == nullptr)

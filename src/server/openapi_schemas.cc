@@ -76,6 +76,30 @@ const std::string_view kOpenapiSchemas = R"json({
       "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejection"}}
     }
   },
+  "Filter": {
+    "type": "object",
+    "description": "All members must hold. A member is a field of items: a value, or a list of which one must be there; {min, max} of a number. near: at most km from a point, by the fields lat and lon. not: a filter that must not hold, or a list of such. At most 100 conditions and 1,000 values.",
+    "properties": {
+      "near": {"type": "object", "required": ["lat", "lon", "km"], "additionalProperties": false,
+        "properties": {"lat": {"type": "number", "minimum": -90, "maximum": 90}, "lon": {"type": "number", "minimum": -360, "maximum": 360}, "km": {"type": "number", "minimum": 0}}},
+      "not": {"oneOf": [{"$ref": "#/components/schemas/Filter"}, {"type": "array", "items": {"$ref": "#/components/schemas/Filter"}}]}
+    },
+    "additionalProperties": {"oneOf": [
+      {"type": ["string", "number", "boolean"]},
+      {"type": "array", "minItems": 1, "items": {"type": ["string", "number", "boolean"]}},
+      {"type": "object", "additionalProperties": false, "properties": {"min": {"type": "number"}, "max": {"type": "number"}}}
+    ]}
+  },
+  "RerankRequest": {
+    "type": "object",
+    "required": ["items"],
+    "description": "A caller's list; besides items, what RecommendRequest takes but include, count, similar_to and after.",
+    "properties": {
+      "items": {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": 500},
+      "user_id": {"type": "string"},
+      "exclude_seen": {"oneOf": [{"type": "boolean"}, {"type": "string"}], "default": false}
+    }
+  },
   "RecommendRequest": {
     "type": "object",
     "additionalProperties": false,
@@ -85,8 +109,27 @@ const std::string_view kOpenapiSchemas = R"json({
       "session": {"type": "string", "description": "Another name of anonymous_id."},
       "surface": {"type": "string", "default": "default", "maxLength": 100},
       "count": {"type": "integer", "minimum": 1, "maximum": 500, "default": 10},
-      "exclude_seen": {"type": "boolean", "default": true},
+      "exclude_seen": {"oneOf": [{"type": "boolean"}, {"type": "string"}], "default": true, "description": "Or how long ago at most: \"30d\"."},
       "explain": {"type": "boolean", "default": false},
+      "session_items": {"type": "array", "items": {"type": "string"}, "maxItems": 1000, "description": "Touched just now, the newest last, and perhaps not sent as events; of a visitor without a user_id all that is known."},
+      "similar_to": {"type": "string", "description": "An item: the list is of items like it, whatever the user likes."},
+      "after": {"type": "string", "description": "The recommendation_id of the page before: nothing that it or those before it showed comes again."},
+      "filter": {"$ref": "#/components/schemas/Filter"},
+      "include": {"type": "array", "items": {"type": "string"}, "maxItems": 1000, "description": "Only these items."},
+      "exclude": {"type": "array", "items": {"type": "string"}, "maxItems": 1000, "description": "Not these items."},
+      "pin": {"type": "array", "items": {"type": "string"}, "maxItems": 1000, "description": "These first, in this order, whatever the filter says, if they may be shown at all."},
+      "boost": {"type": "array", "maxItems": 16, "items": {
+        "type": "object",
+        "additionalProperties": false,
+        "required": ["filter", "by"],
+        "properties": {
+          "filter": {"$ref": "#/components/schemas/Filter"},
+          "by": {"type": "number", "minimum": -10, "maximum": 10, "description": "Added to the logit: 0.69 counts an item as twice as likely; negative buries."}
+        }
+      }},
+      "diversity": {"type": "number", "minimum": 0, "maximum": 10, "default": 0, "description": "MMR: taken off an item's logit for each unit of its likeness (cosine) to the most alike item above it."},
+      "max_per_category": {"type": "integer", "minimum": 1, "maximum": 500, "description": "Items of one first category."},
+      "explore": {"type": "number", "minimum": 0, "maximum": 1, "default": 0, "description": "At each place, with this probability, any candidate; propensities say so."},
       "context": {
         "type": "object",
         "additionalProperties": false,

@@ -23,7 +23,7 @@ struct StageObjectives {
 struct ChosenObjective {
   Objective objective;  // what the stage asks for, also when it is not applied
   std::string variant;  // "plain", "stage-aware" or "holdout": the arm, whatever the stage, so that arms are comparable
-  std::string why;      // not applied because: "off", "holdout", "no_weights"; empty when it is
+  std::string why;      // not applied because: "off", "holdout", "no_weights", "similar_items"; empty when it is
   [[nodiscard]] bool applied() const { return why.empty(); }
 };
 

@@ -16,7 +16,8 @@ namespace perennial {
 
 struct ServedRecommendation {
   Recommendation recommendation;
-  std::vector<std::string> display;  // one an item: title, price, image_url and their kin that are known, as JSON members
+  std::vector<std::string>
+      display;  // one an item: title, price, image_url and their kin that are known, as JSON members
   ChosenObjective objective;
   Standing standing;  // the user's; that of a stranger when nothing is known
   double seconds = 0;

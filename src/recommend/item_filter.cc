@@ -1,0 +1,229 @@
+#include "recommend/item_filter.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "base/text.h"
+
+namespace perennial {
+namespace {
+
+constexpr size_t kMostConditions = 100;
+constexpr size_t kMostValues = 1000;
+constexpr size_t kMostChanged = 1000;  // items, before the index is made anew
+constexpr size_t kMostTerms = 32;      // fields whose values are indexed
+constexpr size_t kMostNumbers = 8;     // fields whose numbers are, eight bytes an item each
+constexpr double kEarthKm = 6371.0088;
+
+/// How values are compared: text as it is, numbers by their shortest digits (5 is 5.0), booleans as "true" and "false".
+/// None for what is no single value.
+std::optional<std::string> term_of(const json::value& value) {
+  if (value.is_string()) return std::string(value.get_string());
+  if (value.is_double()) return fmt::format("{}", value.get_double());
+  if (value.is_number() || value.is_bool()) return json::serialize(value);
+  return std::nullopt;
+}
+
+/// Calls visit(term) for the field's value, or for each element of a list.
+template <typename Visit>
+void for_each_term(const json::value& value, Visit&& visit) {
+  if (value.is_array()) {
+    for (const json::value& element : value.get_array())
+      if (const std::optional<std::string> term = term_of(element)) visit(*term);
+  } else if (const std::optional<std::string> term = term_of(value)) {
+    visit(*term);
+  }
+}
+
+double number_of(const json::object& fields, std::string_view name) {
+  const Result<double> number = number_field(fields, name, NAN);
+  return number.ok() ? *number : NAN;
+}
+
+double kilometres(const ItemFilter::Near& from, double lat, double lon) {
+  constexpr double kRadian = std::numbers::pi / 180;
+  const double half_lat = std::sin((lat - from.lat) * kRadian / 2);
+  const double half_lon = std::sin((lon - from.lon) * kRadian / 2);
+  const double share =
+      half_lat * half_lat + std::cos(from.lat * kRadian) * std::cos(lat * kRadian) * half_lon * half_lon;
+  return 2 * kEarthKm * std::asin(std::min(1.0, std::sqrt(share)));
+}
+
+bool within(const ItemFilter::Range& range, double number) { return number >= range.lowest && number <= range.highest; }
+
+bool within(const ItemFilter::Near& near, double lat, double lon) {
+  constexpr double kKmADegree = 111.19;
+  return std::abs(lat - near.lat) * kKmADegree <= near.km * 1.001 && kilometres(near, lat, lon) <= near.km;
+}
+
+bool holds(const ItemFilter::OneOf& one_of, const json::object& fields) {
+  const json::value* value = find_field(fields, one_of.field);
+  bool found = false;
+  if (value != nullptr)
+    for_each_term(*value, [&](const std::string& term) {
+      found |= std::ranges::find(one_of.values, term) != one_of.values.end();
+    });
+  return found;
+}
+
+/// Reads one filter after another, counting what all of them hold.
+class FilterParser {
+ public:
+  Result<ItemFilter> read(const json::object& text) {
+    ItemFilter filter;
+    for (const auto& member : text) {
+      const std::string_view name(member.key().data(), member.key().size());
+      if (++conditions_ > kMostConditions) return invalid_argument("a filter of over {} conditions", kMostConditions);
+      PERENNIAL_TRY(add(name, member.value(), filter).with_context(fmt::format("'{:.80}'", name)));
+    }
+    return filter;
+  }
+
+ private:
+  Status add(std::string_view name, const json::value& value, ItemFilter& filter) {
+    if (name == "near") return add_near(value, filter);
+    if (name == "not") return add_not(value, filter);
+    if (value.is_object()) return add_range(name, value.get_object(), filter);
+    return add_one_of(name, value, filter);
+  }
+
+  Status add_one_of(std::string_view name, const json::value& value, ItemFilter& filter) {
+    ItemFilter::OneOf one_of{std::string(name), {}};
+    const size_t wanted = value.is_array() ? value.get_array().size() : 1;
+    for_each_term(value, [&](std::string term) { one_of.values.push_back(std::move(term)); });
+    if (one_of.values.size() != wanted || wanted == 0)
+      return invalid_argument("must be a text, a number, true or false, or a list of them, or {{\"min\", \"max\"}}");
+    if ((values_ += wanted) > kMostValues) return invalid_argument("over {} values in one filter", kMostValues);
+    filter.one_of.push_back(std::move(one_of));
+    return {};
+  }
+
+  static Status add_range(std::string_view name, const json::object& value, ItemFilter& filter) {
+    ItemFilter::Range range{.field = std::string(name)};
+    for (const auto& member : value)
+      if (member.key() != "min" && member.key() != "max") return invalid_argument("a range has 'min' and 'max' only");
+    PERENNIAL_TRY_ASSIGN(range.lowest, number_field(value, "min", range.lowest));
+    PERENNIAL_TRY_ASSIGN(range.highest, number_field(value, "max", range.highest));
+    if (!(range.lowest <= range.highest))
+      return invalid_argument("'min' {} is above 'max' {}", range.lowest, range.highest);
+    filter.ranges.push_back(std::move(range));
+    return {};
+  }
+
+  static Status add_near(const json::value& value, ItemFilter& filter) {
+    if (!value.is_object()) return invalid_argument("must be an object: {{\"lat\", \"lon\", \"km\"}}");
+    ItemFilter::Near near;
+    for (const auto& [key, number] :
+         {std::pair{"lat", &near.lat}, std::pair{"lon", &near.lon}, std::pair{"km", &near.km}}) {
+      PERENNIAL_TRY_ASSIGN(*number, number_field(value.get_object(), key, NAN));
+      if (std::isnan(*number)) return invalid_argument("'{}' is missing", key);
+    }
+    if (value.get_object().size() != 3 || std::abs(near.lat) > 90 || std::abs(near.lon) > 360 || near.km < 0)
+      return invalid_argument(
+          "wants 'lat' from -90 to 90, 'lon' from -360 to 360 and 'km' from 0 up, and nothing else");
+    filter.near = near;
+    return {};
+  }
+
+  Status add_not(const json::value& value, ItemFilter& filter) {
+    const auto read_one = [&](const json::value& one) -> Status {
+      if (!one.is_object()) return invalid_argument("must be a filter, or a list of filters");
+      PERENNIAL_TRY_ASSIGN(ItemFilter none, read(one.get_object()));
+      filter.none_of.push_back(std::move(none));
+      return {};
+    };
+    if (!value.is_array()) return read_one(value);
+    for (const json::value& one : value.get_array()) PERENNIAL_TRY(read_one(one));
+    return {};
+  }
+
+  size_t conditions_ = 0;
+  size_t values_ = 0;
+};
+
+}  // namespace
+
+bool ItemFilter::allows(const json::object& fields) const {
+  const auto in_range = [&](const Range& range) { return within(range, number_of(fields, range.field)); };
+  return std::ranges::all_of(one_of, [&](const OneOf& part) { return holds(part, fields); }) &&
+         std::ranges::all_of(ranges, in_range) &&
+         (!near || within(*near, number_of(fields, "lat"), number_of(fields, "lon"))) &&
+         std::ranges::none_of(none_of, [&](const ItemFilter& none) { return none.allows(fields); });
+}
+
+Result<ItemFilter> parse_item_filter(const json::object& text) { return FilterParser().read(text); }
+
+void ItemFields::changed(ItemId item) {
+  const std::lock_guard lock(mutex_);
+  if (terms_.empty() && numbers_.empty()) return;
+  changed_.push_back(item);
+  if (changed_.size() <= kMostChanged) return;
+  terms_.clear();
+  numbers_.clear();
+  changed_.clear();
+}
+
+Bitmap ItemFields::select(const ItemFilter& filter, const Catalogue& catalogue, size_t count) {
+  const std::lock_guard lock(mutex_);
+  if (terms_.size() > kMostTerms) terms_.clear();
+  if (numbers_.size() > kMostNumbers) numbers_.clear();
+  Bitmap selected = select_indexed(filter, catalogue, count);
+  static const json::object kNothing;
+  for (const ItemId id : changed_) {
+    if (id >= count) continue;
+    const Item* item = catalogue.find(id);
+    selected.set(id, filter.allows(item == nullptr ? kNothing : item->fields));
+  }
+  return selected;
+}
+
+Bitmap ItemFields::select_indexed(const ItemFilter& filter, const Catalogue& catalogue, size_t count) {
+  Bitmap selected(count, true);
+  for (const ItemFilter::OneOf& part : filter.one_of) {
+    const Terms& known = terms(part.field, catalogue);
+    Bitmap named(count);
+    for (const std::string& value : part.values)
+      if (const auto found = known.find(value); found != known.end())
+        for (const ItemId item : found->second)
+          if (item < count) named.set(item, true);
+    selected.and_with(named);
+  }
+  const auto keep = [&](const auto& passes) {
+    for (size_t item = 0; item < count; ++item)
+      if (selected[item] && !passes(item)) selected.set(item, false);
+  };
+  const auto at = [](const Numbers& numbers, size_t item) { return item < numbers.size() ? numbers[item] : NAN; };
+  for (const ItemFilter::Range& range : filter.ranges) {
+    const Numbers& known = numbers(range.field, catalogue);
+    keep([&](size_t item) { return within(range, at(known, item)); });
+  }
+  if (filter.near) {
+    const Numbers& lat = numbers("lat", catalogue);
+    const Numbers& lon = numbers("lon", catalogue);
+    keep([&](size_t item) { return within(*filter.near, at(lat, item), at(lon, item)); });
+  }
+  for (const ItemFilter& none : filter.none_of) selected.and_not(select_indexed(none, catalogue, count));
+  return selected;
+}
+
+const ItemFields::Terms& ItemFields::terms(const std::string& field, const Catalogue& catalogue) {
+  const auto [place, is_new] = terms_.try_emplace(field);
+  for (ItemId id = 0; is_new && id < catalogue.size(); ++id) {
+    const Item* item = catalogue.find(id);
+    const json::value* value = item == nullptr ? nullptr : find_field(item->fields, field);
+    if (value != nullptr) for_each_term(*value, [&](const std::string& term) { place->second[term].push_back(id); });
+  }
+  return place->second;
+}
+
+const ItemFields::Numbers& ItemFields::numbers(const std::string& field, const Catalogue& catalogue) {
+  const auto [place, is_new] = numbers_.try_emplace(field);
+  for (ItemId id = 0; is_new && id < catalogue.size(); ++id) {
+    const Item* item = catalogue.find(id);
+    place->second.push_back(item == nullptr ? NAN : number_of(item->fields, field));
+  }
+  return place->second;
+}
+
+}  // namespace perennial

@@ -1,0 +1,74 @@
+// Which items a condition on their fields allows: {"category": ["shoes", "boots"], "price": {"max": 80}, "not":
+// {"brand": "acme"}}. Selecting goes by an index of each field that some filter has asked for, not by reading every
+// item. Covered by recommend/item_filter_test.cc against a look at every item.
+#pragma once
+
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bitmap.h"
+#include "profiles/catalogue.h"
+
+namespace perennial {
+
+/// All parts must hold; without any, every item passes.
+struct ItemFilter {
+  struct OneOf {  // the field, or one of its elements, is one of the values; numbers and booleans as text
+    std::string field;
+    std::vector<std::string> values;
+  };
+  struct Range {  // the field is a number, or text that is one, from lowest to highest
+    std::string field;
+    double lowest = -std::numeric_limits<double>::infinity();
+    double highest = std::numeric_limits<double>::infinity();
+  };
+  struct Near {  // the fields lat and lon are at most km from the point, along the sphere
+    double lat = 0, lon = 0, km = 0;
+  };
+
+  std::vector<OneOf> one_of;
+  std::vector<Range> ranges;
+  std::optional<Near> near;
+  std::vector<ItemFilter> none_of;
+
+  [[nodiscard]] bool any() const { return !one_of.empty() || !ranges.empty() || near || !none_of.empty(); }
+
+  /// Whether an item with these fields passes.
+  [[nodiscard]] bool allows(const json::object& fields) const;
+};
+
+/// A member a field: a text, number or boolean, or a list of them; {"min": number, "max": number}; "near": {"lat",
+/// "lon", "km"}; "not": a filter, or a list of filters of which none may hold. invalid_argument, naming the member,
+/// otherwise, and above 100 conditions or 1,000 values in all.
+Result<ItemFilter> parse_item_filter(const json::object& text);
+
+/// Thread rule: any thread, while the catalogue does not move but by the caller of changed().
+class ItemFields {
+ public:
+  /// Of the items below `count`, those that pass. Microseconds for a few values; the first time that a field is asked
+  /// for, a look at every item. Items that nothing has described have no fields.
+  [[nodiscard]] Bitmap select(const ItemFilter& filter, const Catalogue& catalogue, size_t count);
+
+  /// To be told of every item that was described anew or deleted.
+  void changed(ItemId item);
+
+ private:
+  using Terms = std::unordered_map<std::string, std::vector<ItemId>>;
+  using Numbers = std::vector<double>;  // by item; NaN where there is none
+
+  [[nodiscard]] Bitmap select_indexed(const ItemFilter& filter, const Catalogue& catalogue, size_t count);
+  const Terms& terms(const std::string& field, const Catalogue& catalogue);
+  const Numbers& numbers(const std::string& field, const Catalogue& catalogue);
+
+  std::mutex mutex_;
+  std::unordered_map<std::string, Terms> terms_;  // by field, of the items as they were when it was first asked for
+  std::unordered_map<std::string, Numbers> numbers_;
+  std::vector<ItemId> changed_;  // since then: looked at one by one
+};
+
+}  // namespace perennial
