@@ -1,7 +1,12 @@
 // perennial recommend: a list for one user, from the files, without a server.
+#include <algorithm>
+#include <thread>
+
 #include "base/json.h"
+#include "base/progress.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "log/slate_log.h"
 #include "log/sqlite_log.h"
 #include "recommend/recommender.h"
 
@@ -41,30 +46,140 @@ void print_list(const Recommendation& recommendation, const Catalogue& catalogue
   }
 }
 
-Status run(const CommandLine& line, const RecommendRequest& request) {
-  PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(line.data));
-  PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
-  State state(settings.roles, log->event_types(), static_cast<size_t>(settings.history_limit));
+/// What lists are made of, read from the data directory.
+struct Shop {
+  Settings settings;
+  std::unique_ptr<LogReader> log;
+  std::optional<State> state;
+  std::optional<Recommender> recommender;
+};
+
+Status open_shop(const CommandLine& line, Shop& shop) {
+  PERENNIAL_TRY_ASSIGN(shop.settings, line.settings());
+  PERENNIAL_TRY_ASSIGN(shop.log, open_log_for_reading(line.data));
+  PERENNIAL_TRY_ASSIGN(const Offset end, shop.log->end());
+  LogReader& log = *shop.log;
+  const auto history_limit = static_cast<size_t>(shop.settings.history_limit);
+  State& state = shop.state.emplace(shop.settings.roles, log.event_types(), history_limit);
   Status loaded = state.load(line.data);
-  if (loaded.ok()) loaded = state.check_log(*log);
+  if (loaded.ok()) loaded = state.check_log(log);
   if (!loaded.ok() && loaded.code() != Code::not_found)
     fmt::print(stderr, "{}: reading the whole log instead\n", loaded.message());
-  PERENNIAL_TRY(state.catch_up(*log, end));
-  Recommender recommender(log->items());
-  Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log->items(), log->event_types());
-  if (model.ok()) PERENNIAL_TRY((*model)->check_history_limit(static_cast<size_t>(settings.history_limit)));
+  PERENNIAL_TRY(state.catch_up(log, end));
+  Recommender& recommender = shop.recommender.emplace(log.items());
+  Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log.items(), log.event_types());
+  if (model.ok()) PERENNIAL_TRY((*model)->check_history_limit(history_limit));
   if (model.ok())
     recommender.set_model(*model);
   else if (model.status().code() != Code::not_found)
     return model.status();
   recommender.refresh_popularity(state);
-  const Recommendation recommendation =
-      recommender.recommend(state, log->users().find(request.user_id), request, SystemClock().now_ms());
+  return {};
+}
+
+Status recommend_to_one(const CommandLine& line, const RecommendRequest& request) {
+  Shop shop;
+  PERENNIAL_TRY(open_shop(line, shop));
+  const Recommendation recommendation = shop.recommender->recommend(
+      *shop.state, shop.log->users().find(request.user_id), request, SystemClock().now_ms());
   if (line.json)
-    fmt::print("{}\n", json::serialize(to_json(recommendation, state.catalogue())));
+    fmt::print("{}\n", json::serialize(to_json(recommendation, shop.state->catalogue())));
   else
-    print_list(recommendation, state.catalogue());
+    print_list(recommendation, shop.state->catalogue());
+  return {};
+}
+
+/// Lists of all users, a line each, while the lock on the log says that no server writes slates: then these are logged
+/// as well, so that what comes of them is credited.
+class ListsForAll {
+ public:
+  ListsForAll(Shop& shop, RecommendRequest request, SlateLog* slates)
+      : shop_(shop), request_(std::move(request)), slates_(slates) {
+    shop.state->profiles().for_each([&](UserId user, const Profile&) { users_.push_back(user); });
+    std::ranges::sort(users_);
+  }
+
+  /// How many lists there are.
+  Result<size_t> write(const fs::path& path) {
+    Progress progress("recommending", static_cast<int64_t>(users_.size()), "users");
+    const Status status = write_file_atomically(path, [&](const BytesWriter& put) -> Status {
+      for (size_t first = 0; first < users_.size(); first += kAtOnce) {
+        PERENNIAL_TRY(put(lines_of(std::span(users_).subspan(first, std::min(kAtOnce, users_.size() - first)))));
+        progress.update(static_cast<int64_t>(std::min(first + kAtOnce, users_.size())));
+      }
+      return {};
+    });
+    if (!status.ok()) return status;
+    return users_.size();
+  }
+
+ private:
+  static constexpr size_t kAtOnce = 4096;
+
+  std::string lines_of(std::span<const UserId> users) {
+    const size_t threads = std::max(1U, std::thread::hardware_concurrency());
+    std::vector<std::string> parts(threads);
+    std::vector<std::thread> workers;
+    for (size_t i = 0; i < threads; ++i)
+      workers.emplace_back([&, i] {
+        const size_t share = (users.size() + threads - 1) / threads;
+        for (size_t at = i * share; at < std::min(users.size(), (i + 1) * share); ++at) add_line(users[at], parts[i]);
+      });
+    for (std::thread& worker : workers) worker.join();
+    std::string lines;
+    for (const std::string& part : parts) lines += part;
+    return lines;
+  }
+
+  void add_line(UserId user, std::string& lines) {
+    const TimeMs now = clock_.now_ms();
+    RecommendRequest request = request_;
+    request.user_id = shop_.log->users().name(user);
+    const Recommendation list = shop_.recommender->recommend(*shop_.state, user, request, now);
+    json::object line = to_json(list, shop_.state->catalogue());
+    line["user_id"] = request.user_id;
+    lines += json::serialize(line) + '\n';
+    if (slates_ == nullptr || list.items.empty()) return;
+    Slate slate{.id = list.id,
+                .time = now,
+                .after = {},
+                .user = request.user_id,
+                .surface = request.surface,
+                .model = list.model,
+                .policy = "plain",
+                .context = {},
+                .items = {}};
+    for (const RecommendedItem& item : list.items)
+      slate.items.push_back({item.item, item.score, item.propensity, item.source});
+    slates_->add(slate);
+  }
+
+  Shop& shop_;
+  const RecommendRequest request_;
+  SlateLog* slates_;
+  SystemClock clock_;
+  std::vector<UserId> users_;
+};
+
+Status recommend_to_all(const CommandLine& line, const RecommendRequest& request, const fs::path& path) {
+  Shop shop;
+  PERENNIAL_TRY(open_shop(line, shop));
+  const Result<FileLock> lock = FileLock::acquire(fs::path(line.data) / "lock", "one program writes a data directory");
+  const SystemClock clock;
+  std::unique_ptr<SlateLog> slates;
+  if (lock.ok()) {
+    PERENNIAL_TRY_ASSIGN(slates, SlateLog::open(line.data, {.keep_days = shop.settings.slates_keep_days, .recent = 0},
+                                                clock, [](size_t count, const Status& status) {
+                                                  if (!status.ok())
+                                                    fmt::print(stderr, "{} lists not logged: {}\n", count,
+                                                               status.message());
+                                                }));
+  } else {
+    fmt::print(stderr, "The lists are not logged, so what comes of them is not credited: {}\n",
+               lock.status().message());
+  }
+  PERENNIAL_TRY_ASSIGN(const size_t count, ListsForAll(shop, request, slates.get()).write(path));
+  fmt::print("{} lists in {}\n", count, path.string());
   return {};
 }
 
@@ -73,12 +188,23 @@ Status run(const CommandLine& line, const RecommendRequest& request) {
 void add_recommend_command(CLI::App& app, CommandLine& line) {
   const auto request = std::make_shared<RecommendRequest>();
   const auto include_seen = std::make_shared<bool>(false);
-  CLI::App* command = add_command(app, line, "recommend", "Recommend items to one user",
-                                  "perennial recommend --data shop --explain user-42", [&line, request, include_seen] {
+  const auto filter = std::make_shared<std::string>();
+  const auto all = std::make_shared<std::string>();
+  CLI::App* command = add_command(app, line, "recommend", "Recommend items to one user, or to all into a file",
+                                  "perennial recommend --data shop --explain user-42",
+                                  [&line, request, include_seen, filter, all]() -> Status {
                                     request->exclude_seen = !*include_seen;
-                                    return run(line, *request);
+                                    if (!filter->empty()) {
+                                      PERENNIAL_TRY_ASSIGN(const json::object fields, parse_json_object(*filter));
+                                      PERENNIAL_TRY_ASSIGN(request->controls.filter, parse_item_filter(fields));
+                                    }
+                                    if (all->empty()) return recommend_to_one(line, *request);
+                                    request->surface = "batch";
+                                    return recommend_to_all(line, *request, *all);
                                   });
-  command->add_option("user", request->user_id, "user id; an unknown one gets what is popular");
+  CLI::Option* user = command->add_option("user", request->user_id, "user id; an unknown one gets what is popular");
+  command->add_option("--all", *all, "write a list for every user to this file, a JSON object a line")->excludes(user);
+  command->add_option("--filter", *filter, R"(only such items: '{"category": "shoes", "price": {"max": 80}}')");
   command->add_option("--count", request->count, "how many items")->check(CLI::Range(1, 500))->capture_default_str();
   command->add_option("--device", request->context.device, "device of the request, such as mobile");
   command->add_flag("--include-seen", *include_seen, "also items of the user's history");

@@ -20,11 +20,15 @@ struct Controls {
   ItemFilter filter;                 // only these
   std::vector<std::string> include;  // only these ids, if there are any
   std::vector<std::string> exclude;  // not these
-  std::vector<std::string> pin;      // these first, in this order, whatever filters say, if they may be shown at all
+  std::vector<std::string> pin;  // these first, in this order, whatever the filter says, if they may be shown at all
   std::vector<Boost> boosts;
   double diversity = 0;     // ListRules
   int most_a_category = 0;  // ListRules' group, by first category; 0: any number
   double exploration = 0;   // ListRules
+
+  /// What both ask for: filters, exclusions and boosts of both, pins behind each other, the tighter cap, the greater
+  /// diversity and exploration. Ids that both include; when only one includes any, those.
+  void add(const Controls& other);
 
   /// Beyond what is allowed: whether the list is more than the best of it in order.
   [[nodiscard]] bool shape() const {

@@ -122,7 +122,7 @@ class FilterParser {
     if (value.get_object().size() != 3 || std::abs(near.lat) > 90 || std::abs(near.lon) > 360 || near.km < 0)
       return invalid_argument(
           "wants 'lat' from -90 to 90, 'lon' from -360 to 360 and 'km' from 0 up, and nothing else");
-    filter.near = near;
+    filter.near.push_back(near);
     return {};
   }
 
@@ -144,11 +144,20 @@ class FilterParser {
 
 }  // namespace
 
+void ItemFilter::and_with(const ItemFilter& other) {
+  one_of.insert(one_of.end(), other.one_of.begin(), other.one_of.end());
+  ranges.insert(ranges.end(), other.ranges.begin(), other.ranges.end());
+  near.insert(near.end(), other.near.begin(), other.near.end());
+  none_of.insert(none_of.end(), other.none_of.begin(), other.none_of.end());
+}
+
 bool ItemFilter::allows(const json::object& fields) const {
   const auto in_range = [&](const Range& range) { return within(range, number_of(fields, range.field)); };
+  const auto is_near = [&](const Near& place) {
+    return within(place, number_of(fields, "lat"), number_of(fields, "lon"));
+  };
   return std::ranges::all_of(one_of, [&](const OneOf& part) { return holds(part, fields); }) &&
-         std::ranges::all_of(ranges, in_range) &&
-         (!near || within(*near, number_of(fields, "lat"), number_of(fields, "lon"))) &&
+         std::ranges::all_of(ranges, in_range) && std::ranges::all_of(near, is_near) &&
          std::ranges::none_of(none_of, [&](const ItemFilter& none) { return none.allows(fields); });
 }
 
@@ -198,10 +207,10 @@ Bitmap ItemFields::select_indexed(const ItemFilter& filter, const Catalogue& cat
     const Numbers& known = numbers(range.field, catalogue);
     keep([&](size_t item) { return within(range, at(known, item)); });
   }
-  if (filter.near) {
+  for (const ItemFilter::Near& near : filter.near) {
     const Numbers& lat = numbers("lat", catalogue);
     const Numbers& lon = numbers("lon", catalogue);
-    keep([&](size_t item) { return within(*filter.near, at(lat, item), at(lon, item)); });
+    keep([&](size_t item) { return within(near, at(lat, item), at(lon, item)); });
   }
   for (const ItemFilter& none : filter.none_of) selected.and_not(select_indexed(none, catalogue, count));
   return selected;

@@ -33,10 +33,13 @@ struct ItemFilter {
 
   std::vector<OneOf> one_of;
   std::vector<Range> ranges;
-  std::optional<Near> near;
+  std::vector<Near> near;
   std::vector<ItemFilter> none_of;
 
-  [[nodiscard]] bool any() const { return !one_of.empty() || !ranges.empty() || near || !none_of.empty(); }
+  [[nodiscard]] bool any() const { return !one_of.empty() || !ranges.empty() || !near.empty() || !none_of.empty(); }
+
+  /// From now on both must hold.
+  void and_with(const ItemFilter& other);
 
   /// Whether an item with these fields passes.
   [[nodiscard]] bool allows(const json::object& fields) const;

@@ -202,7 +202,10 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
 
 /// Those that may be shown at all and that nobody has ruled out, in front.
 void Recommender::pin(Choice& choice, const Bitmap& may_be_shown, Recommendation& result) const {
-  for (const ItemId item : ids_of(choice.request.controls.pin)) {
+  const Controls& controls = choice.request.controls;
+  const std::vector<ItemId> included = ids_of(controls.include);
+  for (const ItemId item : ids_of(controls.pin)) {
+    if (!controls.include.empty() && std::ranges::find(included, item) == included.end()) continue;
     if (result.items.size() >= choice.wanted || item >= may_be_shown.size() || !may_be_shown[item]) continue;
     const bool there = std::ranges::find(result.items, item, &RecommendedItem::item) != result.items.end();
     if (there) continue;

@@ -151,10 +151,11 @@ void Api::post_rerank(const Call& call, Reply reply) {
     return reply(problem(invalid_argument("'items' must be a list of 1 to 500 item ids")));
   for (const char* field : {"include", "count", "similar_to", "after"})
     if (fields->contains(field)) return reply(problem(invalid_argument("'{}' has no place here", field)));
-  fields->emplace("include", *items);
-  fields->emplace("count", items->get_array().size());
-  fields->emplace("exclude_seen", false);  // unless the caller says so
+  const json::array list = items->get_array();
   fields->erase("items");
+  fields->emplace("count", static_cast<int64_t>(list.size()));
+  fields->emplace("include", list);
+  fields->emplace("exclude_seen", false);  // unless the caller says so
   recommend(fields, reply);
 }
 

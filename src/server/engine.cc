@@ -46,6 +46,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
       feedback_users_(options_.slates.recent),
       model_watch_(options_.data_folder, options_.load_model),
       forecast_watch_(options_.data_folder),
+      list_rules_(options_.data_folder),
       snapshot_tried_at_(monotonic_seconds()),
       log_(std::move(log)) {
   recommender_ = std::make_unique<Recommender>(log_->items(), options_.vector_bytes);
@@ -82,6 +83,7 @@ Status Engine::load_state() {
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
   forecast_watch_.poll(options_.stages);
+  take_new_rules();
   refresh_popularity_when_due();
   refresh_outcomes_when_due();
   return {};
@@ -235,6 +237,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
     if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
     if (served.objective.applied()) request.objective = served.objective.objective;
+    list_rules_.apply(request.surface, served.standing.stage, request.controls);
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     served.display.reserve(served.recommendation.items.size());
     for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
@@ -430,6 +433,7 @@ void Engine::housekeeping() {
       watch_due_at_ = monotonic_seconds() + options_.watch_every_seconds;
       take_new_model();
       forecast_watch_.poll(options_.stages);
+      take_new_rules();
     }
     refresh_popularity_when_due();
     refresh_outcomes_when_due();
@@ -451,6 +455,16 @@ void Engine::take_new_model() {
   }
   recommender_->set_model(**model);
   spdlog::info("now serving the model {}", **model ? (**model)->id() : "none");
+}
+
+void Engine::take_new_rules() {
+  const std::optional<Status> read = list_rules_.poll();
+  if (!read) return;
+  if (read->ok())
+    spdlog::info("lists go by {} rules now", list_rules_.size());
+  else
+    spdlog::error("the rules for lists stay as they were: {}", read->message());
+  if (!read->ok()) metrics_.rule_loads_failed.Increment();
 }
 
 void Engine::refresh_popularity_when_due() {

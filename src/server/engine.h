@@ -25,6 +25,7 @@
 #include "recommend/recommender.h"
 #include "server/feedback.h"
 #include "server/forecast_watch.h"
+#include "server/list_rules_file.h"
 #include "server/metrics.h"
 #include "server/model_watch.h"
 #include "server/stage_objectives.h"
@@ -146,6 +147,7 @@ class Engine {
   void end_pending();
   void housekeeping();
   void take_new_model();
+  void take_new_rules();
   void refresh_popularity_when_due();
   void refresh_outcomes_when_due();
   void advance_stages_when_due();
@@ -166,6 +168,7 @@ class Engine {
   FeedbackUsers feedback_users_;
   ModelWatch model_watch_;
   ForecastWatch forecast_watch_;
+  ListRulesFile list_rules_;
   std::unique_ptr<Recommender> recommender_;
 
   std::atomic<Offset> applied_{0};

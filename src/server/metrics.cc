@@ -47,6 +47,8 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
       snapshots_failed(counter(*registry, "perennial_snapshots_failed_total", "Snapshots that could not be written")),
       model_loads_failed(
           counter(*registry, "perennial_model_loads_failed_total", "New models that could not be loaded")),
+      rule_loads_failed(
+          counter(*registry, "perennial_rule_loads_failed_total", "Files of list rules that could not be read")),
       model_age(gauge(*registry, "perennial_model_age_seconds", "Since the served model was published; 0 without one")),
       users(gauge(*registry, "perennial_users", "Users with a profile")),
       items(gauge(*registry, "perennial_items", "Items ever seen")),

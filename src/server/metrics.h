@@ -56,6 +56,7 @@ class Metrics {
   prometheus::Counter& snapshots_saved;
   prometheus::Counter& snapshots_failed;
   prometheus::Counter& model_loads_failed;
+  prometheus::Counter& rule_loads_failed;
   prometheus::Gauge& model_age;
   prometheus::Gauge& users;
   prometheus::Gauge& items;

@@ -47,19 +47,6 @@ Result<RequestContext> read_context(const json::object& context) {
   return read;
 }
 
-Result<std::vector<std::string>> read_ids(const json::object& fields, std::string_view name) {
-  std::vector<std::string> ids;
-  const json::value* list = find_field(fields, name);
-  if (list == nullptr) return ids;
-  if (!list->is_array()) return invalid_argument("'{}' must be a list of item ids", name);
-  if (list->get_array().size() > kMostIds) return invalid_argument("'{}' holds over {} ids", name, kMostIds);
-  for (const json::value& id : list->get_array()) {
-    PERENNIAL_TRY_ASSIGN(ids.emplace_back(), string_field(json::object{{"id", id}}, "id"));
-    PERENNIAL_TRY(check_id_field(name, ids.back()));
-  }
-  return ids;
-}
-
 /// Of the object's field "filter", if it has one.
 Result<ItemFilter> read_filter(const json::object& fields) {
   const json::value* filter = find_field(fields, "filter");
@@ -94,6 +81,32 @@ Result<std::vector<Boost>> read_boosts(const json::object& fields) {
   return boosts;
 }
 
+/// true, false, or how long ago: "30d".
+Status read_exclude_seen(const json::object& fields, RecommendRequest& request) {
+  const json::value* value = find_field(fields, "exclude_seen");
+  if (value == nullptr || !value->is_string()) {
+    PERENNIAL_TRY_ASSIGN(request.exclude_seen, bool_field(fields, "exclude_seen", true));
+    return {};
+  }
+  PERENNIAL_TRY_ASSIGN(request.seen_within, parse_period(value->get_string()));
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_ids(const json::object& fields, std::string_view name) {
+  std::vector<std::string> ids;
+  const json::value* list = find_field(fields, name);
+  if (list == nullptr) return ids;
+  if (!list->is_array()) return invalid_argument("'{}' must be a list of item ids", name);
+  if (list->get_array().size() > kMostIds) return invalid_argument("'{}' holds over {} ids", name, kMostIds);
+  for (const json::value& id : list->get_array()) {
+    PERENNIAL_TRY_ASSIGN(ids.emplace_back(), string_field(json::object{{"id", id}}, "id"));
+    PERENNIAL_TRY(check_id_field(name, ids.back()));
+  }
+  return ids;
+}
+
 Result<Controls> read_controls(const json::object& fields) {
   Controls controls;
   PERENNIAL_TRY_ASSIGN(controls.filter, read_filter(fields));
@@ -107,19 +120,6 @@ Result<Controls> read_controls(const json::object& fields) {
   PERENNIAL_TRY_ASSIGN(controls.exploration, read_real(fields, "explore", 1));
   return controls;
 }
-
-/// true, false, or how long ago: "30d".
-Status read_exclude_seen(const json::object& fields, RecommendRequest& request) {
-  const json::value* value = find_field(fields, "exclude_seen");
-  if (value == nullptr || !value->is_string()) {
-    PERENNIAL_TRY_ASSIGN(request.exclude_seen, bool_field(fields, "exclude_seen", true));
-    return {};
-  }
-  PERENNIAL_TRY_ASSIGN(request.seen_within, parse_period(value->get_string()));
-  return {};
-}
-
-}  // namespace
 
 Result<RecommendQuestion> read_question(const json::object& fields) {
   PERENNIAL_TRY(only_fields(fields, kRequestFields, "the request"));

@@ -1,0 +1,26 @@
+#include "recommend/controls.h"
+
+#include <algorithm>
+
+namespace perennial {
+
+void Controls::add(const Controls& other) {
+  filter.and_with(other.filter);
+  const auto append = [](auto& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  append(exclude, other.exclude);
+  append(pin, other.pin);
+  append(boosts, other.boosts);
+  if (include.empty()) {
+    include = other.include;
+  } else if (!other.include.empty()) {
+    std::erase_if(include,
+                  [&](const std::string& id) { return std::ranges::find(other.include, id) == other.include.end(); });
+    if (include.empty()) include.emplace_back();  // no item has the empty id: nothing is left
+  }
+  if (most_a_category == 0 || (other.most_a_category > 0 && other.most_a_category < most_a_category))
+    most_a_category = other.most_a_category;
+  diversity = std::max(diversity, other.diversity);
+  exploration = std::max(exploration, other.exploration);
+}
+
+}  // namespace perennial
