@@ -1,6 +1,7 @@
 // A bit an item, in words of 64, as scans over all items want it. Bits past the size are 0.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -35,6 +36,21 @@ class Bitmap {
   }
   void and_not(const Bitmap& other) {
     for (size_t i = 0; i < words_.size(); ++i) words_[i] &= ~other.words_[i];
+  }
+
+  /// How many bits are set.
+  [[nodiscard]] size_t count() const {
+    size_t sum = 0;
+    for (const uint64_t word : words_) sum += static_cast<size_t>(std::popcount(word));
+    return sum;
+  }
+
+  /// Calls visit(bit) for each that is set, rising.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (size_t i = 0; i < words_.size(); ++i)
+      for (uint64_t left = words_[i]; left != 0; left &= left - 1)
+        visit(i * 64 + static_cast<size_t>(std::countr_zero(left)));
   }
 
   [[nodiscard]] const uint64_t* words() const { return words_.data(); }

@@ -9,20 +9,27 @@
 namespace perennial {
 namespace {
 
-/// Of the user and all identities joined to it.
-Status erase_slates(const CommandLine& line, const Settings& settings, LogReader& log, UserId user) {
-  State state(settings.roles, log.event_types(), static_cast<size_t>(settings.history_limit));
-  PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
-  PERENNIAL_TRY(state.catch_up(log, end));
-  std::vector<std::string> names;
-  for (const UserId identity : state.profiles().identities_of(user)) names.push_back(log.users().name(identity));
+/// Of these names.
+Result<int64_t> erase_slates(const CommandLine& line, const Settings& settings, std::vector<std::string> names) {
   const SystemClock clock;
   PERENNIAL_TRY_ASSIGN(const auto slates,
                        SlateLog::open(line.data, {.keep_days = settings.slates_keep_days, .recent = 0}, clock,
                                       [](size_t, const Status&) {}));
-  std::promise<Status> erased;
-  slates->erase(std::move(names), 0, [&](const Result<int64_t>& count) { erased.set_value(count.status()); });
+  std::promise<Result<int64_t>> erased;
+  slates->erase(std::move(names), 0, [&](const Result<int64_t>& count) { erased.set_value(count); });
   return erased.get_future().get();
+}
+
+/// Of the user and all identities joined to it.
+Result<std::vector<std::string>> names_of(const CommandLine& line, const Settings& settings, LogReader& log,
+                                          UserId user) {
+  State state(settings.roles, log.event_types(), static_cast<size_t>(settings.history_limit));
+  PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
+  if (state.load(line.data).ok()) (void)state.check_log(log);  // what does not fit is emptied, and read anew
+  PERENNIAL_TRY(state.catch_up(log, end));
+  std::vector<std::string> names;
+  for (const UserId identity : state.profiles().identities_of(user)) names.push_back(log.users().name(identity));
+  return names;
 }
 
 Status run(const CommandLine& line, const std::string& user) {
@@ -30,14 +37,20 @@ Status run(const CommandLine& line, const std::string& user) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(const auto log, open_log(line.data, {.repeat_window = settings.repeat_window}));
   const std::optional<UserId> known = log->users().find(user);
-  if (!known) return not_found("no user '{}' in {}", user, line.data);
+  if (!known) {
+    PERENNIAL_TRY_ASSIGN(const int64_t slates, erase_slates(line, settings, {user}));
+    if (slates == 0) return not_found("no user '{}' in {}", user, line.data);
+    fmt::print("User {} is erased: {} served lists, no record.\n", user, slates);
+    return {};
+  }
   Record erasure;
   erasure.message_id = random_message_id();
   erasure.time = SystemClock().now_ms();
   erasure.user = user;
   erasure.payload = Erasure{};
   // First what else holds the user: killed in between, the command can be given again.
-  PERENNIAL_TRY(erase_slates(line, settings, *log, *known));
+  PERENNIAL_TRY_ASSIGN(std::vector<std::string> names, names_of(line, settings, *log, *known));
+  PERENNIAL_TRY(erase_slates(line, settings, std::move(names)).status());
   for (const char* snapshot : {"state.snapshot", "lives.snapshot"}) {
     std::error_code error;
     fs::remove(fs::path(line.data) / snapshot, error);  // the next start folds the log anew

@@ -133,45 +133,111 @@ EncodedSlates without(std::string_view body, std::span<const std::string> users)
 /// One day's file, read pack by pack.
 class PackReader {
  public:
-  explicit PackReader(const fs::path& path) : in_(path, std::ios::binary) {}
-
-  /// The next header; none at the end, and where the rest is no whole pack.
-  std::optional<PackHeader> next() {
-    in_.seekg(static_cast<std::streamoff>(end_));
-    PackHeader header;
-    if (!in_.read(reinterpret_cast<char*>(&header), sizeof header)) return std::nullopt;
-    if (header.magic != kMagic || header.bytes > kMostPackBytes) return std::nullopt;
-    body_at_ = end_ + sizeof header;
-    end_ = body_at_ + header.bytes;
-    return header;
+  /// not_found when there is no such file.
+  static Result<PackReader> open(const fs::path& path) {
+    std::error_code error;
+    const uint64_t size = fs::file_size(path, error);
+    if (error) return errno_status(error.value(), fmt::format("opening {}", path.string()));
+    PackReader reader(path, size);
+    if (!reader.in_) return errno_status(errno, fmt::format("opening {}", path.string()));
+    return reader;
   }
 
-  /// The body of the last header; none when it is damaged or cut off.
-  std::optional<std::string> body(const PackHeader& header) {
+  /// The next whole pack's header; none at the end, or where the last pack is cut off. What is no header is passed
+  /// over, up to one whose body is whole, and counted as damage.
+  Result<std::optional<PackHeader>> next() {
+    while (end_ + sizeof(PackHeader) <= size_) {
+      PackHeader header;
+      PERENNIAL_TRY(read(end_, &header, sizeof header));
+      const bool plausible = header.magic == kMagic && header.bytes <= kMostPackBytes;
+      body_at_ = end_ + sizeof header;
+      if (plausible && body_at_ + header.bytes > size_) return std::optional<PackHeader>();
+      if (plausible) {
+        bool whole = true;
+        if (lost_) {
+          PERENNIAL_TRY_ASSIGN(const std::optional<std::string> found, body(header));
+          whole = found.has_value();
+        }
+        if (whole) {
+          end_ = body_at_ + header.bytes;
+          lost_ = false;
+          return std::optional(header);
+        }
+      }
+      damaged_ += lost_ ? 0 : 1;
+      lost_ = true;
+      PERENNIAL_TRY_ASSIGN(end_, next_magic(end_ + 1));
+    }
+    return std::optional<PackHeader>();
+  }
+
+  /// The body of the last header; none when it is damaged, which is counted too.
+  Result<std::optional<std::string>> body(const PackHeader& header) {
     std::string bytes(header.bytes, '\0');
-    in_.seekg(static_cast<std::streamoff>(body_at_));
-    if (!in_.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) return std::nullopt;
-    if (check_of(bytes) != header.check) return std::nullopt;
-    return bytes;
+    PERENNIAL_TRY(read(body_at_, bytes.data(), bytes.size()));
+    if (check_of(bytes) == header.check) return std::optional(std::move(bytes));
+    damaged_ += lost_ ? 0 : 1;
+    return std::optional<std::string>();
   }
 
-  [[nodiscard]] uint64_t end() const { return end_; }
+  [[nodiscard]] uint64_t end() const { return end_; }  // of the last whole pack, or where no more can be found
+  [[nodiscard]] uint64_t size() const { return size_; }
+  [[nodiscard]] int64_t damaged() const { return damaged_; }
 
  private:
+  PackReader(fs::path path, uint64_t size) : path_(std::move(path)), size_(size), in_(path_, std::ios::binary) {}
+
+  Status read(uint64_t at, void* to, size_t bytes) {
+    in_.seekg(static_cast<std::streamoff>(at));
+    if (in_.read(static_cast<char*>(to), static_cast<std::streamsize>(bytes))) return {};
+    return errno_status(EIO, fmt::format("reading {}", path_.string()));
+  }
+
+  Result<uint64_t> next_magic(uint64_t from) {
+    const std::string_view magic(reinterpret_cast<const char*>(&kMagic), sizeof kMagic);
+    std::string part;
+    for (uint64_t at = from; at + magic.size() <= size_; at += kSearchBytes - magic.size() + 1) {
+      part.resize(std::min<uint64_t>(kSearchBytes, size_ - at));
+      PERENNIAL_TRY(read(at, part.data(), part.size()));
+      if (const size_t found = part.find(magic); found != std::string::npos) return at + found;
+    }
+    return size_;
+  }
+
+  static constexpr size_t kSearchBytes = 1 << 20;
+
+  fs::path path_;
+  uint64_t size_;
   std::ifstream in_;
   uint64_t body_at_ = 0;
-  uint64_t end_ = 0;  // of the last pack
+  uint64_t end_ = 0;
+  bool lost_ = false;  // the packs do not follow each other here
+  int64_t damaged_ = 0;
 };
+
+/// Calls visit(header, body) for each whole pack whose header is wanted; how many were damaged.
+Result<int64_t> for_each_pack(const fs::path& path, const std::function<bool(const PackHeader&)>& wanted,
+                              const std::function<Status(const PackHeader&, const std::string&)>& visit) {
+  PERENNIAL_TRY_ASSIGN(PackReader reader, PackReader::open(path));
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const std::optional<PackHeader> header, reader.next());
+    if (!header) return reader.damaged();
+    if (!wanted(*header)) continue;
+    PERENNIAL_TRY_ASSIGN(const std::optional<std::string> body, reader.body(*header));
+    if (body) PERENNIAL_TRY(visit(*header, *body));
+  }
+}
+
+bool any_pack(const PackHeader&) { return true; }
 
 /// Damaged packs go too: nobody could tell whose they were.
 Status copy_without(const fs::path& path, std::span<const std::string> users, const BytesWriter& put) {
-  for (PackReader reader(path); const std::optional<PackHeader> header = reader.next();) {
-    const std::optional<std::string> body = reader.body(*header);
-    if (!body) continue;
-    const EncodedSlates kept = without(*body, users);
-    PERENNIAL_TRY(put(header_of(kept, header->first, header->last) + kept.bytes));
-  }
-  return {};
+  return for_each_pack(path, any_pack,
+                       [&](const PackHeader& header, const std::string& body) {
+                         const EncodedSlates kept = without(body, users);
+                         return put(header_of(kept, header.first, header.last) + kept.bytes);
+                       })
+      .status();
 }
 
 fs::path folder_of(const fs::path& data_folder) { return data_folder / "slates"; }
@@ -181,30 +247,43 @@ fs::path path_of(const fs::path& folder, int64_t day) {
 }
 
 /// The days that have a file, oldest first.
-std::vector<int64_t> days_in(const fs::path& folder) {
+Result<std::vector<int64_t>> days_in(const fs::path& folder) {
   std::vector<int64_t> days;
   std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+  fs::directory_iterator entry(folder, error);
+  if (error == std::errc::no_such_file_or_directory) return days;
+  for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename().string();
     if (!name.ends_with(kEnding)) continue;
     const Result<TimeMs> time = parse_iso8601(name.substr(0, name.size() - kEnding.size()) + "T00:00:00Z");
     if (time.ok()) days.push_back(day_of(*time));
   }
+  if (error) return errno_status(error.value(), fmt::format("reading {}", folder.string()));
   std::sort(days.begin(), days.end());
   return days;
 }
 
-/// Cuts off what a crash left of a pack, so that the next one can be found.
+/// Cuts off what a crash left of the last pack, so that the next one can be found.
 Status cut_torn_end(const fs::path& path) {
+  Result<PackReader> reader = PackReader::open(path);
+  if (reader.status().code() == Code::not_found) return {};
+  if (!reader.ok()) return reader.status();
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const std::optional<PackHeader> header, reader->next());
+    if (!header) break;
+  }
+  if (reader->end() >= reader->size()) return {};
   std::error_code error;
-  const uint64_t size = fs::file_size(path, error);
-  if (error) return {};
-  PackReader reader(path);
-  uint64_t whole = 0;
-  while (reader.next() && reader.end() <= size) whole = reader.end();
-  if (whole == size) return {};
-  fs::resize_file(path, whole, error);
+  fs::resize_file(path, reader->end(), error);
   return error ? errno_status(error.value(), fmt::format("cutting {}", path.string())) : Status();
+}
+
+/// What a rewriting left that did not come to its end.
+Status remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".tmp") fs::remove(entry->path(), error);
+  return error ? errno_status(error.value(), fmt::format("clearing {}", folder.string())) : Status();
 }
 
 }  // namespace
@@ -212,22 +291,25 @@ Status cut_torn_end(const fs::path& path) {
 Result<int64_t> read_slates(const fs::path& data_folder, TimeMs from, TimeMs to,
                             const std::function<Status(const Slate&)>& visit) {
   const fs::path folder = folder_of(data_folder);
+  PERENNIAL_TRY_ASSIGN(const std::vector<int64_t> days, days_in(folder));
   int64_t damaged = 0;
-  for (const int64_t day : days_in(folder)) {
+  for (const int64_t day : days) {
     if (day < day_of(from) || day > day_of(to)) continue;
-    PackReader reader(path_of(folder, day));
-    while (const std::optional<PackHeader> header = reader.next()) {
-      if (header->last < from || header->first >= to) continue;
-      const std::optional<std::string> body = reader.body(*header);
-      Status status;
-      const bool whole = body && for_each_slate(*body, [&](std::string_view encoded) {
-                           const std::optional<Slate> slate = decode_with_length(encoded);
-                           if (!slate) return static_cast<void>(++damaged);
-                           if (status.ok() && slate->time >= from && slate->time < to) status = visit(*slate);
-                         });
-      if (!whole) ++damaged;
-      PERENNIAL_TRY(status);
-    }
+    PERENNIAL_TRY_ASSIGN(
+        const int64_t here,
+        for_each_pack(
+            path_of(folder, day), [&](const PackHeader& header) { return header.last >= from && header.first < to; },
+            [&](const PackHeader&, const std::string& body) {
+              Status status;
+              const bool whole = for_each_slate(body, [&](std::string_view encoded) {
+                const std::optional<Slate> slate = decode_with_length(encoded);
+                if (!slate) return static_cast<void>(++damaged);
+                if (status.ok() && slate->time >= from && slate->time < to) status = visit(*slate);
+              });
+              damaged += whole ? 0 : 1;
+              return status;
+            }));
+    damaged += here;
   }
   return damaged;
 }
@@ -240,8 +322,9 @@ Result<std::unique_ptr<SlateLog>> SlateLog::open(const fs::path& data_folder, co
   const fs::path folder = folder_of(data_folder);
   PERENNIAL_TRY(make_folder(folder));
   std::unique_ptr<SlateLog> log(new SlateLog(folder, options, clock, std::move(written)));
+  PERENNIAL_TRY(remove_leftovers(folder));
   log->expire();
-  log->remember_newest();
+  PERENNIAL_TRY(log->remember_newest());
   log->thread_ = std::thread([raw = log.get()] { raw->run(); });
   return log;
 }
@@ -256,26 +339,34 @@ SlateLog::~SlateLog() {
 }
 
 /// Of the two newest days; more than memory takes push each other out.
-void SlateLog::remember_newest() {
-  std::vector<int64_t> days = days_in(folder_);
+Status SlateLog::remember_newest() {
+  PERENNIAL_TRY_ASSIGN(std::vector<int64_t> days, days_in(folder_));
   if (days.size() > 2) days.erase(days.begin(), days.end() - 2);
-  std::vector<std::pair<int64_t, PackHeader>> packs;
+  std::vector<uint32_t> packs;
   for (const int64_t day : days)
-    for (PackReader reader(path_of(folder_, day)); const std::optional<PackHeader> header = reader.next();)
-      packs.emplace_back(day, *header);
+    PERENNIAL_TRY(for_each_pack(path_of(folder_, day),
+                                [&](const PackHeader& header) {
+                                  packs.push_back(header.slates);
+                                  return false;
+                                },
+                                {})
+                      .status());
   size_t slates = 0;
   size_t skipped = packs.size();
-  while (skipped > 0 && slates < options_.recent) slates += packs[--skipped].second.slates;
+  while (skipped > 0 && slates < options_.recent) slates += packs[--skipped];
   size_t at = 0;
   for (const int64_t day : days)
-    for (PackReader reader(path_of(folder_, day)); const std::optional<PackHeader> header = reader.next(); ++at) {
-      if (at < skipped) continue;
-      const std::optional<std::string> body = reader.body(*header);
-      if (!body) continue;
-      for_each_slate(*body, [&](std::string_view encoded) {
-        if (const std::optional<Slate> slate = decode_with_length(encoded)) remember(slate->id, std::string(encoded));
-      });
-    }
+    PERENNIAL_TRY(for_each_pack(
+                      path_of(folder_, day), [&](const PackHeader&) { return at++ >= skipped; },
+                      [&](const PackHeader&, const std::string& body) {
+                        for_each_slate(body, [&](std::string_view encoded) {
+                          if (const std::optional<Slate> slate = decode_with_length(encoded))
+                            remember(slate->id, std::string(encoded));
+                        });
+                        return Status();
+                      })
+                      .status());
+  return {};
 }
 
 void SlateLog::remember(const MessageId& id, std::string bytes) {
@@ -297,11 +388,11 @@ void SlateLog::add(const Slate& slate) {
   std::string bytes = encode(slate);
   const int64_t day = day_of(slate.time);
   bool wake = false;
-  bool full = false;
   {
     const std::lock_guard lock(mutex_);
-    full = waiting_bytes_ + bytes.size() > options_.waiting_bytes;
-    if (!full) {
+    if (waiting_bytes_ + bytes.size() > options_.waiting_bytes) {
+      ++lost_;  // and told by the writer
+    } else {
       wake = waiting_.empty();
       if (waiting_.empty() || waiting_.back().day != day || waiting_.back().slates.bytes.size() >= kPackBytes)
         waiting_.push_back({day, slate.time, slate.time, {}});
@@ -315,7 +406,6 @@ void SlateLog::add(const Slate& slate) {
     remember(slate.id, std::move(bytes));
   }
   if (wake) changed_.notify_one();
-  if (full) written_(1, resource_exhausted("{} bytes of slates wait for the disk already", options_.waiting_bytes));
 }
 
 std::optional<Slate> SlateLog::recent(const MessageId& id) const {
@@ -328,7 +418,6 @@ Result<Slate> SlateLog::find(const MessageId& id) const {
   if (std::optional<Slate> slate = recent(id)) return *std::move(slate);
   const TimeMs time = time_of_slate(id);
   std::optional<Slate> found;
-  const std::lock_guard lock(files_mutex_);
   PERENNIAL_TRY(read_slates(folder_.parent_path(), time, time + 1, [&](const Slate& slate) {
                   if (slate.id == id) found = slate;
                   return Status();
@@ -362,17 +451,17 @@ void SlateLog::run() {
   double expire_at = monotonic_seconds() + options_.expire_every_seconds;
   std::unique_lock lock(mutex_);
   while (true) {
-    changed_.wait_for(lock, std::chrono::duration<double>(options_.expire_every_seconds),
+    const double idle = unsynced_.empty() ? options_.expire_every_seconds : kSyncSeconds;
+    changed_.wait_for(lock, std::chrono::duration<double>(idle),
                       [this] { return stop_ || !waiting_.empty() || !erasures_.empty(); });
-    changed_.wait_for(lock, std::chrono::duration<double>(options_.write_after_seconds),
+    changed_.wait_for(lock, std::chrono::duration<double>(waiting_.empty() ? 0 : options_.write_after_seconds),
                       [this] { return stop_ || !erasures_.empty(); });
-    const std::vector<Pack> packs = std::exchange(waiting_, {});
     const std::vector<Erasure> erasures = std::exchange(erasures_, {});
-    waiting_bytes_ = 0;
     const bool last = stop_;
     lock.unlock();
-    write(packs);
+    write_waiting();
     for (const Erasure& erasure : erasures) erasure.done(erase_on_disk(erasure));
+    sync(last);
     if (last) return;
     if (monotonic_seconds() >= expire_at) {
       expire();
@@ -382,15 +471,27 @@ void SlateLog::run() {
   }
 }
 
-void SlateLog::write(const std::vector<Pack>& packs) {
+void SlateLog::write_waiting() {
+  std::vector<Pack> packs;
+  size_t lost = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    packs = std::exchange(waiting_, {});
+    waiting_bytes_ = 0;
+    lost = std::exchange(lost_, 0);
+  }
+  if (lost > 0)
+    written_(lost, resource_exhausted("{} bytes of them wait for the disk already", options_.waiting_bytes));
   for (const Pack& pack : packs)
     if (pack.slates.count > 0) written_(pack.slates.count, append(pack));
 }
 
 Status SlateLog::append(const Pack& pack) {
   const fs::path path = path_of(folder_, pack.day);
-  const std::lock_guard lock(files_mutex_);
-  if (std::exchange(whole_day_, pack.day) != pack.day) PERENNIAL_TRY(cut_torn_end(path));
+  if (!(std::ranges::find(whole_days_, pack.day) != whole_days_.end())) {
+    PERENNIAL_TRY(cut_torn_end(path));
+    whole_days_.push_back(pack.day);
+  }
   const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) return errno_status(errno, fmt::format("opening {}", path.string()));
   const off_t before = ::lseek(file, 0, SEEK_END);
@@ -399,26 +500,41 @@ Status SlateLog::append(const Pack& pack) {
   const ssize_t written = ::write(file, bytes.data(), bytes.size());
   if (written != static_cast<ssize_t>(bytes.size())) {
     status = errno_status(written < 0 ? errno : ENOSPC, fmt::format("writing {}", path.string()));
-    if (::ftruncate(file, before) != 0) whole_day_ = -1;
-  } else if (const double now = monotonic_seconds(); now - synced_at_ >= kSyncSeconds) {
-    synced_at_ = now;
-    if (::fdatasync(file) != 0) status = errno_status(errno, fmt::format("syncing {}", path.string()));
+    if (::ftruncate(file, before) != 0) whole_days_.clear();
   }
   ::close(file);
+  unsynced_.insert(path);
+  if (before == 0 && status.ok()) return sync_folder(folder_);
   return status;
 }
 
+void SlateLog::sync(bool now) {
+  if (unsynced_.empty() || (!now && monotonic_seconds() - synced_at_ < kSyncSeconds)) return;
+  for (const fs::path& path : unsynced_) {
+    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) continue;  // gone meanwhile
+    if (::fdatasync(file) != 0) written_(0, errno_status(errno, fmt::format("syncing {}", path.string())));
+    ::close(file);
+  }
+  unsynced_.clear();
+  synced_at_ = monotonic_seconds();
+}
+
+/// File by file, and between them what waits is written: it may take long.
 Result<int64_t> SlateLog::erase_on_disk(const Erasure& erasure) {
   int64_t erased = erasure.slates;
-  const std::lock_guard lock(files_mutex_);
-  for (const int64_t day : days_in(folder_)) {
+  PERENNIAL_TRY_ASSIGN(const std::vector<int64_t> days, days_in(folder_));
+  for (const int64_t day : days) {
     if (day < day_of(erasure.since)) continue;
+    write_waiting();
     const fs::path path = path_of(folder_, day);
     int64_t found = 0;
-    for (PackReader reader(path); const std::optional<PackHeader> header = reader.next();)
-      if (const std::optional<std::string> body = reader.body(*header))
-        found += static_cast<int64_t>(header->slates - without(*body, erasure.users).count);
-    if (found == 0) continue;
+    PERENNIAL_TRY_ASSIGN(const int64_t damaged,
+                         for_each_pack(path, any_pack, [&](const PackHeader& header, const std::string& body) {
+                           found += static_cast<int64_t>(header.slates - without(body, erasure.users).count);
+                           return Status();
+                         }));
+    if (found + damaged == 0) continue;
     erased += found;
     PERENNIAL_TRY(
         write_file_atomically(path, [&](const BytesWriter& put) { return copy_without(path, erasure.users, put); }));
@@ -428,8 +544,9 @@ Result<int64_t> SlateLog::erase_on_disk(const Erasure& erasure) {
 
 void SlateLog::expire() {
   const TimeMs oldest = clock_.now_ms() - options_.keep_days * kDayMs;
-  const std::lock_guard lock(files_mutex_);
-  for (const int64_t day : days_in(folder_)) {
+  const Result<std::vector<int64_t>> days = days_in(folder_);
+  if (!days.ok()) return written_(0, days.status());
+  for (const int64_t day : *days) {
     if ((day + 1) * kDayMs > oldest) continue;
     std::error_code error;
     fs::remove(path_of(folder_, day), error);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -85,11 +86,12 @@ class SlateLog {
 
   SlateLog(fs::path folder, const SlateLogOptions& options, const Clock& clock, Written written);
 
-  void remember_newest();
+  Status remember_newest();
   void remember(const MessageId& id, std::string bytes);
   void run();
-  void write(const std::vector<Pack>& packs);
+  void write_waiting();
   Status append(const Pack& pack);
+  void sync(bool now);
   Result<int64_t> erase_on_disk(const Erasure& erasure);
   void expire();
 
@@ -98,8 +100,8 @@ class SlateLog {
   const Clock& clock_;
   const Written written_;
 
-  mutable std::mutex files_mutex_;  // held while files are changed, or looked through for one slate
-  int64_t whole_day_ = -1;          // whose file is known to end with a whole pack
+  std::vector<int64_t> whole_days_;  // whose files are known to end with a whole pack; these three: thread_'s
+  std::set<fs::path> unsynced_;
   double synced_at_ = 0;
 
   mutable std::mutex mutex_;  // guards what follows
@@ -109,6 +111,7 @@ class SlateLog {
   size_t recent_bytes_ = 0;
   std::vector<Pack> waiting_;
   size_t waiting_bytes_ = 0;
+  size_t lost_ = 0;  // for which there was no room
   std::vector<Erasure> erasures_;
   bool stop_ = false;
 

@@ -171,14 +171,45 @@ TEST_F(SlateLogTest, DamagedPackIsLeftOutAndCounted) {
   EXPECT_EQ(log_->recent(second.id), second);
 }
 
+TEST_F(SlateLogTest, DamagedHeaderHidesNothingBehindItAndNothingIsCutOff) {
+  std::vector<Slate> slates;
+  for (int i = 0; i < 3; ++i) {
+    open();
+    slates.push_back(add(kNoon + i, "u"));
+    log_.reset();
+  }
+  std::string bytes = read_file(day_file("2024-10-04")).value();
+  const size_t pack = bytes.size() / 3;
+  bytes[pack + 1] ^= 1;  // of the second's magic
+  std::ofstream(day_file("2024-10-04"), std::ios::binary) << bytes;
+  EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2]}));
+  EXPECT_EQ(damaged_, 1);
+  open();
+  slates.push_back(add(kNoon + 9, "u"));
+  log_.reset();
+  EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2], slates[3]}));
+  open();
+  EXPECT_EQ(erase("somebody else"), 0);
+  log_.reset();
+  EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2], slates[3]}));
+  EXPECT_EQ(damaged_, 0) << "an erasure leaves nothing of which nobody knows whose it is";
+}
+
+TEST_F(SlateLogTest, WhatARewritingLeftIsRemoved) {
+  fs::create_directories(folder_.path() / "slates");
+  std::ofstream(folder_.path() / "slates" / "2024-10-04.slates.77.0.tmp") << "somebody's";
+  open();
+  EXPECT_TRUE(fs::is_empty(folder_.path() / "slates"));
+}
+
 TEST_F(SlateLogTest, FullQueueAndABrokenDiskLoseSlatesAndSaySo) {
   options_.waiting_bytes = 10;
   open();
   const Slate slate = add(kNoon, "u");
-  EXPECT_EQ(lost_, 1u);
   EXPECT_EQ(log_->recent(slate.id), slate) << "feedback is credited all the same";
   options_.waiting_bytes = 1 << 20;
   open();
+  EXPECT_EQ(lost_, 1u);
   fs::create_directory(day_file("2024-10-04"));  // no file can be there
   add(kNoon, "u");
   log_.reset();

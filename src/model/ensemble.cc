@@ -109,16 +109,14 @@ float Ensemble::score_item(std::span<const float> u, int32_t item) const {
   return sum / static_cast<float>(members_.size());
 }
 
-float Ensemble::likeness(size_t a, size_t b) const {
-  if (std::max(a, b) >= static_cast<size_t>(config().items)) return 0;
-  float sum = 0;
-  for (const auto& member : members_) {
-    const float* first = member->item_vectors().data() + a * width();
-    const float* second = member->item_vectors().data() + b * width();
-    const float squares = dot(first, first, width()) * dot(second, second, width());
-    if (squares > 0) sum += dot(first, second, width()) / std::sqrt(squares);
+void Ensemble::unit_vector(size_t item, std::span<float> unit) const {
+  std::ranges::fill(unit, 0.0F);
+  if (item >= static_cast<size_t>(config().items)) return;
+  for (size_t i = 0; i < members_.size(); ++i) {
+    const float* vector = members_[i]->item_vectors().data() + item * width();
+    const float squares = dot(vector, vector, width()) * static_cast<float>(members_.size());
+    if (squares > 0) axpy(1 / std::sqrt(squares), vector, unit.data() + i * width(), width());
   }
-  return sum / static_cast<float>(members_.size());
 }
 
 Ensemble::JoinedItems Ensemble::joined_items() const {

@@ -60,8 +60,9 @@ class Ensemble final : public Scorer {
   /// What score_items writes for one item, to the bit.
   [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
 
-  /// The mean over members of the cosine of two items' vectors; 0 for an item beyond items.
-  [[nodiscard]] float likeness(size_t a, size_t b) const;
+  /// The item's vector (vector_width()) such that the product of two is the mean over members of their cosines;
+  /// overwritten, zeros for an item beyond items.
+  void unit_vector(size_t item, std::span<float> unit) const;
 
   /// Item vectors (items, vector_width()) and biases (items): a score is vector . u + bias, up to rounding. Of a single
   /// member they are its own.

@@ -10,12 +10,11 @@ void Controls::add(const Controls& other) {
   append(exclude, other.exclude);
   append(pin, other.pin);
   append(boosts, other.boosts);
-  if (include.empty()) {
+  if (!include) {
     include = other.include;
-  } else if (!other.include.empty()) {
-    std::erase_if(include,
-                  [&](const std::string& id) { return std::ranges::find(other.include, id) == other.include.end(); });
-    if (include.empty()) include.emplace_back();  // no item has the empty id: nothing is left
+  } else if (other.include) {
+    std::erase_if(*include,
+                  [&](const std::string& id) { return std::ranges::find(*other.include, id) == other.include->end(); });
   }
   if (most_a_category == 0 || (other.most_a_category > 0 && other.most_a_category < most_a_category))
     most_a_category = other.most_a_category;

@@ -1,7 +1,8 @@
 // What a merchandiser asks of a list, beyond whom it is for: which items may stand in it, which stand higher or first,
-// and how alike they may be. All of it per request; Covered by recommend/recommender_test.cc.
+// and how alike they may be. Covered by recommend/recommender_test.cc.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,9 +18,9 @@ struct Boost {
 };
 
 struct Controls {
-  ItemFilter filter;                 // only these
-  std::vector<std::string> include;  // only these ids, if there are any
-  std::vector<std::string> exclude;  // not these
+  ItemFilter filter;                                // only these
+  std::optional<std::vector<std::string>> include;  // only these ids
+  std::vector<std::string> exclude;                 // not these
   std::vector<std::string> pin;  // these first, in this order, whatever the filter says, if they may be shown at all
   std::vector<Boost> boosts;
   double diversity = 0;     // ListRules
@@ -27,7 +28,7 @@ struct Controls {
   double exploration = 0;   // ListRules
 
   /// What both ask for: filters, exclusions and boosts of both, pins behind each other, the tighter cap, the greater
-  /// diversity and exploration. Ids that both include; when only one includes any, those.
+  /// diversity and exploration. Ids that both include; when only one names such ids, those.
   void add(const Controls& other);
 
   /// Beyond what is allowed: whether the list is more than the best of it in order.

@@ -9,8 +9,9 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kMostConditions = 100;
+constexpr size_t kMostConditions = 32;
 constexpr size_t kMostValues = 1000;
+constexpr size_t kMostValueBytes = 256;
 constexpr size_t kMostChanged = 1000;  // items, before the index is made anew
 constexpr size_t kMostTerms = 32;      // fields whose values are indexed
 constexpr size_t kMostNumbers = 8;     // fields whose numbers are, eight bytes an item each
@@ -72,6 +73,7 @@ class FilterParser {
  public:
   Result<ItemFilter> read(const json::object& text) {
     ItemFilter filter;
+    if (++filters_ > kMostConditions) return invalid_argument("a filter of over {} filters", kMostConditions);
     for (const auto& member : text) {
       const std::string_view name(member.key().data(), member.key().size());
       if (++conditions_ > kMostConditions) return invalid_argument("a filter of over {} conditions", kMostConditions);
@@ -94,6 +96,8 @@ class FilterParser {
     for_each_term(value, [&](std::string term) { one_of.values.push_back(std::move(term)); });
     if (one_of.values.size() != wanted || wanted == 0)
       return invalid_argument("must be a text, a number, true or false, or a list of them, or {{\"min\", \"max\"}}");
+    for (const std::string& said : one_of.values)
+      if (said.size() > kMostValueBytes) return invalid_argument("a value of over {} bytes", kMostValueBytes);
     if ((values_ += wanted) > kMostValues) return invalid_argument("over {} values in one filter", kMostValues);
     filter.one_of.push_back(std::move(one_of));
     return {};
@@ -138,6 +142,7 @@ class FilterParser {
     return {};
   }
 
+  size_t filters_ = 0;
   size_t conditions_ = 0;
   size_t values_ = 0;
 };
@@ -165,9 +170,11 @@ Result<ItemFilter> parse_item_filter(const json::object& text) { return FilterPa
 
 void ItemFields::changed(ItemId item) {
   const std::lock_guard lock(mutex_);
-  if (terms_.empty() && numbers_.empty()) return;
-  changed_.push_back(item);
+  if (!indexed_) return;
+  changed_.insert(item);
   if (changed_.size() <= kMostChanged) return;
+  indexed_ = false;
+  fields_.clear();
   terms_.clear();
   numbers_.clear();
   changed_.clear();
@@ -175,8 +182,6 @@ void ItemFields::changed(ItemId item) {
 
 Bitmap ItemFields::select(const ItemFilter& filter, const Catalogue& catalogue, size_t count) {
   const std::lock_guard lock(mutex_);
-  if (terms_.size() > kMostTerms) terms_.clear();
-  if (numbers_.size() > kMostNumbers) numbers_.clear();
   Bitmap selected = select_indexed(filter, catalogue, count);
   static const json::object kNothing;
   for (const ItemId id : changed_) {
@@ -190,49 +195,75 @@ Bitmap ItemFields::select(const ItemFilter& filter, const Catalogue& catalogue, 
 Bitmap ItemFields::select_indexed(const ItemFilter& filter, const Catalogue& catalogue, size_t count) {
   Bitmap selected(count, true);
   for (const ItemFilter::OneOf& part : filter.one_of) {
-    const Terms& known = terms(part.field, catalogue);
     Bitmap named(count);
-    for (const std::string& value : part.values)
-      if (const auto found = known.find(value); found != known.end())
-        for (const ItemId item : found->second)
-          if (item < count) named.set(item, true);
+    if (const std::shared_ptr<const Terms> known = terms(part.field, catalogue)) {
+      for (const std::string& value : part.values)
+        if (const auto found = known->find(value); found != known->end())
+          for (const ItemId item : found->second)
+            if (item < count) named.set(item, true);
+    }
     selected.and_with(named);
   }
   const auto keep = [&](const auto& passes) {
-    for (size_t item = 0; item < count; ++item)
-      if (selected[item] && !passes(item)) selected.set(item, false);
+    selected.for_each([&](size_t item) {
+      if (!passes(item)) selected.set(item, false);
+    });
   };
-  const auto at = [](const Numbers& numbers, size_t item) { return item < numbers.size() ? numbers[item] : NAN; };
+  const auto at = [](const std::shared_ptr<const Numbers>& numbers, size_t item) {
+    return numbers != nullptr && item < numbers->size() ? (*numbers)[item] : NAN;
+  };
   for (const ItemFilter::Range& range : filter.ranges) {
-    const Numbers& known = numbers(range.field, catalogue);
+    const std::shared_ptr<const Numbers> known = numbers(range.field, catalogue);
     keep([&](size_t item) { return within(range, at(known, item)); });
   }
   for (const ItemFilter::Near& near : filter.near) {
-    const Numbers& lat = numbers("lat", catalogue);
-    const Numbers& lon = numbers("lon", catalogue);
+    const std::shared_ptr<const Numbers> lat = numbers("lat", catalogue);
+    const std::shared_ptr<const Numbers> lon = numbers("lon", catalogue);
     keep([&](size_t item) { return within(near, at(lat, item), at(lon, item)); });
   }
   for (const ItemFilter& none : filter.none_of) selected.and_not(select_indexed(none, catalogue, count));
   return selected;
 }
 
-const ItemFields::Terms& ItemFields::terms(const std::string& field, const Catalogue& catalogue) {
-  const auto [place, is_new] = terms_.try_emplace(field);
-  for (ItemId id = 0; is_new && id < catalogue.size(); ++id) {
-    const Item* item = catalogue.find(id);
-    const json::value* value = item == nullptr ? nullptr : find_field(item->fields, field);
-    if (value != nullptr) for_each_term(*value, [&](const std::string& term) { place->second[term].push_back(id); });
+/// So that made-up names cost no look at every item.
+bool ItemFields::is_known(const std::string& field, const Catalogue& catalogue) {
+  if (!indexed_) {
+    std::unordered_set<std::string> fields;
+    for (ItemId id = 0; id < catalogue.size(); ++id)
+      if (const Item* item = catalogue.find(id))
+        for (const auto& member : item->fields) fields.emplace(member.key().data(), member.key().size());
+    fields_ = std::move(fields);
+    indexed_ = true;
   }
-  return place->second;
+  return fields_.contains(field);
 }
 
-const ItemFields::Numbers& ItemFields::numbers(const std::string& field, const Catalogue& catalogue) {
-  const auto [place, is_new] = numbers_.try_emplace(field);
-  for (ItemId id = 0; is_new && id < catalogue.size(); ++id) {
+std::shared_ptr<const ItemFields::Terms> ItemFields::terms(const std::string& field, const Catalogue& catalogue) {
+  if (!is_known(field, catalogue)) return nullptr;
+  if (const auto found = terms_.find(field); found != terms_.end()) return found->second;
+  auto made = std::make_shared<Terms>();
+  for (ItemId id = 0; id < catalogue.size(); ++id) {
     const Item* item = catalogue.find(id);
-    place->second.push_back(item == nullptr ? NAN : number_of(item->fields, field));
+    const json::value* value = item == nullptr ? nullptr : find_field(item->fields, field);
+    if (value == nullptr) continue;
+    for_each_term(*value, [&](const std::string& term) {
+      if (term.size() <= kMostValueBytes) (*made)[term].push_back(id);  // no filter asks for a longer one
+    });
   }
-  return place->second;
+  if (terms_.size() >= kMostTerms) terms_.clear();
+  return terms_[field] = std::move(made);
+}
+
+std::shared_ptr<const ItemFields::Numbers> ItemFields::numbers(const std::string& field, const Catalogue& catalogue) {
+  if (!is_known(field, catalogue)) return nullptr;
+  if (const auto found = numbers_.find(field); found != numbers_.end()) return found->second;
+  auto made = std::make_shared<Numbers>();
+  for (ItemId id = 0; id < catalogue.size(); ++id) {
+    const Item* item = catalogue.find(id);
+    made->push_back(item == nullptr ? NAN : number_of(item->fields, field));
+  }
+  if (numbers_.size() >= kMostNumbers) numbers_.clear();
+  return numbers_[field] = std::move(made);
 }
 
 }  // namespace perennial

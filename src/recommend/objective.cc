@@ -56,9 +56,10 @@ class Placement {
         terms_(std::move(terms)),
         categories_(std::move(categories)),
         rules_(rules),
-        likeness_(candidates.size()),
+        likeness_(rules.likeness_above),
         in_group_(rules.in_group),
         left_(candidates.size()) {
+    likeness_.resize(candidates.size());
     scores_.reserve(candidates.size());
     for (size_t i = 0; i < candidates.size(); ++i) scores_.push_back(candidates[i].logit + adjustment(i));
     for (const auto& [group, count] : in_group_) close_when_full(group);
@@ -102,7 +103,7 @@ class Placement {
   }
 
   void close_when_full(int32_t group) {
-    if (rules_.most_a_group == 0 || in_group_[group] < rules_.most_a_group) return;
+    if (group < 0 || rules_.most_a_group == 0 || in_group_[group] < rules_.most_a_group) return;
     for (size_t i = 0; i < scores_.size(); ++i)
       if (rules_.group[i] == group) remove(i);
   }

@@ -69,6 +69,7 @@ struct ListRules {
   /// MMR: taken off an item's logit for each unit of its greatest likeness to an item above it.
   double diversity = 0;
   std::function<double(size_t, size_t)> likeness;  // of two candidates, at most 1; needed with diversity
+  std::vector<double> likeness_above{};            // of each candidate to the items that stand already; empty: 0
 
   size_t most_a_group = 0;               // items of a group in the list; 0: any number
   std::vector<int32_t> group;            // by candidate; below 0: of none. Needed with most_a_group

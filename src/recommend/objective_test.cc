@@ -178,7 +178,7 @@ TEST(ListRules, NoGroupHasMoreThanItsShareAndWhatStandsAlreadyCounts) {
   const std::vector<SlateCandidate> candidates = candidates_of({9, 8, 7, 6, 5, 4});
   ListRules rules{.most_a_group = 2, .group = {0, 0, 0, 1, 1, -1}};
   EXPECT_EQ(order_of(place({}, {}, candidates, {}, 6, rules)), (std::vector<size_t>{0, 1, 3, 4, 5}));
-  rules.in_group = {{0, 1}, {1, 2}};
+  rules.in_group = {{0, 1}, {1, 2}, {-1, 9}};
   EXPECT_EQ(order_of(place({}, {}, candidates, {}, 6, rules)), (std::vector<size_t>{0, 5}));
 }
 

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "base/digest.h"
+#include "kernels/dense.h"
 #include "model/read_features.h"
 
 namespace perennial {
@@ -13,6 +14,9 @@ namespace {
 
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
 constexpr double kUncounted = -30;       // the logit of an item of which nothing has been counted
+constexpr double kMostLogCount = 80;     // so that its e^x is a float
+constexpr int kMostRounds = 100;         // of looking for items that no cap holds back
+constexpr size_t kFewAllowed = 50;       // one of so many is few
 constexpr size_t kExplainedEvents = 10;  // the newest distinct items of the history are tried as reasons
 
 const Profile* profile_of(const State& state, std::optional<UserId> user) {
@@ -58,15 +62,16 @@ Acquaintance acquaintance_of(const Profile* profile, const ItemOutcomes& outcome
 }
 
 /// The profile, or an empty one, with the session's items at its end; none without a session.
-std::optional<Profile> with_session(const Profile* profile, const std::vector<ItemId>& items, TimeMs now) {
+std::optional<Profile> with_session(const Profile* profile, const std::vector<ItemId>& items, EventTypeId type,
+                                    TimeMs now) {
   if (items.empty()) return std::nullopt;
   Profile session = profile == nullptr ? Profile() : *profile;
-  const TimeMs time = session.history.empty() ? kNoTime : std::max(now, session.history.back().time);
+  const TimeMs time = session.history.empty() ? now : std::max(now, session.history.back().time);
   for (const ItemId item : items) {
     HistoryToken& token = session.history.emplace_back();
     token.item = item;
     token.time = time;
-    token.type = kNoEventType;
+    token.type = type;
   }
   return session;
 }
@@ -116,10 +121,20 @@ void Recommender::set_popularity(std::vector<float> weights) {
 }
 
 std::vector<ScoredItem> Recommender::Popularity::best(const Bitmap& allowed, size_t k) const {
+  const auto scored = [this](size_t item) {
+    return ScoredItem{static_cast<int32_t>(item), item < weights.size() ? weights[item] : 0};
+  };
   std::vector<ScoredItem> best;
-  for (size_t place = 0; place < allowed.size() && best.size() < k; ++place) {
-    const ItemId item = place < order.size() ? order[place] : static_cast<ItemId>(place);
-    if (allowed[item]) best.push_back({static_cast<int32_t>(item), item < weights.size() ? weights[item] : 0});
+  const size_t most = std::min(k, allowed.count());
+  if (allowed.size() > kFewAllowed * (allowed.count() + 1)) {  // walking down the order would take long
+    allowed.for_each([&](size_t item) { best.push_back(scored(item)); });
+    std::ranges::stable_sort(best, std::greater<>(), &ScoredItem::score);
+    best.resize(most);
+    return best;
+  }
+  for (size_t place = 0; best.size() < most; ++place) {
+    const size_t item = place < order.size() ? order[place] : place;
+    if (item < allowed.size() && allowed[item]) best.push_back(scored(item));
   }
   return best;
 }
@@ -147,30 +162,37 @@ std::vector<ItemId> Recommender::ids_of(const std::vector<std::string>& names) c
   return ids;
 }
 
-/// What filters and the user's own past leave of the items that may be shown at all.
-Bitmap Recommender::allowed_items(const State& state, const Profile* profile, const RecommendRequest& request,
-                                  size_t items, TimeMs now) {
+/// What neither catalogue nor request nor user have ruled out.
+Bitmap Recommender::showable_items(const State& state, const Profile* profile, const RecommendRequest& request,
+                                   size_t items) const {
   const Controls& controls = request.controls;
-  Bitmap allowed = state.catalogue().recommendable(items);
-  if (controls.filter.any()) allowed.and_with(fields_.select(controls.filter, state.catalogue(), items));
-  if (!controls.include.empty()) {
+  Bitmap showable = state.catalogue().recommendable(items);
+  if (controls.include) {
     Bitmap included(items);
-    for (const ItemId item : ids_of(controls.include))
+    for (const ItemId item : ids_of(*controls.include))
       if (item < items) included.set(item, true);
-    allowed.and_with(included);
+    showable.and_with(included);
   }
   const auto exclude = [&](ItemId item) {
-    if (item < items) allowed.set(item, false);
+    if (item < items) showable.set(item, false);
   };
   for (const ItemId item : ids_of(controls.exclude)) exclude(item);
   for (const ItemId item : request.shown) exclude(item);
-  if (profile == nullptr) return allowed;
+  if (const std::optional<ItemId> like = items_.find(request.similar_to)) exclude(*like);
+  if (profile == nullptr) return showable;
   for (const auto& [item, rejection] : profile->rejected) exclude(item);
-  if (!request.exclude_seen) return allowed;
+  return showable;
+}
+
+/// What the filter and the user's own past leave of these.
+void Recommender::filter(const State& state, const Profile* profile, const RecommendRequest& request, TimeMs now,
+                         Bitmap& items) {
+  if (const ItemFilter& filter = request.controls.filter; filter.any())
+    items.and_with(fields_.select(filter, state.catalogue(), items.size()));
+  if (profile == nullptr || !request.exclude_seen) return;
   const TimeMs since = request.seen_within ? now - *request.seen_within : kNoTime;
   for (const HistoryToken& token : profile->history)
-    if (token.time == kNoTime || token.time >= since) exclude(token.item);
-  return allowed;
+    if ((token.time == kNoTime || token.time >= since) && token.item < items.size()) items.set(token.item, false);
 }
 
 Recommender::Choice Recommender::make_choice(const State& state, const Profile* profile,
@@ -182,10 +204,13 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
                 .model = model,
                 .outcomes = nullptr,
                 .shaped = objective || request.controls.shape(),
-                .allowed = allowed_items(state, profile, request, items, now),
+                .showable = showable_items(state, profile, request, items),
+                .allowed = {},
                 .boosted = {},
                 .user = {},
                 .wanted = static_cast<size_t>(std::clamp(request.count, 1, 500))};
+  choice.allowed = choice.showable;
+  filter(state, profile, request, now, choice.allowed);
   for (const Boost& boost : request.controls.boosts)
     choice.boosted.push_back(fields_.select(boost.filter, state.catalogue(), items));
   if (!choice.shaped) return choice;
@@ -200,20 +225,20 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
   return choice;
 }
 
-/// Those that may be shown at all and that nobody has ruled out, in front.
-void Recommender::pin(Choice& choice, const Bitmap& may_be_shown, Recommendation& result) const {
-  const Controls& controls = choice.request.controls;
-  const std::vector<ItemId> included = ids_of(controls.include);
-  for (const ItemId item : ids_of(controls.pin)) {
-    if (!controls.include.empty() && std::ranges::find(included, item) == included.end()) continue;
-    if (result.items.size() >= choice.wanted || item >= may_be_shown.size() || !may_be_shown[item]) continue;
-    const bool there = std::ranges::find(result.items, item, &RecommendedItem::item) != result.items.end();
-    if (there) continue;
+/// In front, whatever the filter says of them.
+void Recommender::pin(Choice& choice, Recommendation& result) const {
+  for (const ItemId item : ids_of(choice.request.controls.pin)) {
+    if (result.items.size() >= choice.wanted || item >= choice.showable.size() || !choice.showable[item]) continue;
     RecommendedItem& shown = result.items.emplace_back(entry(item, 0, ItemSource::pinned));
     if (choice.request.explain) shown.reasons.push_back({"pinned", "Chosen for you by hand", ""});
+    choice.showable.set(item, false);
     choice.allowed.set(item, false);
-    ++choice.in_group[group_of(choice, item)];
+    count_group(choice, group_of(choice, item));
   }
+}
+
+void Recommender::count_group(Choice& choice, int32_t group) {
+  if (group >= 0) ++choice.in_group[group];
 }
 
 void Recommender::fill_plain(const Source& source, Choice& choice, Recommendation& result) const {
@@ -223,18 +248,17 @@ void Recommender::fill_plain(const Source& source, Choice& choice, Recommendatio
   }
 }
 
-/// The best `count` and those that may come into their places. Each boost brings the best of what it lifts, or of what
-/// it leaves, so that nothing has to be near the others to begin with. Items of which nothing has been counted have no
-/// logit: they are left for fill_plain.
+/// The best `count` and those that may come into their places. Of what a boost lifts the best `count` too, and of what
+/// none buries: nothing has to be near the others to begin with, as long as no item passes two filters. Items of which
+/// nothing has been counted have no logit: they are left for fill_plain, unless categories are counted.
 std::vector<SlateCandidate> Recommender::candidates(const Source& source, const Choice& choice, size_t count) const {
-  const std::vector<Boost>& boosts = choice.request.controls.boosts;
-  const float reach = kReach + static_cast<float>(choice.request.controls.diversity);
-  const bool counts_categories = choice.request.controls.most_a_category > 0;  // nothing is left to fill_plain then
+  const Controls& controls = choice.request.controls;
+  const float reach = kReach + static_cast<float>(controls.diversity);
   std::vector<SlateCandidate> found;
   const auto add = [&](const Bitmap& allowed, size_t more) {
     const size_t before = found.size();
     for (const auto& [item, score] : source.best(allowed, count, more, reach)) {
-      if (source.counts && score <= 0 && !counts_categories) break;
+      if (source.counts && score <= 0 && controls.most_a_category == 0) break;
       const double logit = source.counts ? std::max(std::log(double{score}), kUncounted) : score;
       const size_t place = found.size() - before;
       if (place >= count && logit < found[before + count - 1].logit - reach) break;
@@ -242,20 +266,26 @@ std::vector<SlateCandidate> Recommender::candidates(const Source& source, const 
     }
   };
   add(choice.allowed, kMoreCandidates);
-  if (boosts.empty()) return found;
-  for (size_t i = 0; i < boosts.size(); ++i) {
-    Bitmap allowed = choice.allowed;
-    boosts[i].by > 0 ? allowed.and_with(choice.boosted[i]) : allowed.and_not(choice.boosted[i]);
-    add(allowed, 0);
+  if (controls.boosts.empty()) return found;
+  Bitmap unburied = choice.allowed;
+  for (size_t i = 0; i < controls.boosts.size(); ++i) {
+    if (controls.boosts[i].by < 0) {
+      unburied.and_not(choice.boosted[i]);
+    } else {
+      Bitmap lifted = choice.allowed;
+      lifted.and_with(choice.boosted[i]);
+      add(lifted, 0);
+    }
   }
-  std::ranges::stable_sort(found, [](const SlateCandidate& a, const SlateCandidate& b) {
+  add(unburied, 0);
+  std::ranges::sort(found, [](const SlateCandidate& a, const SlateCandidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.item < b.item;
   });
   const auto repeated = std::ranges::unique(found, {}, &SlateCandidate::item);
   found.erase(repeated.begin(), repeated.end());
   for (SlateCandidate& candidate : found)
-    for (size_t i = 0; i < boosts.size(); ++i)
-      if (choice.boosted[i][candidate.item]) candidate.boost += boosts[i].by;
+    for (size_t i = 0; i < controls.boosts.size(); ++i)
+      if (choice.boosted[i][candidate.item]) candidate.boost += controls.boosts[i].by;
   return found;
 }
 
@@ -267,22 +297,55 @@ int32_t Recommender::group_of(Choice& choice, ItemId item) {
   return choice.groups.try_emplace(names.front(), static_cast<int32_t>(choice.groups.size())).first->second;
 }
 
-ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates) {
+/// The lines of a matrix: the candidates' vectors at length 1.
+std::vector<float> Recommender::unit_vectors(const ServingModel& model, std::span<const ItemId> items) {
+  const size_t width = model.ensemble().vector_width();
+  std::vector<float> vectors(items.size() * width);
+  for (size_t i = 0; i < items.size(); ++i)
+    model.ensemble().unit_vector(items[i], std::span(vectors).subspan(i * width, width));
+  return vectors;
+}
+
+/// By the model's vectors; without a model items of one category are alike.
+std::function<double(size_t, size_t)> Recommender::likeness_of(Choice& choice, std::span<const ItemId> items) {
+  if (choice.model != nullptr) {
+    const size_t width = choice.model->ensemble().vector_width();
+    return [width, vectors = unit_vectors(*choice.model, items)](size_t a, size_t b) -> double {
+      return dot(vectors.data() + a * width, vectors.data() + b * width, width);
+    };
+  }
+  std::vector<int32_t> groups;
+  for (const ItemId item : items) groups.push_back(group_of(choice, item));
+  return [groups = std::move(groups)](size_t a, size_t b) -> double {
+    return groups[a] >= 0 && groups[a] == groups[b] ? 1 : 0;
+  };
+}
+
+ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates,
+                                  const Recommendation& result) {
   thread_local Random random(random_message_id().low);
   const Controls& controls = choice.request.controls;
   ListRules rules{.diversity = controls.diversity,
                   .likeness = {},
+                  .likeness_above = {},
                   .most_a_group = static_cast<size_t>(controls.most_a_category),
                   .group = {},
                   .in_group = choice.in_group,
                   .exploration = controls.exploration,
                   .random = &random};
-  if (controls.most_a_category > 0 || controls.diversity > 0)
+  if (controls.most_a_category > 0)
     for (const SlateCandidate& candidate : candidates) rules.group.push_back(group_of(choice, candidate.item));
-  rules.likeness = [&candidates, model = choice.model, groups = rules.group](size_t a, size_t b) -> double {
-    if (model != nullptr) return model->likeness(candidates[a].item, candidates[b].item);
-    return groups[a] >= 0 && groups[a] == groups[b] ? 1 : 0;
-  };
+  if (controls.diversity > 0) {
+    std::vector<ItemId> items;
+    for (const SlateCandidate& candidate : candidates) items.push_back(candidate.item);
+    for (const RecommendedItem& item : result.items) items.push_back(item.item);
+    rules.likeness = likeness_of(choice, items);
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      double& most = rules.likeness_above.emplace_back(0);
+      for (size_t above = candidates.size(); above < items.size(); ++above)
+        most = std::max(most, rules.likeness(i, above));
+    }
+  }
   return rules;
 }
 
@@ -300,31 +363,39 @@ void Recommender::add_reasons(const Choice& choice, const SlateCandidate& candid
   }
 }
 
-void Recommender::fill_shaped(const Source& source, Choice& choice, Recommendation& result) const {
+/// How many candidates there were.
+size_t Recommender::fill_shaped(const Source& source, Choice& choice, Recommendation& result) const {
   const size_t missing = choice.wanted - result.items.size();
   const std::vector<SlateCandidate> candidates = this->candidates(source, choice, missing);
-  const ListRules rules = list_rules(choice, candidates);
+  const ListRules rules = list_rules(choice, candidates, result);
   const ObjectiveWeights& weights = choice.request.objective.weights;
   for (const Placed& placed : place(weights, *choice.outcomes, candidates, choice.user, missing, rules)) {
     const SlateCandidate& candidate = candidates[placed.candidate];
     const double score = candidate.logit + placed.adjustment;
-    RecommendedItem& shown =
-        result.items.emplace_back(entry(candidate.item, static_cast<float>(source.counts ? std::exp(score) : score),
-                                        placed.explored ? ItemSource::exploration : source.name));
+    RecommendedItem& shown = result.items.emplace_back(
+        entry(candidate.item, static_cast<float>(source.counts ? std::exp(std::min(score, kMostLogCount)) : score),
+              placed.explored ? ItemSource::exploration : source.name));
     shown.adjustment = static_cast<float>(placed.adjustment);
     shown.propensity = static_cast<float>(placed.propensity);
     if (choice.request.explain) add_reasons(choice, candidate, placed, shown);
     choice.allowed.set(candidate.item, false);
-    if (rules.most_a_group > 0) ++choice.in_group[rules.group[placed.candidate]];
+    if (rules.most_a_group > 0) count_group(choice, rules.group[placed.candidate]);
     if (const auto category = static_cast<size_t>(choice.outcomes->category(candidate.item));
         category < choice.user.categories.size())
       choice.user.categories[category] = true;
   }
+  for (size_t i = 0; i < rules.group.size(); ++i)  // what a cap holds back must not hold back what stands behind it
+    if (const auto full = choice.in_group.find(rules.group[i]);
+        full != choice.in_group.end() && full->second >= rules.most_a_group)
+      choice.allowed.set(candidates[i].item, false);
+  return candidates.size();
 }
 
 void Recommender::fill(const Source& source, Choice& choice, Recommendation& result) const {
-  if (choice.shaped) fill_shaped(source, choice, result);
-  if (choice.request.controls.most_a_category == 0) fill_plain(source, choice, result);
+  const bool capped = choice.request.controls.most_a_category > 0;
+  for (int round = 0; choice.shaped && round < kMostRounds && result.items.size() < choice.wanted; ++round)
+    if (fill_shaped(source, choice, result) == 0 || !capped) break;
+  if (!capped && result.items.size() < choice.wanted) fill_plain(source, choice, result);
 }
 
 size_t Recommender::catch_up(const State& state, UserId user) {
@@ -343,7 +414,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     popularity = popularity_;
   }
   const Profile* profile = profile_of(state, user);
-  const std::optional<Profile> in_session = with_session(profile, ids_of(request.session_items), now);
+  const std::optional<Profile> in_session =
+      with_session(profile, ids_of(request.session_items), request.session_type, now);
   if (in_session) profile = &*in_session;
   const std::optional<ItemId> like = request.similar_to.empty() ? std::nullopt : items_.find(request.similar_to);
   const bool known_item = model != nullptr && like && *like < static_cast<ItemId>(model->config().items);
@@ -358,8 +430,7 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
                                                   : "";
   const size_t items = std::max<size_t>(items_.size(), popularity->weights.size());
   Choice choice = make_choice(state, profile, request, model.get(), items, now);
-  if (like && *like < items) choice.allowed.set(*like, false);
-  if (!request.controls.pin.empty()) pin(choice, state.catalogue().recommendable(items), result);
+  pin(choice, result);
   if (known_item) {
     fill({.name = ItemSource::similar,
           .counts = false,
@@ -400,8 +471,7 @@ void Recommender::fill_popular(const Popularity& popularity, Choice& choice, Rec
 void Recommender::fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result) {
   const Item* known = choice.catalogue.find(item);
   if (known == nullptr || known->categories().empty()) return;
-  const Bitmap all = choice.allowed;
-  Bitmap others = all;
+  Bitmap others = choice.allowed;
   const Bitmap alike =
       fields_.select({.one_of = {{"category", known->categories()}}}, choice.catalogue, choice.allowed.size());
   choice.allowed.and_with(alike);

@@ -37,9 +37,10 @@ struct RecommendRequest {
   RequestContext context;
   Objective objective;  // without any weight the list is the plain one, to the bit
   Controls controls;
-  std::vector<std::string> session_items;  // touched just now, the newest last: as if they stood in the history
-  std::string similar_to;                  // an item: the list is of items like it, whatever the user likes; or empty
-  std::vector<ItemId> shown;               // on earlier pages: not again
+  std::vector<std::string> session_items;   // touched just now, the newest last: as if they stood in the history
+  EventTypeId session_type = kNoEventType;  // by events of this type
+  std::string similar_to;                   // an item: the list is of items like it, whatever the user likes; or empty
+  std::vector<ItemId> shown;                // on earlier pages: not again
 };
 
 struct Reason {
@@ -127,7 +128,8 @@ class Recommender {
     const ServingModel* model;                     // null: none
     std::shared_ptr<const ItemOutcomes> outcomes;  // those of nothing without an objective
     bool shaped = false;                           // the list is more than the best items in order
-    Bitmap allowed;                                // by item; what is in the list no more
+    Bitmap showable;                               // by item; what is in the list no more, here and below
+    Bitmap allowed;                                // what filters leave of it
     std::vector<Bitmap> boosted;                   // by boost, the items that pass
     Acquaintance user;                             // empty without an objective
     std::map<std::string, int32_t> groups;         // numbers of the items' first categories, as they come up
@@ -137,18 +139,23 @@ class Recommender {
 
   [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
                                    const ServingModel* model, size_t items, TimeMs now);
-  [[nodiscard]] Bitmap allowed_items(const State& state, const Profile* profile, const RecommendRequest& request,
-                                     size_t items, TimeMs now);
+  [[nodiscard]] Bitmap showable_items(const State& state, const Profile* profile, const RecommendRequest& request,
+                                      size_t items) const;
+  void filter(const State& state, const Profile* profile, const RecommendRequest& request, TimeMs now, Bitmap& items);
   [[nodiscard]] std::vector<ItemId> ids_of(const std::vector<std::string>& names) const;
   RecommendedItem entry(ItemId item, float score, ItemSource source) const;
-  void pin(Choice& choice, const Bitmap& may_be_shown, Recommendation& result) const;
+  void pin(Choice& choice, Recommendation& result) const;
+  static void count_group(Choice& choice, int32_t group);
   void fill_plain(const Source& source, Choice& choice, Recommendation& result) const;
   [[nodiscard]] std::vector<SlateCandidate> candidates(const Source& source, const Choice& choice, size_t count) const;
   [[nodiscard]] static int32_t group_of(Choice& choice, ItemId item);
-  [[nodiscard]] static ListRules list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates);
+  [[nodiscard]] static std::vector<float> unit_vectors(const ServingModel& model, std::span<const ItemId> items);
+  [[nodiscard]] static std::function<double(size_t, size_t)> likeness_of(Choice& choice, std::span<const ItemId> items);
+  [[nodiscard]] static ListRules list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates,
+                                            const Recommendation& result);
   void add_reasons(const Choice& choice, const SlateCandidate& candidate, const Placed& placed,
                    RecommendedItem& shown) const;
-  void fill_shaped(const Source& source, Choice& choice, Recommendation& result) const;
+  size_t fill_shaped(const Source& source, Choice& choice, Recommendation& result) const;
   void fill(const Source& source, Choice& choice, Recommendation& result) const;
   void fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const;
   void fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result);

@@ -242,7 +242,7 @@ TEST_F(RecommenderTest, FiltersAndListsOfIdsLeaveWhatTheyAllow) {
   EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1", "item-3", "item-4"}));
   request.controls.exclude = {"item-1", "unheard of"};
   EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-4"}));
-  request.controls.include = {"item-4", "item-0", "unheard of"};
+  request.controls.include = std::vector<std::string>{"item-4", "item-0", "unheard of"};
   EXPECT_EQ(ids(0, request), std::vector<std::string>{"item-4"});
   describe(4, R"({"brand":"other"})");
   recommender_.item_changed(4);
@@ -333,6 +333,93 @@ TEST_F(RecommenderTest, DiversityWithoutAModelGoesByCategory) {
   EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-0", "item-1", "item-2"}));
   request.controls.diversity = 1;
   EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-0", "item-2", "item-3"}));
+}
+
+TEST_F(RecommenderTest, CapsFindWhatStandsFarBehindAFullCategory) {
+  std::vector<float> biases;
+  for (ItemId item = 0; item < 1500; ++item) {
+    if (item >= 6) items_.add(fmt::format("item-{}", item));
+    if (item < 1499) describe(item, R"({"category":"shoes"})");
+    biases.push_back(static_cast<float>(-0.001 * item));
+  }
+  use_model(biases);
+  view(0, 0, kNow);
+  RecommendRequest request{.count = 3};
+  request.controls.most_a_category = 2;
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1", "item-2", "item-1499"}));
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-0", "item-1", "item-1499"})) << "popular too";
+}
+
+TEST_F(RecommenderTest, WithoutCategoriesACapHoldsNothingBack) {
+  use_model({6, 5, 4, 3, 2, 1});
+  view(0, 5, kNow);
+  RecommendRequest request{.count = 4};
+  request.controls.most_a_category = 1;
+  request.controls.pin = {"item-3"};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-0", "item-1", "item-2"}));
+}
+
+TEST_F(RecommenderTest, WhatTwoFiltersBuryLeavesTheRestInFront) {
+  std::vector<float> biases;
+  for (ItemId item = 0; item < 1300; ++item) {
+    if (item >= 6) items_.add(fmt::format("item-{}", item));
+    describe(item, item < 600 ? R"({"brand":"a"})" : item < 1200 ? R"({"brand":"b"})" : R"({"brand":"c"})");
+    biases.push_back(item < 1200 ? 1 : -2);
+  }
+  use_model(biases);
+  view(0, 0, kNow);
+  RecommendRequest request{.count = 2};
+  for (const char* brand : {"a", "b"})
+    request.controls.boosts.push_back({parse_item_filter(json::object{{"brand", brand}}).value(), -5, ""});
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-1200", "item-1201"}));
+}
+
+TEST_F(RecommenderTest, PinsNeitherComeAgainOnTheNextPageNorAgainstTheUsersWill) {
+  use_model({6, 5, 4, 3, 2, 1});
+  view(0, 5, kNow);
+  event(0, 1, kNow, kNotInterested);
+  RecommendRequest request{.count = 2};
+  request.controls.pin = {"item-1", "item-3"};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-3", "item-0"}));
+  request.shown = {3, 0};
+  EXPECT_EQ(ids(0, request), (std::vector<std::string>{"item-2", "item-4"}));
+}
+
+TEST_F(RecommenderTest, PinsThatFillTheListLeaveNothingToAsk) {
+  use_model({6, 5, 4, 3, 2, 1});
+  RecommendRequest request{.count = 1, .similar_to = "item-2"};
+  request.controls.pin = {"item-3"};
+  request.controls.diversity = 1;
+  EXPECT_EQ(ids(std::nullopt, request), std::vector<std::string>{"item-3"});
+}
+
+TEST_F(RecommenderTest, SessionItemsCountAsSeenAndStandForTheMissingUser) {
+  use_model({6, 5, 4, 3, 2, 1});
+  RecommendRequest request{.count = 2, .session_items = {"item-0", "unheard of", "item-2"}, .session_type = kViewed};
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-1", "item-3"}));
+  EXPECT_EQ(last_.fallback, "");
+  EXPECT_EQ(last_.items[0].source, ItemSource::transformer);
+}
+
+TEST_F(RecommenderTest, DiversityCountsWhatIsPinnedAbove) {
+  for (UserId user = 0; user < 6; ++user)
+    for (ItemId item = 0; item < 6 - user; ++item) view(user, item, kNow);
+  for (const ItemId item : {0U, 5U}) describe(item, R"({"category":"shoes"})");
+  RecommendRequest request{.count = 2};
+  request.controls.pin = {"item-5"};
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-5", "item-0"}));
+  request.controls.diversity = 5;
+  EXPECT_EQ(ids(std::nullopt, request), (std::vector<std::string>{"item-5", "item-1"}));
+}
+
+TEST_F(RecommenderTest, GreatBoostsLeaveScoresFinite) {
+  view(1, 2, kNow);
+  RecommendRequest request{.count = 1};
+  describe(2, R"({"brand":"acme"})");
+  for (int i = 0; i < 16; ++i)
+    request.controls.boosts.push_back({parse_item_filter(json::object{{"brand", "acme"}}).value(), 10, ""});
+  EXPECT_EQ(ids(std::nullopt, request), std::vector<std::string>{"item-2"});
+  EXPECT_TRUE(std::isfinite(last_.items[0].score));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
 #include "recommend/serving_model.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "kernels/dense.h"
 
@@ -9,7 +8,12 @@ namespace perennial {
 
 ServingModel::ServingModel(StoredModel model) : model_(std::move(model)) {
   const Ensemble::JoinedItems items = ensemble().joined_items();
-  index_ = ItemIndex(items.vectors, items.biases, ensemble().vector_width(), items.most_bias);
+  const size_t width = ensemble().vector_width();
+  index_ = ItemIndex(items.vectors, items.biases, width, items.most_bias);
+  std::vector<float> units(items.vectors.size());
+  for (size_t item = 0; item < items.biases.size(); ++item)
+    ensemble().unit_vector(item, std::span(units).subspan(item * width, width));
+  similar_ = ItemIndex(units, std::vector<float>(items.biases.size()), width);
 }
 
 Result<std::shared_ptr<const ServingModel>> ServingModel::create(StoredModel stored, const Dictionary& items,
@@ -60,25 +64,13 @@ std::vector<float> ServingModel::history_vector(const Profile& profile) const {
 }
 
 std::vector<ScoredItem> ServingModel::similar_items(ItemId item, const Bitmap& allowed, size_t k) const {
-  const size_t width = ensemble().vector_width();
-  const auto items = static_cast<size_t>(config().items);
-  std::call_once(similar_made_, [&] {
-    const Ensemble::JoinedItems joined = ensemble().joined_items();
-    units_.assign(joined.vectors.begin(), joined.vectors.end());
-    for (size_t at = 0; at < items; ++at) {
-      float* vector = units_.data() + at * width;
-      const float length = std::sqrt(dot(vector, vector, width));
-      for (size_t d = 0; d < width; ++d) vector[d] = length > 0 ? vector[d] / length : 0;
-    }
-    similar_ = ItemIndex(units_, std::vector<float>(items), width);
-  });
-  const float* query = units_.data() + item * width;
-  return similar_.best({{query, width}, &allowed, k, [&](int32_t other) {
-                          return dot(query, units_.data() + static_cast<size_t>(other) * width, width);
+  std::vector<float> query(ensemble().vector_width());
+  ensemble().unit_vector(item, query);
+  return similar_.best({query, &allowed, k, [&, other = query](int32_t at) mutable {
+                          ensemble().unit_vector(static_cast<size_t>(at), other);
+                          return dot(query.data(), other.data(), query.size());
                         }});
 }
-
-float ServingModel::likeness(ItemId a, ItemId b) const { return ensemble().likeness(a, b); }
 
 std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k, size_t more,
                                                  float reach) const {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -42,9 +41,6 @@ class ServingModel {
   /// The k allowed items of the highest cosine with the item's vector, best first; `item` must be one of the model's.
   [[nodiscard]] std::vector<ScoredItem> similar_items(ItemId item, const Bitmap& allowed, size_t k) const;
 
-  /// The cosine of two items' vectors; 0 for an item that the model does not know.
-  [[nodiscard]] float likeness(ItemId a, ItemId b) const;
-
   [[nodiscard]] const FeatureIds& features() const { return features_; }
 
   /// The k items of highest score for a user vector among those allowed, and up to `more` at most `reach` below the
@@ -60,9 +56,7 @@ class ServingModel {
   std::vector<int32_t> type_of_;  // by the log's event type id
   FeatureIds features_;
   ItemIndex index_;
-  mutable std::once_flag similar_made_;
-  mutable std::vector<float> units_;  // (items, vector_width()): the items' vectors at length 1
-  mutable ItemIndex similar_;         // of these
+  ItemIndex similar_;  // of the items' unit vectors
 };
 
 /// Loads the model that `models/current` names.

@@ -155,7 +155,7 @@ void Api::post_rerank(const Call& call, Reply reply) {
   fields->erase("items");
   fields->emplace("count", static_cast<int64_t>(list.size()));
   fields->emplace("include", list);
-  fields->emplace("exclude_seen", false);  // unless the caller says so
+  if (find_field(*fields, "exclude_seen") == nullptr) (*fields)["exclude_seen"] = false;
   recommend(fields, reply);
 }
 

@@ -13,6 +13,8 @@
 namespace perennial {
 namespace {
 
+constexpr TimeMs kDayMs = 86'400'000;
+constexpr const char* kViewed = "Product Viewed";
 constexpr int kMostPages = 100;  // that a list goes back over
 constexpr size_t kMostTypes = 10'000;
 constexpr double kTickSeconds = 0.1;
@@ -237,6 +239,8 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
     if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
     if (served.objective.applied()) request.objective = served.objective.objective;
+    if (!request.session_items.empty())
+      request.session_type = static_cast<EventTypeId>(log_->event_types().find(kViewed).value_or(0));
     list_rules_.apply(request.surface, served.standing.stage, request.controls);
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     served.display.reserve(served.recommendation.items.size());
@@ -377,8 +381,9 @@ void Engine::erase_user(const std::string& user_id, Done done) {
   if (!known) names.push_back(user_id);  // whom only slates may name
   const TimeMs since = clock_.now_ms();
   begin_pending();
-  const auto finish = [this, done = std::move(done)](const Result<AppendOutcome>& outcome) {
-    done(outcome);
+  const auto finish = [this, done = std::make_shared<Done>(std::move(done))](const Result<AppendOutcome>& outcome) {
+    (*done)(outcome);
+    *done = nullptr;  // what it holds on to must not outlive stop(), which waits for the next line
     end_pending();
   };
   slates_->erase(names, 0, [=, this](const Result<int64_t>& slates) {
@@ -390,7 +395,7 @@ void Engine::erase_user(const std::string& user_id, Done done) {
       erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});
     post(std::move(erasures), [=, this](const Result<AppendOutcome>& outcome) {
       if (!outcome.ok()) return finish(outcome);
-      slates_->erase(names, since, [=](const Result<int64_t>& later) {
+      slates_->erase(names, since - kDayMs, [=](const Result<int64_t>& later) {
         finish(later.ok() ? outcome : Result<AppendOutcome>(later.status()));
       });
     });

@@ -7,6 +7,7 @@
 #include <boost/beast/http.hpp>
 
 #include <array>
+#include <ctime>
 #include <optional>
 
 namespace perennial {
@@ -45,6 +46,20 @@ HttpRequest request_of(const http::request<http::string_body>& message) {
   return request;
 }
 
+/// The time as RFC 9110 writes it, made once a second.
+const std::string& http_date() {
+  thread_local std::time_t second = 0;
+  thread_local std::string text;
+  const std::time_t now = std::time(nullptr);
+  if (now == second && !text.empty()) return text;
+  second = now;
+  std::tm parts{};
+  ::gmtime_r(&now, &parts);
+  char buffer[40];
+  text.assign(buffer, std::strftime(buffer, sizeof buffer, "%a, %d %b %Y %H:%M:%S GMT", &parts));
+  return text;
+}
+
 /// Status line and header fields. Not by Beast's serializer: on this path it costs more than choosing the items.
 std::string head_of(const HttpResponse& response, bool last) {
   const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
@@ -57,6 +72,7 @@ std::string head_of(const HttpResponse& response, bool last) {
   head.append(reason.data(), reason.size()).append("\r\n");
   for (const auto& [name, value] : response.headers) line(name, value);
   line("Server", "perennial");
+  line("Date", http_date());
   if (!response.body.empty()) {
     line("Content-Type", response.content_type);
     line("Cache-Control", "no-store");
@@ -209,6 +225,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void on_written(error_code error) {
+    body_ = {};  // an idle connection holds no reply
     if (error) return close();
     if (!last_) return await_request();
     stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, error);

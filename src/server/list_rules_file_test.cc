@@ -65,24 +65,24 @@ TEST(ListRulesFile, IsReadAgainWhenItChangesAndKeepsTheRulesThatWereGood) {
 
 TEST(Controls, OfTwoTheTighterHolds) {
   Controls a;
-  a.include = {"x", "y"};
+  a.include = std::vector<std::string>{"x", "y"};
   a.most_a_category = 3;
   a.diversity = 0.5;
   Controls b;
-  b.include = {"y", "z"};
+  b.include = std::vector<std::string>{"y", "z"};
   b.exclude = {"w"};
   b.exploration = 0.1;
   a.add(b);
-  EXPECT_EQ(a.include, std::vector<std::string>{"y"});
+  EXPECT_EQ(*a.include, std::vector<std::string>{"y"});
   EXPECT_EQ(a.exclude, std::vector<std::string>{"w"});
   EXPECT_EQ(a.most_a_category, 3);
   EXPECT_EQ(a.diversity, 0.5);
   EXPECT_EQ(a.exploration, 0.1);
   Controls c;
-  c.include = {"q"};
+  c.include = std::vector<std::string>{"q"};
   c.most_a_category = 1;
   a.add(c);
-  EXPECT_EQ(a.include, std::vector<std::string>{""}) << "nothing is left";
+  EXPECT_EQ(*a.include, std::vector<std::string>{}) << "nothing is left";
   EXPECT_EQ(a.most_a_category, 1);
 }
 

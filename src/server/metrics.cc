@@ -101,9 +101,9 @@ void Metrics::Route::finished(int status, double seconds) {
   });
   duration_->Observe(seconds);
   std::atomic<prometheus::Counter*>& requests = requests_.at(static_cast<size_t>(status));
-  if (requests.load(std::memory_order_relaxed) == nullptr)
+  if (requests.load(std::memory_order_acquire) == nullptr)
     requests = &metrics_.requests_.Add({{"route", name_}, {"status", std::to_string(status)}});
-  requests.load(std::memory_order_relaxed)->Increment();
+  requests.load(std::memory_order_acquire)->Increment();
 }
 
 void Metrics::event_rejected(const std::string& reason, double count) {

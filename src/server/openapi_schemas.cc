@@ -78,7 +78,7 @@ const std::string_view kOpenapiSchemas = R"json({
   },
   "Filter": {
     "type": "object",
-    "description": "All members must hold. A member is a field of items: a value, or a list of which one must be there; {min, max} of a number. near: at most km from a point, by the fields lat and lon. not: a filter that must not hold, or a list of such. At most 100 conditions and 1,000 values.",
+    "description": "All members must hold. A member is a field of items: a value, or a list of which one must be there; {min, max} of a number. near: at most km from a point, by the fields lat and lon. not: a filter that must not hold, or a list of such. At most 32 conditions and 1,000 values.",
     "properties": {
       "near": {"type": "object", "required": ["lat", "lon", "km"], "additionalProperties": false,
         "properties": {"lat": {"type": "number", "minimum": -90, "maximum": 90}, "lon": {"type": "number", "minimum": -360, "maximum": 360}, "km": {"type": "number", "minimum": 0}}},
@@ -111,7 +111,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "count": {"type": "integer", "minimum": 1, "maximum": 500, "default": 10},
       "exclude_seen": {"oneOf": [{"type": "boolean"}, {"type": "string"}], "default": true, "description": "Or how long ago at most: \"30d\"."},
       "explain": {"type": "boolean", "default": false},
-      "session_items": {"type": "array", "items": {"type": "string"}, "maxItems": 1000, "description": "Touched just now, the newest last, and perhaps not sent as events; of a visitor without a user_id all that is known."},
+      "session_items": {"type": "array", "items": {"type": "string"}, "maxItems": 100, "description": "Touched just now, the newest last, and perhaps not sent as events; of a visitor without a user_id all that is known."},
       "similar_to": {"type": "string", "description": "An item: the list is of items like it, whatever the user likes."},
       "after": {"type": "string", "description": "The recommendation_id of the page before: nothing that it or those before it showed comes again."},
       "filter": {"$ref": "#/components/schemas/Filter"},

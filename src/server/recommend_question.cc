@@ -19,6 +19,7 @@ constexpr std::array<std::string_view, 19> kRequestFields = {
     "pin",           "boost",      "diversity",    "max_per_category", "explore"};
 constexpr std::array<std::string_view, 2> kBoostFields = {"filter", "by"};
 constexpr size_t kMostIds = 1000;
+constexpr size_t kMostSessionItems = 100;
 constexpr size_t kMostBoosts = 16;
 constexpr double kMostBoost = 10;      // in logits
 constexpr double kMostDiversity = 10;  // in logits
@@ -110,7 +111,9 @@ Result<std::vector<std::string>> read_ids(const json::object& fields, std::strin
 Result<Controls> read_controls(const json::object& fields) {
   Controls controls;
   PERENNIAL_TRY_ASSIGN(controls.filter, read_filter(fields));
-  PERENNIAL_TRY_ASSIGN(controls.include, read_ids(fields, "include"));
+  if (find_field(fields, "include") != nullptr) {
+    PERENNIAL_TRY_ASSIGN(controls.include.emplace(), read_ids(fields, "include"));
+  }
   PERENNIAL_TRY_ASSIGN(controls.exclude, read_ids(fields, "exclude"));
   PERENNIAL_TRY_ASSIGN(controls.pin, read_ids(fields, "pin"));
   PERENNIAL_TRY_ASSIGN(controls.boosts, read_boosts(fields));
@@ -140,6 +143,8 @@ Result<RecommendQuestion> read_question(const json::object& fields) {
   PERENNIAL_TRY(read_exclude_seen(fields, request).with_context("'exclude_seen'"));
   PERENNIAL_TRY_ASSIGN(request.controls, read_controls(fields));
   PERENNIAL_TRY_ASSIGN(request.session_items, read_ids(fields, "session_items"));
+  if (request.session_items.size() > kMostSessionItems)
+    return invalid_argument("'session_items' holds over {} ids: send the newest", kMostSessionItems);
   PERENNIAL_TRY_ASSIGN(request.similar_to, string_field(fields, "similar_to"));
   PERENNIAL_TRY(check_id_field("similar_to", request.similar_to));
   PERENNIAL_TRY_ASSIGN(const std::string after, string_field(fields, "after"));
