@@ -109,6 +109,16 @@ float Ensemble::score_item(std::span<const float> u, int32_t item) const {
   return sum / static_cast<float>(members_.size());
 }
 
+std::vector<float> Ensemble::attention(std::span<const Token> history) const {
+  std::vector<float> mean;
+  for (const auto& member : members_) {
+    const std::vector<float> its = member->attention(history);
+    mean.resize(its.size());
+    axpy(1 / static_cast<float>(members_.size()), its.data(), mean.data(), its.size());
+  }
+  return mean;
+}
+
 void Ensemble::unit_vector(size_t item, std::span<float> unit) const {
   std::ranges::fill(unit, 0.0F);
   if (item >= static_cast<size_t>(config().items)) return;

@@ -47,6 +47,9 @@ class Ensemble final : public Scorer {
   /// h after the history; empty for an empty one.
   [[nodiscard]] std::vector<float> history_vector(std::span<const Token> history) const;
 
+  /// The mean of the members' attention(): Transformer.
+  [[nodiscard]] std::vector<float> attention(std::span<const Token> history) const;
+
   /// u from h; overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 

@@ -153,7 +153,9 @@ void Transformer::rotate(float* vector, const Scratch& scratch) const {
     }
 }
 
-void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const {
+/// Adds the mean of the heads' weights (W), by slot, unless `attention` is null.
+void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch,
+                         float* attention) const {
   const size_t D = config_.width;
   const size_t W = config_.window;
   const size_t head_width = config_.head_width();
@@ -173,11 +175,26 @@ void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, S
   for (size_t head = 0; head < D; head += head_width) {
     score_columns(scratch.query.data() + head, keys + head * W, W, scratch.weights.data(), head_width, visible);
     softmax(scratch.weights.data(), visible);
+    if (attention != nullptr) axpy(1 / static_cast<float>(config_.heads), scratch.weights.data(), attention, visible);
     mix_rows(scratch.weights.data(), values + head, D, scratch.mixed.data() + head, visible, head_width);
   }
 }
 
-void Transformer::append(Cache& cache, const Token& token) const {
+void Transformer::append(Cache& cache, const Token& token) const { append(cache, token, nullptr); }
+
+std::vector<float> Transformer::attention(std::span<const Token> history) const {
+  if (history.empty()) return {};
+  Cache cache = read(history.first(history.size() - 1));
+  const auto W = static_cast<size_t>(config_.window);
+  std::vector<float> by_slot(W);
+  append(cache, history.back(), by_slot.data());
+  std::vector<float> weights;
+  const auto tokens = static_cast<size_t>(cache.tokens_);
+  for (size_t token = tokens - std::min(W, tokens); token < tokens; ++token) weights.push_back(by_slot[token % W]);
+  return weights;
+}
+
+void Transformer::append(Cache& cache, const Token& token, float* attention) const {
   const size_t D = config_.width;
   Scratch scratch(config_);
   for (size_t i = 0; i < frequencies_.size(); ++i) {
@@ -189,7 +206,7 @@ void Transformer::append(Cache& cache, const Token& token) const {
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     layer.attention_norm.apply(scratch.x.data(), scratch.normed.data());
-    attend(layer, cache, i, scratch);
+    attend(layer, cache, i, scratch, i + 1 == layers_.size() ? attention : nullptr);
     layer.out.apply(scratch.mixed.data(), scratch.added.data());
     axpy(1, scratch.added.data(), scratch.x.data(), D);
     layer.feed_forward_norm.apply(scratch.x.data(), scratch.normed.data());

@@ -71,6 +71,10 @@ class Transformer final : public Scorer {
   /// gives, but for rounding in float32, and faster where history_vector is.
   [[nodiscard]] Cache read(std::span<const Token> history) const;
 
+  /// How much the newest token attends to each of the last W tokens, itself included, oldest first: the last layer's
+  /// weights, the mean over heads; they sum to 1. Of what that layer reads, not of what decides: for debugging.
+  [[nodiscard]] std::vector<float> attention(std::span<const Token> history) const;
+
   /// u (D) from h (D); overwritten.
   void user_vector(std::span<const float> h, const ReadInputs& inputs, std::span<float> u) const;
 
@@ -112,8 +116,9 @@ class Transformer final : public Scorer {
 
   explicit Transformer(ModelConfig config);
   Status load(const SafetensorsFile& weights);
+  void append(Cache& cache, const Token& token, float* attention) const;
   void embed(const Token& token, int64_t last_time_ms, float* x) const;
-  void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch) const;
+  void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch, float* attention) const;
   void rotate(float* vector, const Scratch& scratch) const;
   Status prepare_whole_histories(const SafetensorsFile& weights);
   [[nodiscard]] std::span<const Token> end_that_matters(std::span<const Token> history) const;

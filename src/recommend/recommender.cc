@@ -8,16 +8,17 @@
 #include "base/digest.h"
 #include "kernels/dense.h"
 #include "model/read_features.h"
+#include "recommend/explanation.h"
 
 namespace perennial {
 namespace {
 
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
-constexpr double kUncounted = -30;       // the logit of an item of which nothing has been counted
-constexpr double kMostLogCount = 80;     // so that its e^x is a float
-constexpr int kMostRounds = 100;         // of looking for items that no cap holds back
-constexpr size_t kFewAllowed = 50;       // one of so many is few
-constexpr size_t kExplainedEvents = 10;  // the newest distinct items of the history are tried as reasons
+constexpr double kUncounted = -30;    // the logit of an item of which nothing has been counted
+constexpr double kMostLogCount = 80;  // so that its e^x is a float
+constexpr int kMostRounds = 100;      // of looking for items that no cap holds back
+constexpr size_t kFewAllowed = 50;    // one of so many is few
+constexpr size_t kMostCauses = 10;    // of an item, among the user's events
 
 const Profile* profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
@@ -44,14 +45,6 @@ std::vector<float> user_vector(const ServingModel& model, std::span<const float>
   return u;
 }
 
-/// The newest distinct items of a history, newest first.
-std::vector<ItemId> newest_items(const Profile& profile, size_t count) {
-  std::vector<ItemId> items;
-  for (auto token = profile.history.rbegin(); token != profile.history.rend() && items.size() < count; ++token)
-    if (std::find(items.begin(), items.end(), token->item) == items.end()) items.push_back(token->item);
-  return items;
-}
-
 Acquaintance acquaintance_of(const Profile* profile, const ItemOutcomes& outcomes) {
   Acquaintance user{.categories = std::vector<bool>(static_cast<size_t>(outcomes.categories())), .customer = false};
   if (profile == nullptr) return user;
@@ -74,13 +67,6 @@ std::optional<Profile> with_session(const Profile* profile, const std::vector<It
     token.type = type;
   }
   return session;
-}
-
-Profile without_item(const Profile& profile, ItemId item) {
-  Profile rest;
-  for (const HistoryToken& token : profile.history)
-    if (token.item != item) rest.history.push_back(token);
-  return rest;
 }
 
 }  // namespace
@@ -449,7 +435,9 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
           .best = [&](const Bitmap& allowed, size_t k, size_t more,
                       float reach) { return model->best_items(u, allowed, k, more, reach); }},
          choice, result);
-    if (request.explain) explain(*model, state.catalogue(), *profile, inputs, result);
+    if (request.explain)
+      explain(*model, state.catalogue(), *profile, inputs, request.context.time.value_or(now), result);
+    if (request.attention) add_attention(*model, *profile, result);
   }
   fill_popular(*popularity, choice, result);
   return result;
@@ -480,28 +468,25 @@ void Recommender::fill_category_of(ItemId item, const Popularity& popularity, Ch
   choice.allowed = std::move(others);  // what is left of the category did not fit, or is forbidden by a cap
 }
 
+void Recommender::add_attention(const ServingModel& model, const Profile& profile, Recommendation& result) const {
+  const std::vector<float> weights = model.ensemble().attention(model.tokens_of(profile));
+  for (size_t i = 0; i < weights.size(); ++i) {
+    const HistoryToken& token = profile.history[profile.history.size() - weights.size() + i];
+    result.attention.emplace_back(items_.name(token.item), weights[i]);
+  }
+}
+
 void Recommender::explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile,
-                          const ReadInputs& inputs, Recommendation& recommendation) const {
-  const std::vector<ItemId> causes = newest_items(profile, kExplainedEvents);
-  std::vector<std::vector<float>> without;  // user vectors
-  for (const ItemId cause : causes)
-    without.push_back(user_vector(model, model.history_vector(without_item(profile, cause)), inputs));
+                          const ReadInputs& inputs, TimeMs instant, Recommendation& recommendation) const {
+  const Removals removals(model, profile, inputs, instant);
   for (RecommendedItem& item : recommendation.items) {
     if (item.source == ItemSource::pinned) continue;
-    float largest = 0;
-    std::optional<ItemId> strongest;
-    for (size_t i = 0; i < causes.size(); ++i) {
-      const float score_without = model.ensemble().score_item(without[i], static_cast<int32_t>(item.item));
-      const float drop = item.score - item.adjustment - score_without;
-      if (causes[i] != item.item && drop > largest) {
-        largest = drop;
-        strongest = causes[i];
-      }
+    for (const Cause& cause : removals.causes(item.item, kMostCauses)) {
+      const Item* known = catalogue.find(cause.item);
+      const std::string id = items_.name(cause.item);
+      const std::string name = known != nullptr && !known->title().empty() ? known->title() : id;
+      item.reasons.push_back({"history", fmt::format("Because of {}", name), id, cause.by});
     }
-    if (!strongest) continue;
-    const Item* known = catalogue.find(*strongest);
-    const std::string name = known != nullptr && !known->title().empty() ? known->title() : items_.name(*strongest);
-    item.reasons.push_back({"history", fmt::format("Because of {}", name), items_.name(*strongest)});
   }
 }
 

@@ -34,6 +34,7 @@ struct RecommendRequest {
   bool exclude_seen = true;
   std::optional<TimeMs> seen_within;  // only what was seen so long ago or less is excluded, and what has no time
   bool explain = false;
+  bool attention = false;  // for those who debug the model: no explanation
   RequestContext context;
   Objective objective;  // without any weight the list is the plain one, to the bit
   Controls controls;
@@ -44,10 +45,11 @@ struct RecommendRequest {
 };
 
 struct Reason {
-  std::string code;      // "history": the event whose removal lowers the item's score most; "popular"; "objective";
+  std::string code;      // "history": an item whose removal from it lowers this one's score; "popular"; "objective";
                          // "boosted" or "buried"; "pinned"; "exploration"
   std::string text;      // one sentence for the user
   std::string evidence;  // the item id or fact behind it, or empty
+  float by = 0;          // how much it raised the score, in logits; 0 where that is not known
 };
 
 struct RecommendedItem {
@@ -66,6 +68,7 @@ struct Recommendation {
   std::string fallback;  // why the model did not decide: "no_model", "unknown_user", "empty_history", "unknown_item"
                          // (not known to the model: then items of its category that are popular); else empty
   std::vector<RecommendedItem> items;
+  std::vector<std::pair<std::string, float>> attention;  // item id and weight, oldest first: Ensemble::attention
 };
 
 class Recommender {
@@ -160,7 +163,8 @@ class Recommender {
   void fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const;
   void fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result);
   void explain(const ServingModel& model, const Catalogue& catalogue, const Profile& profile, const ReadInputs& inputs,
-               Recommendation& recommendation) const;
+               TimeMs instant, Recommendation& recommendation) const;
+  void add_attention(const ServingModel& model, const Profile& profile, Recommendation& result) const;
 
   const Dictionary& items_;
   UserVectors vectors_;

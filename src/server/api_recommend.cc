@@ -17,6 +17,7 @@ void write_reasons(JsonWriter& json, const std::vector<Reason>& reasons) {
     json.member("code", reason.code);
     json.member("text", reason.text);
     json.member("evidence", reason.evidence);
+    if (reason.by > 0) json.member("by", reason.by);
     json.end_object();
   }
   json.end_array();
@@ -62,6 +63,21 @@ void write_objective(JsonWriter& json, const ServedRecommendation& served) {
   json.end_object();
 }
 
+void write_attention(JsonWriter& json, const Recommendation& chosen) {
+  json.begin_object();
+  json.member("note", "what the newest event attends to in the last layer, the mean of its heads: no explanation");
+  json.key("weights");
+  json.begin_array();
+  for (const auto& [item, weight] : chosen.attention) {
+    json.begin_object();
+    json.member("item_id", item);
+    json.member("weight", weight);
+    json.end_object();
+  }
+  json.end_array();
+  json.end_object();
+}
+
 std::string recommendation_text(const ServedRecommendation& served, bool explain) {
   const Recommendation& chosen = served.recommendation;
   std::string text;
@@ -79,6 +95,10 @@ std::string recommendation_text(const ServedRecommendation& served, bool explain
   chosen.fallback.empty() ? json.null() : json.text(chosen.fallback);
   json.key("items");
   write_items(json, served, explain);
+  if (!chosen.attention.empty()) {
+    json.key("attention");
+    write_attention(json, chosen);
+  }
   json.member("took_ms", std::round(served.seconds * 1e6) / 1e3);
   json.end_object();
   return text;

@@ -111,6 +111,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "count": {"type": "integer", "minimum": 1, "maximum": 500, "default": 10},
       "exclude_seen": {"oneOf": [{"type": "boolean"}, {"type": "string"}], "default": true, "description": "Or how long ago at most: \"30d\"."},
       "explain": {"type": "boolean", "default": false},
+      "attention": {"type": "boolean", "default": false, "description": "For debugging: the weights of the model's last layer. They explain nothing."},
       "session_items": {"type": "array", "items": {"type": "string"}, "maxItems": 100, "description": "Touched just now, the newest last, and perhaps not sent as events; of a visitor without a user_id all that is known."},
       "similar_to": {"type": "string", "description": "An item: the list is of items like it, whatever the user likes."},
       "after": {"type": "string", "description": "The recommendation_id of the page before: nothing that it or those before it showed comes again."},
@@ -157,7 +158,7 @@ const std::string_view kOpenapiSchemas = R"json({
         "type": "array",
         "items": {
           "type": "object",
-          "properties": {"code": {"type": "string", "description": "history, popular or objective."}, "text": {"type": "string"}, "evidence": {"type": "string"}}
+          "properties": {"code": {"type": "string", "description": "history, popular, objective, boosted, buried, pinned or exploration."}, "text": {"type": "string"}, "evidence": {"type": "string", "description": "The item, the aim or the rule behind it."}, "by": {"type": "number", "description": "Of history: how much lower the score would be, in logits, had the user never touched that item."}}
         }
       },
       "title": {"type": "string"},

@@ -13,10 +13,10 @@ namespace {
 constexpr int kMaxCount = 500;
 constexpr size_t kMaxSurfaceBytes = 100;
 
-constexpr std::array<std::string_view, 19> kRequestFields = {
-    "session_items", "similar_to", "after",        "user_id",          "anonymous_id", "session", "surface",
-    "count",         "context",    "exclude_seen", "explain",          "filter",       "include", "exclude",
-    "pin",           "boost",      "diversity",    "max_per_category", "explore"};
+constexpr std::array<std::string_view, 20> kRequestFields = {
+    "attention", "session_items", "similar_to", "after",        "user_id",          "anonymous_id", "session",
+    "surface",   "count",         "context",    "exclude_seen", "explain",          "filter",       "include",
+    "exclude",   "pin",           "boost",      "diversity",    "max_per_category", "explore"};
 constexpr std::array<std::string_view, 2> kBoostFields = {"filter", "by"};
 constexpr size_t kMostIds = 1000;
 constexpr size_t kMostSessionItems = 100;
@@ -154,6 +154,7 @@ Result<RecommendQuestion> read_question(const json::object& fields) {
     question.asker.after = *id;
   }
   PERENNIAL_TRY_ASSIGN(request.explain, bool_field(fields, "explain", false));
+  PERENNIAL_TRY_ASSIGN(request.attention, bool_field(fields, "attention", false));
   if (const json::value* context = find_field(fields, "context")) {
     if (!context->is_object()) return invalid_argument("'context' must be an object");
     PERENNIAL_TRY_ASSIGN(request.context, read_context(context->get_object()));
