@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   add_evaluate_command(app, line);
   add_recommend_command(app, line);
   add_serve_command(app, line);
+  add_feedback_command(app, line);
   add_lifecycle_command(app, line);
   add_status_command(app, line);
   add_config_command(app, line);

@@ -147,6 +147,7 @@ class ListsForAll {
                 .surface = request.surface,
                 .model = list.model,
                 .policy = "plain",
+                .stage = {},
                 .context = {},
                 .items = {}};
     for (const RecommendedItem& item : list.items)

@@ -47,6 +47,7 @@ struct Slate {
   std::string surface;
   std::string model;
   std::string policy;
+  std::string stage;    // of the user's life, when it was shown
   std::string context;  // a JSON object, or empty
   std::vector<SlateItem> items;
 

@@ -60,7 +60,8 @@ std::string encode(const Slate& slate) {
   put(bytes, slate.id);
   put(bytes, slate.time);
   put(bytes, slate.after);
-  for (const std::string* text : {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.context})
+  for (const std::string* text :
+       {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.stage, &slate.context})
     put_short(bytes, *text);
   for (const SlateItem& item : slate.items)
     put(bytes, PackedItem{item.item, item.score, item.propensity, static_cast<uint32_t>(item.source)});
@@ -78,7 +79,7 @@ std::optional<Slate> decode(std::string_view bytes) {
   slate.id = in.get<MessageId>();
   slate.time = in.get<TimeMs>();
   slate.after = in.get<MessageId>();
-  for (std::string* text : {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.context})
+  for (std::string* text : {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.stage, &slate.context})
     *text = get_short(in);
   while (in.ok() && !in.at_end()) {
     const auto item = in.get<PackedItem>();

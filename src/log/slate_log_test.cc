@@ -28,7 +28,7 @@ class SlateLogTest : public ::testing::Test {
   }
 
   Slate make(TimeMs time, const std::string& user, size_t items = 3) {
-    Slate slate{new_slate_id(time, random_), time, {random_.next(), 7}, user, "home", "model", "plain",
+    Slate slate{new_slate_id(time, random_), time, {random_.next(), 7}, user, "home", "model", "plain", "retention",
                 R"({"device":"tv"})",        {}};
     for (size_t i = 0; i < items; ++i)
       slate.items.push_back({static_cast<ItemId>(random_.below(1000)), static_cast<float>(random_.normal()),

@@ -87,6 +87,7 @@ void Api::add_native_routes() {
   add("POST", "/v1/recommend", KeyRole::read, kSmallBody, &Api::post_recommend);
   add("POST", "/v1/rerank", KeyRole::read, kSmallBody, &Api::post_rerank);
   add("GET", "/v1/recommendations/{recommendation_id}", KeyRole::read, 0, &Api::get_recommendation);
+  add("GET", "/v1/feedback", KeyRole::read, 0, &Api::get_feedback);
   add("POST", "/v1/items", KeyRole::admin, options_.items_limit_bytes, &Api::post_items);
   add("GET", "/v1/items/{item_id}", KeyRole::read, 0, &Api::get_item);
   add("GET", "/v1/items/{item_id}/similar", KeyRole::read, 0, &Api::get_similar);

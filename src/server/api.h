@@ -86,6 +86,7 @@ class Api {
   void get_recommend(const Call& call, Reply reply);
   void post_recommend(const Call& call, Reply reply);
   void get_recommendation(const Call& call, Reply reply);
+  void get_feedback(const Call& call, Reply reply);
   void post_rerank(const Call& call, Reply reply);
   void get_similar(const Call& call, Reply reply);
   void recommend(const Result<json::object>& fields, const Reply& reply);

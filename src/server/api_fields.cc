@@ -33,6 +33,10 @@ Status check_id_field(std::string_view name, std::string_view id) {
   return control ? invalid_argument("'{}' holds control characters", name) : Status();
 }
 
+HttpResponse csv_response(const Table& table) {
+  return {.content_type = "text/csv; charset=utf-8", .body = to_csv(table)};
+}
+
 json::value time_value(TimeMs time) { return time == kNoTime ? json::value() : json::value(format_iso8601(time)); }
 
 void PartsReport::reject(size_t index, const Status& status, std::string_view code) {

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "insight/table.h"
+#include "server/http.h"
 
 namespace perennial {
 
@@ -16,6 +18,8 @@ Status only_fields(const json::object& object, std::span<const std::string_view>
 
 /// An id from outside: empty, or 1 to 256 bytes without control characters (it is UTF-8 already).
 Status check_id_field(std::string_view name, std::string_view id);
+
+HttpResponse csv_response(const Table& table);
 
 /// ISO 8601, or null for kNoTime.
 json::value time_value(TimeMs time);

@@ -49,11 +49,7 @@ void Api::get_lifecycle_report(const Call& call, Reply reply) {
   run_in_background(reply, [this, reply, name = call.parameters[0], options = *options, at = *at, format] {
     const Result<Table> table = engine_.lifecycle_report(name, options, at);
     if (!table.ok()) return reply(problem(table.status()));
-    if (format != "csv") return reply(json_response(to_json(*table)));
-    HttpResponse response;
-    response.content_type = "text/csv; charset=utf-8";
-    response.body = to_csv(*table);
-    reply(std::move(response));
+    reply(format == "csv" ? csv_response(*table) : json_response(to_json(*table)));
   });
 }
 

@@ -104,6 +104,35 @@ std::string recommendation_text(const ServedRecommendation& served, bool explain
   return text;
 }
 
+struct FeedbackQuestion {
+  FeedbackOptions report;
+  bool csv = false;
+};
+
+/// `by`, `from`, `to`, `format`; by default what was served in the last 28 days.
+Result<FeedbackQuestion> feedback_options(std::string_view query, TimeMs now) {
+  PERENNIAL_TRY_ASSIGN(const auto parameters, parse_query(query));
+  constexpr TimeMs kFourWeeks = 28 * 86'400'000LL;
+  FeedbackQuestion question{.report = {.from = 0, .to = now + 1}};
+  bool from = false;
+  for (const auto& [name, value] : parameters) {
+    if (name == "by") {
+      question.report.by = value;
+    } else if (name == "from" || name == "to") {
+      const Result<TimeMs> time = parse_timestamp(value);
+      if (!time.ok()) return time.status().with_context(fmt::format("'{}'", name));
+      (name == "from" ? question.report.from : question.report.to) = *time;
+      from |= name == "from";
+    } else if (name == "format" && (value == "json" || value == "csv")) {
+      question.csv = value == "csv";
+    } else {
+      return invalid_argument("unknown parameter '{:.40}': there are by, from, to and format (json or csv)", name);
+    }
+  }
+  if (!from) question.report.from = question.report.to - kFourWeeks;
+  return question;
+}
+
 json::object slate_value(const std::string& recommendation_id, const SlateView& view) {
   json::array items;
   for (size_t i = 0; i < view.items.size(); ++i) {
@@ -128,6 +157,7 @@ json::object slate_value(const std::string& recommendation_id, const SlateView& 
           {"surface", view.slate.surface},
           {"model", view.slate.model},
           {"variant", view.slate.policy},
+          {"stage", view.slate.stage},
           {"context", context.ok() ? *context : json::value(json::object())},
           {"items", std::move(items)},
           {"feedback", std::move(feedback)}};
@@ -185,6 +215,16 @@ void Api::get_similar(const Call& call, Reply reply) {
   if (!engine_.knows_item(call.parameters[0]))
     return reply(problem(not_found("no item '{}' is known", call.parameters[0])));
   recommend(fields, reply);
+}
+
+void Api::get_feedback(const Call& call, Reply reply) {
+  const auto options = feedback_options(call.request.query, engine_.clock().now_ms());
+  if (!options.ok()) return reply(problem(options.status()));
+  run_in_background(reply, [this, reply, options = *options] {
+    const Result<Table> table = engine_.feedback(options.report);
+    if (!table.ok()) return reply(problem(table.status()));
+    reply(options.csv ? csv_response(*table) : json_response(to_json(*table)));
+  });
 }
 
 void Api::get_recommendation(const Call& call, Reply reply) {

@@ -7,6 +7,7 @@
 
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "events/feedback_kind.h"
 #include "forecast/transformer_forecast.h"
 #include "recommend/serving_model.h"
 
@@ -264,6 +265,7 @@ void Engine::keep_slate(const ServedRecommendation& served, const RecommendReque
               .surface = request.surface,
               .model = chosen.model,
               .policy = served.objective.variant,
+              .stage = stage_name(served.standing.stage),
               .context = asker.context,
               .items = {}};
   slate.items.reserve(chosen.items.size());

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "forecast/user_forecasts.h"
+#include "insight/feedback_report.h"
 #include "insight/reports.h"
 #include "lifecycle/currencies.h"
 #include "lifecycle/life_story.h"
@@ -99,6 +100,10 @@ class Engine {
   /// 10,000 users. Events wait while it is made, a second or two for millions of users: not for a server's own threads.
   Result<Table> lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
                                  TimeMs at) const;
+
+  /// What became of the lists served in the time: feedback_report. Reads the disk, seconds for millions of events: not
+  /// for a server's own threads.
+  Result<Table> feedback(const FeedbackOptions& options) const;
 
   /// Everybody's stages at `at`. Takes a second for millions of users: not for a server's own threads.
   StageCounts count_stages_at(TimeMs at) const;

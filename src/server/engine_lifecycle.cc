@@ -74,6 +74,10 @@ Result<Table> Engine::lifecycle_report(const std::string& name, const std::map<s
   return make_report(name, options, {*lives_, log_->users(), nullptr, currency_, at});
 }
 
+Result<Table> Engine::feedback(const FeedbackOptions& options) const {
+  return feedback_report(options_.data_folder, *log_, options);
+}
+
 StageCounts Engine::count_stages_at(TimeMs at) const {
   const auto lock = gate_.long_read();
   return count_stages(*lives_, at);

@@ -1,21 +1,14 @@
-// What an event says of a slate, and who said it.
+// Who said something of a slate.
 // Covered by server/feedback_test.cc.
 #pragma once
 
 #include <map>
 #include <mutex>
-#include <string_view>
 #include <vector>
 
 #include "events/slate.h"
 
 namespace perennial {
-
-enum class FeedbackKind { impression, click, order, other };
-const char* feedback_kind_name(FeedbackKind kind);
-
-/// By the event's type: Segment's commerce names and their plain kin ("impression", "click", "purchase").
-FeedbackKind feedback_kind(std::string_view event_type);
 
 /// Who sent events that name a slate, of the newest slates that have any: usually the user that it was served to, but
 /// not when that was nobody. Thread rule: any thread.

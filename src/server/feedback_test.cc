@@ -5,16 +5,6 @@
 namespace perennial {
 namespace {
 
-TEST(Feedback, KindsAreThoseOfSegmentsCommerceEvents) {
-  EXPECT_EQ(feedback_kind("Product List Viewed"), FeedbackKind::impression);
-  EXPECT_EQ(feedback_kind("Product Clicked"), FeedbackKind::click);
-  EXPECT_EQ(feedback_kind("product_clicked"), FeedbackKind::click);
-  EXPECT_EQ(feedback_kind("Order Completed"), FeedbackKind::order);
-  EXPECT_EQ(feedback_kind("buy"), FeedbackKind::order);
-  EXPECT_EQ(feedback_kind("Signed Up"), FeedbackKind::other);
-  EXPECT_EQ(feedback_kind(""), FeedbackKind::other);
-}
-
 TEST(Feedback, UsersAreNotedOnceASlateAndTheOldestSlateGivesWay) {
   FeedbackUsers users(2);
   for (const UserId user : {1U, 2U, 1U}) users.note({2, 0}, user);

@@ -95,6 +95,21 @@ TEST_F(HttpControlsTest, PagesDoNotRepeatAndEnd) {
   EXPECT_EQ(post("/v1/recommend", R"({"after":"the first"})").status, 400);
 }
 
+TEST_F(HttpControlsTest, FeedbackToListsIsReportedByWhatIsAsked) {
+  list("");
+  const std::string id(last_.at("recommendation_id").as_string());
+  ASSERT_EQ(view("new", "clog", R"(,"recommendation_id":")" + id + "\"").status, 200);
+  restart();  // so that the list is on the disk
+  const json::object report = get("/v1/feedback").object();
+  EXPECT_EQ(report.at("rows").at(1).at("position"), 2);
+  EXPECT_EQ(report.at("rows").at(1).at("clicked"), 1);
+  EXPECT_EQ(get("/v1/feedback?by=source").object().at("rows").at(0).at("shown"), 4);
+  EXPECT_TRUE(has(get("/v1/feedback?by=stage&format=csv").body, "acquisition,4,"));
+  EXPECT_EQ(get("/v1/feedback?by=source&to=2020-01-01").object().at("rows").as_array().size(), 0U);
+  EXPECT_EQ(get("/v1/feedback?by=weather").status, 400);
+  EXPECT_EQ(get("/v1/feedback?weather=by").status, 400);
+}
+
 TEST_F(HttpControlsTest, SeenItemsMayComeAgainAfterAWhile) {
   EXPECT_EQ(ids(get("/v1/recommend?user_id=u0")), List{});
   EXPECT_EQ(ids(get("/v1/recommend?user_id=u0&exclude_seen=false")).size(), 4U);

@@ -33,6 +33,11 @@ constexpr const char* kRecommendParameters = R"json([
   {"name": "explain", "in": "query", "schema": {"type": "boolean", "default": false}},
   {"name": "device", "in": "query", "schema": {"type": "string"}},
   {"name": "time", "in": "query", "schema": {"type": "string"}}])json";
+constexpr const char* kFeedbackOptions = R"json([
+  {"name": "by", "in": "query", "schema": {"type": "string", "enum": ["position", "source", "model", "variant", "surface", "stage", "score", "day", "all"], "default": "position"}},
+  {"name": "from", "in": "query", "description": "A date or a time; 28 days before 'to' when left out.", "schema": {"type": "string"}},
+  {"name": "to", "in": "query", "description": "A date or a time; now when left out.", "schema": {"type": "string"}},
+  {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", "csv"], "default": "json"}}])json";
 constexpr const char* kLimit =
     R"json([{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}}])json";
 constexpr const char* kAt =
@@ -79,6 +84,8 @@ constexpr Operation kOperations[] = {
      "Recommendation", "400 413 415"},
     {"get", "/v1/recommendations/{recommendation_id}", "servedRecommendation",
      "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "404 429"},
+    {"get", "/v1/feedback", "feedback", "What became of the lists that were served, as a report", "read", nullptr,
+     "Report", "400 429", kFeedbackOptions},
     {"post", "/v1/items", "upsertItems", "Describes one item or many", "admin", "Items", "Accepted", "400 413 415 429"},
     {"get", "/v1/items/{item_id}", "getItem", "An item's fields", "read", nullptr, "Item", "404"},
     {"get", "/v1/items/{item_id}/similar", "similarItems", "Items like this one", "read", nullptr, "Recommendation",
