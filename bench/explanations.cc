@@ -10,10 +10,8 @@
 
 #include "base/clock.h"
 #include "base/random.h"
-#include "log/sqlite_log.h"
+#include "data_folder.h"
 #include "recommend/explanation.h"
-#include "recommend/recommender.h"
-#include "settings/settings.h"
 
 namespace perennial {
 namespace {
@@ -135,21 +133,11 @@ class Bench {
   int kept_ = 0;
 };
 
-Status run(const fs::path& data, size_t users) {
-  PERENNIAL_TRY_ASSIGN(const Settings settings, load_settings({}, data));
-  PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(data));
-  PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
-  State state(settings.roles, log->event_types(), static_cast<size_t>(settings.history_limit));
-  PERENNIAL_TRY(state.catch_up(*log, end));
-  PERENNIAL_TRY_ASSIGN(const auto model, load_serving_model(data, log->items(), log->event_types()));
-  std::vector<UserId> ids;
-  state.profiles().for_each([&](UserId user, const Profile& profile) {
-    if (!profile.history.empty()) ids.push_back(user);
-  });
-  std::ranges::sort(ids);
-  Bench bench(state, log->items(), model);
-  const size_t step = std::max<size_t>(1, ids.size() / users);
-  for (size_t i = 0; i < ids.size() && i / step < users; i += step) bench.ask(ids[i], *state.profiles().find(ids[i]));
+Status run(const fs::path& folder, size_t users) {
+  DataFolder data;
+  PERENNIAL_TRY(data.open(folder));
+  Bench bench(*data.state, data.log->items(), data.model);
+  for (const UserId user : data.users(users)) bench.ask(user, *data.state->profiles().find(user));
   bench.report();
   return {};
 }

@@ -24,21 +24,6 @@ const Profile* profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
 }
 
-ReadInputs read_inputs(const ServingModel& model, const Profile& profile, const RequestContext& context, TimeMs now) {
-  ReadInputs inputs;
-  const TimeMs last = profile.history.back().time;
-  const TimeMs instant = context.time.value_or(now);  // in UTC, like the events that training reads
-  if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, instant - last);
-  for (const auto& [key, trait] : profile.traits)
-    if (const std::string name = trait_feature(key, trait.value); !name.empty())
-      model.features().add(name, inputs.features);
-  if (const uint16_t device = device_class(context.device); device != 0)
-    model.features().add(device_feature(kDeviceClasses.at(device)), inputs.features);
-  model.features().add(hour_feature(hour_of(instant)), inputs.features);
-  model.features().add(weekday_feature(weekday_of(instant)), inputs.features);
-  return inputs;
-}
-
 std::vector<float> user_vector(const ServingModel& model, std::span<const float> h, const ReadInputs& inputs) {
   std::vector<float> u(model.ensemble().vector_width());
   model.ensemble().user_vector(h, inputs, u);
@@ -70,6 +55,22 @@ std::optional<Profile> with_session(const Profile* profile, const std::vector<It
 }
 
 }  // namespace
+
+ReadInputs Recommender::inputs_of(const ServingModel& model, const Profile& profile, const RequestContext& context,
+                                  TimeMs now) {
+  ReadInputs inputs;
+  const TimeMs last = profile.history.back().time;
+  const TimeMs instant = context.time.value_or(now);  // in UTC, like the events that training reads
+  if (last != kNoTime) inputs.elapsed_ms = std::max<TimeMs>(0, instant - last);
+  for (const auto& [key, trait] : profile.traits)
+    if (const std::string name = trait_feature(key, trait.value); !name.empty())
+      model.features().add(name, inputs.features);
+  if (const uint16_t device = device_class(context.device); device != 0)
+    model.features().add(device_feature(kDeviceClasses.at(device)), inputs.features);
+  model.features().add(hour_feature(hour_of(instant)), inputs.features);
+  model.features().add(weekday_feature(weekday_of(instant)), inputs.features);
+  return inputs;
+}
 
 void Recommender::set_model(std::shared_ptr<const ServingModel> model) {
   const std::lock_guard lock(mutex_);
@@ -426,7 +427,7 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   } else if (like) {
     fill_category_of(*like, *popularity, choice, result);
   } else if (result.fallback.empty()) {
-    const ReadInputs inputs = read_inputs(*model, *profile, request.context, now);
+    const ReadInputs inputs = inputs_of(*model, *profile, request.context, now);
     const std::vector<float> h = in_session ? model->history_vector(*profile)
                                             : vectors_.history_vector(model, state.profiles().resolve(*user), *profile);
     const std::vector<float> u = user_vector(*model, h, inputs);

@@ -101,6 +101,10 @@ class Recommender {
   /// Lets the vector of a user know of new events already, if it is one of those kept ready: UserVectors::catch_up.
   size_t catch_up(const State& state, UserId user);
 
+  /// What the model is told of the moment of a request, beside the history, which must not be empty.
+  [[nodiscard]] static ReadInputs inputs_of(const ServingModel& model, const Profile& profile,
+                                            const RequestContext& context, TimeMs now);
+
   [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
 
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
