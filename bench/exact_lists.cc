@@ -67,12 +67,12 @@ std::vector<ItemId> slowly(const DataFolder& data, const Profile& profile, const
   std::vector<float> scores(static_cast<size_t>(data.model->config().items));
   ensemble.score_items(u, scores);
   std::vector<ItemId> allowed;
-  static const json::object kNothing;
+  const json::object nothing;
   for (ItemId id = 0; id < scores.size(); ++id) {
     const Item* item = data.state->catalogue().find(id);
     const bool seen = std::ranges::find(profile.history, id, &HistoryToken::item) != profile.history.end();
     if (!seen && !profile.rejected.contains(id) && (item == nullptr || item->available()) &&
-        filter.allows(item == nullptr ? kNothing : item->fields))
+        filter.allows(item == nullptr ? nothing : item->fields))
       allowed.push_back(id);
   }
   std::ranges::stable_sort(allowed, std::greater<>(), [&](ItemId id) { return scores[id]; });

@@ -41,6 +41,7 @@ class Bench {
     const std::vector<ItemId> distinct = distinct_items(profile);
     if (causes.size() < kCited || distinct.size() < 2 * kCited) return;
     std::vector<ItemId> cited;
+    cited.reserve(causes.size());
     for (const Cause& cause : causes) cited.push_back(cause.item);
     std::vector<ItemId> kept_away;
     for (const ItemId other : distinct)

@@ -95,7 +95,16 @@ class WholeLoop(Journey):
         self.assertEqual(shown["items"][0]["source"], "transformer")
         for unknown in ("nobody", ""):
             self.assertIn(json.loads(self.run_ok("recommend", "--data", self.data, "--json", unknown))["fallback"], ("unknown_user",))
+        lists = self.path / "lists.jsonl"
+        self.run_ok("recommend", "--data", self.data, "--all", lists, "--count", "4", "--filter", '{"not": {"brand": "acme"}}')
+        lines = [json.loads(line) for line in lists.read_text().splitlines()]
+        self.assertEqual(len({line["user_id"] for line in lines}), len(lines))
+        self.assertTrue(all(len(line["items"]) == 4 for line in lines))
+        self.assertIn("--filter", run("recommend", "--data", self.data, "--filter", "[").stderr)
         self.serve_learn_and_swap()
+        told = json.loads(self.run_ok("feedback", "--data", self.data, "--by", "all", "--json"))["rows"]
+        self.assertEqual(told[0]["clicked"], 1)
+        self.assertGreater(told[0]["shown"], 4 * len(lines))
 
     def serve_learn_and_swap(self):
         key = json.loads(self.run_ok("key", "create", "--data", self.data, "--json"))["key"]

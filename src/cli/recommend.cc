@@ -184,6 +184,22 @@ Status recommend_to_all(const CommandLine& line, const RecommendRequest& request
   return {};
 }
 
+Result<ItemFilter> filter_of(const std::string& text) {
+  PERENNIAL_TRY_ASSIGN(const json::object fields, parse_json_object(text));
+  return parse_item_filter(fields);
+}
+
+Status run(const CommandLine& line, RecommendRequest request, const std::string& filter, const fs::path& all) {
+  if (!filter.empty()) {
+    Result<ItemFilter> read = filter_of(filter);
+    if (!read.ok()) return read.status().with_context("--filter");
+    request.controls.filter = *std::move(read);
+  }
+  if (all.empty()) return recommend_to_one(line, request);
+  request.surface = "batch";
+  return recommend_to_all(line, request, all);
+}
+
 }  // namespace
 
 void add_recommend_command(CLI::App& app, CommandLine& line) {
@@ -191,18 +207,12 @@ void add_recommend_command(CLI::App& app, CommandLine& line) {
   const auto include_seen = std::make_shared<bool>(false);
   const auto filter = std::make_shared<std::string>();
   const auto all = std::make_shared<std::string>();
-  CLI::App* command = add_command(app, line, "recommend", "Recommend items to one user, or to all into a file",
-                                  "perennial recommend --data shop --explain user-42",
-                                  [&line, request, include_seen, filter, all]() -> Status {
-                                    request->exclude_seen = !*include_seen;
-                                    if (!filter->empty()) {
-                                      PERENNIAL_TRY_ASSIGN(const json::object fields, parse_json_object(*filter));
-                                      PERENNIAL_TRY_ASSIGN(request->controls.filter, parse_item_filter(fields));
-                                    }
-                                    if (all->empty()) return recommend_to_one(line, *request);
-                                    request->surface = "batch";
-                                    return recommend_to_all(line, *request, *all);
-                                  });
+  CLI::App* command =
+      add_command(app, line, "recommend", "Recommend items to one user, or to all into a file",
+                  "perennial recommend --data shop --explain user-42", [&line, request, include_seen, filter, all] {
+                    request->exclude_seen = !*include_seen;
+                    return run(line, *request, *filter, *all);
+                  });
   CLI::Option* user = command->add_option("user", request->user_id, "user id; an unknown one gets what is popular");
   command->add_option("--all", *all, "write a list for every user to this file, a JSON object a line")->excludes(user);
   command->add_option("--filter", *filter, R"(only such items: '{"category": "shoes", "price": {"max": 80}}')");

@@ -201,9 +201,10 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
   for (const Boost& boost : request.controls.boosts)
     choice.boosted.push_back(fields_.select(boost.filter, state.catalogue(), items));
   if (!choice.shaped) return choice;
-  static const auto kNoOutcomes = std::make_shared<const ItemOutcomes>();
-  choice.outcomes = kNoOutcomes;
-  if (!objective) return choice;
+  if (!objective) {
+    choice.outcomes = std::make_shared<const ItemOutcomes>();
+    return choice;
+  }
   {
     const std::lock_guard lock(mutex_);
     choice.outcomes = outcomes_;
@@ -268,8 +269,8 @@ std::vector<SlateCandidate> Recommender::candidates(const Source& source, const 
   std::ranges::sort(found, [](const SlateCandidate& a, const SlateCandidate& b) {
     return a.logit != b.logit ? a.logit > b.logit : a.item < b.item;
   });
-  const auto repeated = std::ranges::unique(found, {}, &SlateCandidate::item);
-  found.erase(repeated.begin(), repeated.end());
+  const auto same = [](const SlateCandidate& a, const SlateCandidate& b) { return a.item == b.item; };
+  found.erase(std::unique(found.begin(), found.end(), same), found.end());
   for (SlateCandidate& candidate : found)
     for (size_t i = 0; i < controls.boosts.size(); ++i)
       if (choice.boosted[i][candidate.item]) candidate.boost += controls.boosts[i].by;
@@ -324,6 +325,7 @@ ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandida
     for (const SlateCandidate& candidate : candidates) rules.group.push_back(group_of(choice, candidate.item));
   if (controls.diversity > 0) {
     std::vector<ItemId> items;
+    items.reserve(candidates.size() + result.items.size());
     for (const SlateCandidate& candidate : candidates) items.push_back(candidate.item);
     for (const RecommendedItem& item : result.items) items.push_back(item.item);
     rules.likeness = likeness_of(choice, items);
