@@ -37,9 +37,12 @@ class Bench {
     seconds_.push_back(monotonic_seconds() - before);
     if (list.items.empty() || list.items[0].source != ItemSource::transformer) return;
     const ItemId item = list.items[0].item;
-    const std::vector<Cause> causes = Removals(*model_, profile, {}, now).causes(item, kKept);
-    const std::vector<ItemId> distinct = distinct_items(profile);
-    if (causes.size() < kCited || distinct.size() < 2 * kCited) return;
+    inputs_ = Recommender::inputs_of(*model_, profile, {}, now);
+    const std::vector<Cause> causes = Removals(*model_, profile, inputs_, now).causes(item, kKept);
+    const std::vector<ItemId> distinct = distinct_items(profile.history);
+    const std::span<const HistoryToken> newest =
+        std::span(profile.history).last(std::min<size_t>(profile.history.size(), 48));  // of which Removals tries all
+    if (causes.size() < kCited || distinct_items(newest).size() < 2 * kCited) return;
     std::vector<ItemId> cited;
     cited.reserve(causes.size());
     for (const Cause& cause : causes) cited.push_back(cause.item);
@@ -49,10 +52,12 @@ class Bench {
     kept_ += rank(profile, without_items(profile, kept_away), item) <= kListed ? 1 : 0;
     cited.resize(kCited);
     const double by_cited = log_rank(profile, cited, item);
-    over_random_.push_back(by_cited - log_rank(profile, random_items(distinct), item));
+    over_random_.push_back(by_cited - log_rank(profile, random_items(distinct_items(newest)), item));
     over_attention_.push_back(by_cited - log_rank(profile, most_attended(profile), item));
     ranks_.push_back(std::exp2(by_cited));
   }
+
+  [[nodiscard]] bool asked_anybody() const { return over_random_.size() > 1; }
 
   void report() {
     fmt::print("{} users explained of {}\n\n", over_random_.size(), seconds_.size());
@@ -72,9 +77,9 @@ class Bench {
   }
 
  private:
-  static std::vector<ItemId> distinct_items(const Profile& profile) {
+  static std::vector<ItemId> distinct_items(std::span<const HistoryToken> history) {
     std::vector<ItemId> items;
-    for (const HistoryToken& token : profile.history) items.push_back(token.item);
+    for (const HistoryToken& token : history) items.push_back(token.item);
     std::ranges::sort(items);
     items.erase(std::unique(items.begin(), items.end()), items.end());
     return items;
@@ -102,7 +107,7 @@ class Bench {
   /// The item's place among those that the user has not touched, from 1.
   [[nodiscard]] size_t rank(const Profile& whole, const Profile& profile, ItemId item) const {
     std::vector<float> u(model_->ensemble().vector_width());
-    model_->ensemble().user_vector(model_->history_vector(profile), {}, u);
+    model_->ensemble().user_vector(model_->history_vector(profile), inputs_, u);
     std::vector<float> scores(static_cast<size_t>(model_->config().items));
     model_->ensemble().score_items(u, scores);
     const float own = scores[item];
@@ -129,6 +134,7 @@ class Bench {
   const State& state_;
   std::shared_ptr<const ServingModel> model_;
   Recommender recommender_;
+  ReadInputs inputs_;  // of the user who is asked now
   Random random_{1};
   std::vector<double> seconds_, ranks_, over_random_, over_attention_;
   int kept_ = 0;
@@ -139,6 +145,8 @@ Status run(const fs::path& folder, size_t users) {
   PERENNIAL_TRY(data.open(folder));
   Bench bench(*data.state, data.log->items(), data.model);
   for (const UserId user : data.users(users)) bench.ask(user, *data.state->profiles().find(user));
+  if (!bench.asked_anybody())
+    return invalid_argument("no user of {} has a list that could be explained", folder.string());
   bench.report();
   return {};
 }

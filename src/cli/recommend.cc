@@ -9,6 +9,7 @@
 #include "log/slate_log.h"
 #include "log/sqlite_log.h"
 #include "recommend/recommender.h"
+#include "server/list_rules_file.h"
 
 namespace perennial {
 namespace {
@@ -24,7 +25,8 @@ json::object to_json(const Recommendation& recommendation, const Catalogue& cata
       entry["title"] = known->title();
     json::array reasons;
     for (const Reason& reason : item.reasons)
-      reasons.push_back({{"code", reason.code}, {"text", reason.text}, {"evidence", reason.evidence}});
+      reasons.push_back(
+          {{"code", reason.code}, {"text", reason.text}, {"evidence", reason.evidence}, {"by", reason.by}});
     entry["reasons"] = std::move(reasons);
     items.push_back(std::move(entry));
   }
@@ -195,9 +197,11 @@ Status run(const CommandLine& line, RecommendRequest request, const std::string&
     if (!read.ok()) return read.status().with_context("--filter");
     request.controls.filter = *std::move(read);
   }
-  if (all.empty()) return recommend_to_one(line, request);
-  request.surface = "batch";
-  return recommend_to_all(line, request, all);
+  if (!all.empty()) request.surface = "batch";
+  ListRulesFile rules(line.data);
+  if (const std::optional<Status> read = rules.poll()) PERENNIAL_TRY(*read);
+  rules.apply(request.surface, std::nullopt, request.controls);
+  return all.empty() ? recommend_to_one(line, request) : recommend_to_all(line, request, all);
 }
 
 }  // namespace

@@ -1,9 +1,12 @@
 #include "insight/feedback_report.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "base/random.h"
@@ -26,8 +29,9 @@ struct Touch {
   float value;
 };
 
-struct IdHash {
-  size_t operator()(const MessageId& id) const { return id.low; }
+struct IdHash {  // clients choose the ids that their events name
+  uint64_t seed = random_message_id().low;
+  size_t operator()(const MessageId& id) const { return mix64(mix64(id.low ^ seed) ^ id.high); }
 };
 using Touches = std::unordered_map<MessageId, std::vector<Touch>, IdHash>;
 
@@ -39,7 +43,8 @@ struct Outcome {
 
 struct Group {
   int64_t shown = 0, seen = 0, clicked = 0, ordered = 0, rated = 0;
-  double ratings = 0, squares = 0;
+  int64_t base = 0;                     // of the rates: those seen where that is known, else those shown
+  double mean_rating = 0, squares = 0;  // squares: of the ratings' distances from their mean, by Welford
 
   void add(const Outcome& outcome) {
     ++shown;
@@ -48,8 +53,24 @@ struct Group {
     ordered += outcome.ordered ? 1 : 0;
     if (std::isnan(outcome.rating)) return;
     ++rated;
-    ratings += outcome.rating;
-    squares += static_cast<double>(outcome.rating) * outcome.rating;
+    const double distance = outcome.rating - mean_rating;
+    mean_rating += distance / static_cast<double>(rated);
+    squares += distance * (outcome.rating - mean_rating);
+  }
+
+  void add(const Group& other, bool seen_is_known) {
+    shown += other.shown;
+    seen += other.seen;
+    base += seen_is_known ? other.seen : other.shown;
+    clicked += other.clicked;
+    ordered += other.ordered;
+    if (other.rated == 0) return;
+    const auto n = static_cast<double>(rated);
+    const auto m = static_cast<double>(other.rated);
+    const double distance = other.mean_rating - mean_rating;
+    mean_rating += distance * m / (n + m);
+    squares += other.squares + distance * distance * n * m / (n + m);
+    rated += other.rated;
   }
 };
 
@@ -75,36 +96,50 @@ Outcome outcome_of(const std::vector<Touch>& touches, ItemId item) {
     outcome.seen = true;  // who clicks has seen it
     outcome.clicked |= touch.kind == FeedbackKind::click;
     outcome.ordered |= touch.kind == FeedbackKind::order;
-    if (touch.kind == FeedbackKind::rating) outcome.rating = touch.value;
+    if (touch.kind == FeedbackKind::rating && !std::isnan(touch.value)) outcome.rating = touch.value;
   }
   return outcome;
 }
 
+/// Scores of different sources, and of different models, are on scales of their own.
+using Scale = std::pair<ItemSource, std::string>;
+using Bounds = std::map<Scale, std::vector<float>>;
+
 /// The scores that divide those of the time into ten parts, rising, from a random sample of them.
-Result<std::vector<float>> score_bounds(const fs::path& data_folder, const FeedbackOptions& options) {
+Result<Bounds> score_bounds(const fs::path& data_folder, const FeedbackOptions& options) {
   Random random(1);
-  std::vector<float> sample;
-  uint64_t met = 0;
+  Bounds samples;
+  std::map<Scale, uint64_t> met;
   PERENNIAL_TRY(read_slates(data_folder, options.from, options.to, [&](const Slate& slate) {
                   for (const SlateItem& item : slate.items) {
-                    ++met;
+                    const Scale scale{item.source, slate.model};
+                    std::vector<float>& sample = samples[scale];
+                    const uint64_t count = ++met[scale];
                     if (sample.size() < kSampledScores)
                       sample.push_back(item.score);
-                    else if (const uint64_t place = random.below(met); place < kSampledScores)
+                    else if (const uint64_t place = random.below(count); place < kSampledScores)
                       sample[place] = item.score;
                   }
                   return Status();
                 }).status());
-  std::ranges::sort(sample);
-  std::vector<float> bounds;
-  for (size_t i = 1; i < kDeciles && !sample.empty(); ++i) bounds.push_back(sample[i * sample.size() / kDeciles]);
+  Bounds bounds;
+  for (auto& [scale, sample] : samples) {
+    std::ranges::sort(sample);
+    for (size_t i = 1; i < kDeciles; ++i) bounds[scale].push_back(sample[i * sample.size() / kDeciles]);
+  }
   return bounds;
+}
+
+/// Of a next page nobody knows here at which position it begins; a pinned item has no score.
+bool belongs(const std::string& by, const Slate& slate, const SlateItem& item) {
+  if (by == "position") return slate.after.is_zero();
+  return by != "score" || item.source != ItemSource::pinned;
 }
 
 /// Rows are in the order of the key's number, then of its text.
 using Key = std::pair<int64_t, std::string>;
 
-Key key_of(const std::string& by, const Slate& slate, size_t position, const std::vector<float>& bounds) {
+Key key_of(const std::string& by, const Slate& slate, size_t position, const Bounds& bounds) {
   const SlateItem& item = slate.items[position];
   if (by == "position") return {static_cast<int64_t>(position) + 1, ""};
   if (by == "source") return {0, source_name(item.source)};
@@ -113,7 +148,10 @@ Key key_of(const std::string& by, const Slate& slate, size_t position, const std
   if (by == "surface") return {0, slate.surface};
   if (by == "stage") return {0, slate.stage.empty() ? "unknown" : slate.stage};
   if (by == "day") return {slate.time / kDayMs * kDayMs, ""};
-  if (by == "score") return {1 + (std::ranges::upper_bound(bounds, item.score) - bounds.begin()), ""};
+  if (by == "score") {
+    const std::vector<float>& its = bounds.at({item.source, slate.model});
+    return {1 + (std::ranges::upper_bound(its, item.score) - its.begin()), ""};
+  }
   return {0, "all"};
 }
 
@@ -133,8 +171,8 @@ std::pair<Cell, Cell> interval(int64_t part, int64_t whole) {
   return {Cell(std::max(0.0, middle - width)), Cell(std::min(1.0, middle + width))};
 }
 
-std::vector<Cell> row_of(const Cell& key, const Group& group, bool by_seen) {
-  const int64_t base = by_seen ? group.seen : group.shown;
+std::vector<Cell> row_of(const Cell& key, const Group& group) {
+  const int64_t base = group.base;
   std::vector<Cell> row = {key, group.shown, group.seen};
   for (const int64_t part : {group.clicked, group.ordered}) {
     const auto [low, high] = interval(part, base);
@@ -149,9 +187,8 @@ std::vector<Cell> row_of(const Cell& key, const Group& group, bool by_seen) {
     return row;
   }
   const auto n = static_cast<double>(group.rated);
-  const double mean = group.ratings / n;
-  const double deviation = n > 1 ? std::sqrt(std::max(0.0, (group.squares - n * mean * mean) / (n - 1))) : 0;
-  row.emplace_back(mean);
+  const double deviation = n > 1 ? std::sqrt(group.squares / (n - 1)) : 0;
+  row.emplace_back(group.mean_rating);
   row.push_back(number_or_blank(n > 1 ? std::optional(1.959964 * deviation / std::sqrt(n)) : std::nullopt));
   return row;
 }
@@ -184,36 +221,44 @@ Result<Table> feedback_report(const fs::path& data_folder, LogReader& log, const
     return invalid_argument("'by' must be one of {}, not '{:.40}'", fmt::join(kGroupings, ", "), options.by);
   if (options.from >= options.to) return invalid_argument("'from' must be before 'to'");
   PERENNIAL_TRY_ASSIGN(const Touches touches, touches_of(log, options.from, options.to));
-  std::vector<float> bounds;
+  Bounds bounds;
   if (options.by == "score") {
     PERENNIAL_TRY_ASSIGN(bounds, score_bounds(data_folder, options));
   }
-  std::map<Key, Group> groups;
+  std::map<Key, std::map<std::string, Group>> groups;  // by surface
+  std::set<std::string> seeing;                        // surfaces whose clients tell impressions
   int64_t lists = 0;
-  bool by_seen = false;
-  PERENNIAL_TRY_ASSIGN(const int64_t damaged,
-                       read_slates(data_folder, options.from, options.to, [&](const Slate& slate) {
-                         static const std::vector<Touch> kNone;
-                         const auto found = touches.find(slate.id);
-                         const std::vector<Touch>& its = found == touches.end() ? kNone : found->second;
-                         by_seen |= std::ranges::find(its, FeedbackKind::impression, &Touch::kind) != its.end();
-                         for (size_t i = 0; i < slate.items.size(); ++i)
-                           groups[key_of(options.by, slate, i, bounds)].add(outcome_of(its, slate.items[i].item));
-                         ++lists;
-                         return Status();
-                       }));
+  PERENNIAL_TRY_ASSIGN(
+      const int64_t damaged, read_slates(data_folder, options.from, options.to, [&](const Slate& slate) {
+        static const std::vector<Touch> kNone;
+        const auto found = touches.find(slate.id);
+        const std::vector<Touch>& its = found == touches.end() ? kNone : found->second;
+        if (std::ranges::find(its, FeedbackKind::impression, &Touch::kind) != its.end()) seeing.insert(slate.surface);
+        for (size_t i = 0; i < slate.items.size(); ++i)
+          if (belongs(options.by, slate, slate.items[i]))
+            groups[key_of(options.by, slate, i, bounds)][slate.surface].add(outcome_of(its, slate.items[i].item));
+        ++lists;
+        return Status();
+      }));
   Table table{
       .name = "feedback", .title = "What became of recommendations", .at = options.to, .columns = columns(options.by)};
   table.explanation =
       fmt::format("Items of {} lists served from {} to {}, by {}; rates are of those {}, with 95 % intervals.", lists,
                   format_iso8601(options.from).substr(0, 10), format_iso8601(options.to).substr(0, 10), options.by,
-                  by_seen ? "seen" : "shown");
-  for (const auto& [key, group] : groups) table.rows.push_back(row_of(key_cell(options.by, key), group, by_seen));
-  table.notes = {
-      by_seen ? "Seen: an impression of the item or of its list was sent, or the item was clicked, ordered or rated."
-              : "No client sent impressions, so whether an item was seen is not known.",
-      "Events count by the recommendation_id that they carry, once an item of a list. The lists of one user are not "
-      "independent, so the intervals are somewhat too narrow."};
+                  seeing.empty() ? "shown" : "seen");
+  for (const auto& [key, by_surface] : groups) {
+    Group all;
+    for (const auto& [surface, group] : by_surface) all.add(group, seeing.contains(surface));
+    table.rows.push_back(row_of(key_cell(options.by, key), all));
+  }
+  table.notes = {seeing.empty()
+                     ? "No client sent impressions, so whether an item was seen is not known."
+                     : fmt::format("Seen: an impression of the item or of its list was sent, or the item was "
+                                   "clicked, ordered or rated. On surfaces without impressions all that was "
+                                   "shown counts; impressions came from: {}.",
+                                   fmt::join(seeing, ", ")),
+                 "Events count by the recommendation_id that they carry, once an item of a list. The lists of one user "
+                 "are not independent, so the intervals are somewhat too narrow."};
   if (options.by == "position")
     table.notes.emplace_back("Items further up are also the better ones: a falling rate is not all due to the place.");
   if (damaged > 0) table.notes.push_back(fmt::format("{} damaged packs of lists were left out.", damaged));

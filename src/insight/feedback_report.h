@@ -12,12 +12,12 @@
 namespace perennial {
 
 struct FeedbackOptions {
-  std::string by = "position";  // or source, model, variant, surface, stage, score, day, all
+  std::string by = "position";  // of first pages; or source, model, variant, surface, stage, score, day, all
   TimeMs from = 0, to = 0;      // of the lists served in [from, to)
 };
 
 /// Reads the slates of the time, twice for deciles of scores, and the whole log: seconds for millions of events. Memory
-/// is for the events that name a list of the time, 32 bytes each. invalid_argument for another `by`.
+/// is for the events that name a list of the time, about 100 bytes each. invalid_argument for another `by`.
 Result<Table> feedback_report(const fs::path& data_folder, LogReader& log, const FeedbackOptions& options);
 
 }  // namespace perennial

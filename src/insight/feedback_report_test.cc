@@ -113,6 +113,42 @@ TEST_F(FeedbackReportTest, RatesAreOfWhatWasSeenWhereClientsSayWhatWas) {
   EXPECT_EQ(cell(table, 1, "ctr"), 0.5);
   EXPECT_EQ(cell(table, 2, "ctr"), 0.0);
   EXPECT_NE(table.explanation.find("of those seen"), std::string::npos);
+  const std::string elsewhere = to_hex(serve(kStart, {0, 1}));
+  slates_.back().surface = "web";
+  send(elsewhere, "click", "a");
+  const Table by_surface = report("surface");
+  EXPECT_EQ(cell(by_surface, 1, "surface"), "web");
+  EXPECT_EQ(cell(by_surface, 1, "ctr"), 0.5) << "no impression came from there";
+  EXPECT_NEAR(cell(report("position"), 0, "ctr").as_double(), 1.0 / 3, 1e-9) << "two seen at home, one shown elsewhere";
+}
+
+TEST_F(FeedbackReportTest, RatingsWithoutANumberWipeNoneAndMeansAreOverAllSurfaces) {
+  const std::string first = to_hex(serve(kStart, {0, 1}));
+  const std::string second = to_hex(serve(kStart, {0, 1}));
+  slates_.back().surface = "web";
+  send(first, "rating", "a", 1000001);
+  send(first, "Product Reviewed", "a");
+  send(first, "rating", "b", 1000003);
+  send(second, "rating", "a", 1000005);
+  const Table table = report("all");
+  EXPECT_EQ(cell(table, 0, "rated"), 3);
+  EXPECT_NEAR(cell(table, 0, "mean_rating").as_double(), 1000003, 1e-6);
+  EXPECT_NEAR(cell(table, 0, "mean_rating_margin").as_double(), 1.959964 * 2 / std::sqrt(3.0), 1e-6);
+}
+
+TEST_F(FeedbackReportTest, NextPagesHaveNoPositionsAndSourcesScalesOfTheirOwn) {
+  const MessageId first = serve(kStart, {0, 1});
+  serve(kStart, {0, 1});
+  slates_.back().after = first;
+  EXPECT_EQ(cell(report("position"), 0, "shown"), 1);
+  EXPECT_EQ(cell(report("all"), 0, "shown"), 4);
+  for (int list = 0; list < 10; ++list) {
+    serve(kStart + kDay, {2});
+    slates_.back().items[0].score = static_cast<float>(1000 + list);
+  }
+  const Table table = report("score", kStart + kDay);
+  ASSERT_EQ(table.rows.size(), 10U);
+  EXPECT_EQ(cell(table, 9, "shown"), 1);
 }
 
 TEST_F(FeedbackReportTest, DecilesOfScoresAreOfEqualSize) {

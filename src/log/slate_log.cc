@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <fstream>
 #include <utility>
 
@@ -25,12 +26,14 @@ constexpr uint32_t kMagic = 0x31544C53;  // "SLT1"
 
 struct PackHeader {
   uint32_t magic = kMagic;
-  uint32_t check = 0;  // CRC-32 of the body
-  uint32_t bytes = 0;  // of the body
+  uint32_t own_check = 0;  // CRC-32 of what follows of the header
+  uint32_t check = 0;      // CRC-32 of the body
+  uint32_t bytes = 0;      // of the body
   uint32_t slates = 0;
+  uint32_t reserved = 0;
   int64_t first = 0, last = 0;  // times
 };
-static_assert(sizeof(PackHeader) == 32);
+static_assert(sizeof(PackHeader) == 40);
 
 struct PackedItem {
   uint32_t item;
@@ -113,10 +116,20 @@ bool for_each_slate(std::string_view body, Visit&& visit) {
   return true;
 }
 
+uint32_t own_check_of(const PackHeader& header) {
+  constexpr size_t kFrom = offsetof(PackHeader, check);
+  return check_of({reinterpret_cast<const char*>(&header) + kFrom, sizeof header - kFrom});
+}
+
 std::string header_of(const EncodedSlates& slates, TimeMs first, TimeMs last) {
+  PackHeader header{.check = check_of(slates.bytes),
+                    .bytes = static_cast<uint32_t>(slates.bytes.size()),
+                    .slates = static_cast<uint32_t>(slates.count),
+                    .first = first,
+                    .last = last};
+  header.own_check = own_check_of(header);
   std::string bytes;
-  put(bytes, PackHeader{kMagic, check_of(slates.bytes), static_cast<uint32_t>(slates.bytes.size()),
-                        static_cast<uint32_t>(slates.count), first, last});
+  put(bytes, header);
   return bytes;
 }
 
@@ -136,34 +149,25 @@ class PackReader {
  public:
   /// not_found when there is no such file.
   static Result<PackReader> open(const fs::path& path) {
-    std::error_code error;
-    const uint64_t size = fs::file_size(path, error);
-    if (error) return errno_status(error.value(), fmt::format("opening {}", path.string()));
-    PackReader reader(path, size);
+    PackReader reader(path);
     if (!reader.in_) return errno_status(errno, fmt::format("opening {}", path.string()));
+    reader.in_.seekg(0, std::ios::end);
+    reader.size_ = static_cast<uint64_t>(reader.in_.tellg());
     return reader;
   }
 
   /// The next whole pack's header; none at the end, or where the last pack is cut off. What is no header is passed
-  /// over, up to one whose body is whole, and counted as damage.
+  /// over, up to the next one, and counted as damage.
   Result<std::optional<PackHeader>> next() {
     while (end_ + sizeof(PackHeader) <= size_) {
       PackHeader header;
       PERENNIAL_TRY(read(end_, &header, sizeof header));
-      const bool plausible = header.magic == kMagic && header.bytes <= kMostPackBytes;
-      body_at_ = end_ + sizeof header;
-      if (plausible && body_at_ + header.bytes > size_) return std::optional<PackHeader>();
-      if (plausible) {
-        bool whole = true;
-        if (lost_) {
-          PERENNIAL_TRY_ASSIGN(const std::optional<std::string> found, body(header));
-          whole = found.has_value();
-        }
-        if (whole) {
-          end_ = body_at_ + header.bytes;
-          lost_ = false;
-          return std::optional(header);
-        }
+      if (header.magic == kMagic && header.own_check == own_check_of(header) && header.bytes <= kMostPackBytes) {
+        body_at_ = end_ + sizeof header;
+        if (body_at_ + header.bytes > size_) return std::optional<PackHeader>();
+        end_ = body_at_ + header.bytes;
+        lost_ = false;
+        return std::optional(header);
       }
       damaged_ += lost_ ? 0 : 1;
       lost_ = true;
@@ -177,7 +181,7 @@ class PackReader {
     std::string bytes(header.bytes, '\0');
     PERENNIAL_TRY(read(body_at_, bytes.data(), bytes.size()));
     if (check_of(bytes) == header.check) return std::optional(std::move(bytes));
-    damaged_ += lost_ ? 0 : 1;
+    ++damaged_;
     return std::optional<std::string>();
   }
 
@@ -186,7 +190,7 @@ class PackReader {
   [[nodiscard]] int64_t damaged() const { return damaged_; }
 
  private:
-  PackReader(fs::path path, uint64_t size) : path_(std::move(path)), size_(size), in_(path_, std::ios::binary) {}
+  explicit PackReader(fs::path path) : path_(std::move(path)), in_(path_, std::ios::binary) {}
 
   Status read(uint64_t at, void* to, size_t bytes) {
     in_.seekg(static_cast<std::streamoff>(at));
@@ -208,8 +212,8 @@ class PackReader {
   static constexpr size_t kSearchBytes = 1 << 20;
 
   fs::path path_;
-  uint64_t size_;
   std::ifstream in_;
+  uint64_t size_ = 0;
   uint64_t body_at_ = 0;
   uint64_t end_ = 0;
   bool lost_ = false;  // the packs do not follow each other here
@@ -296,21 +300,21 @@ Result<int64_t> read_slates(const fs::path& data_folder, TimeMs from, TimeMs to,
   int64_t damaged = 0;
   for (const int64_t day : days) {
     if (day < day_of(from) || day > day_of(to)) continue;
-    PERENNIAL_TRY_ASSIGN(
-        const int64_t here,
-        for_each_pack(
-            path_of(folder, day), [&](const PackHeader& header) { return header.last >= from && header.first < to; },
-            [&](const PackHeader&, const std::string& body) {
-              Status status;
-              const bool whole = for_each_slate(body, [&](std::string_view encoded) {
-                const std::optional<Slate> slate = decode_with_length(encoded);
-                if (!slate) return static_cast<void>(++damaged);
-                if (status.ok() && slate->time >= from && slate->time < to) status = visit(*slate);
-              });
-              damaged += whole ? 0 : 1;
-              return status;
-            }));
-    damaged += here;
+    const Result<int64_t> here = for_each_pack(
+        path_of(folder, day), [&](const PackHeader& header) { return header.last >= from && header.first < to; },
+        [&](const PackHeader&, const std::string& body) {
+          Status status;
+          const bool whole = for_each_slate(body, [&](std::string_view encoded) {
+            const std::optional<Slate> slate = decode_with_length(encoded);
+            if (!slate) return static_cast<void>(++damaged);
+            if (status.ok() && slate->time >= from && slate->time < to) status = visit(*slate);
+          });
+          damaged += whole ? 0 : 1;
+          return status;
+        });
+    if (!here.ok() && here.status().code() == Code::not_found) continue;  // too old since a moment ago
+    if (!here.ok()) return here.status();
+    damaged += *here;
   }
   return damaged;
 }
@@ -529,6 +533,7 @@ Result<int64_t> SlateLog::erase_on_disk(const Erasure& erasure) {
     if (day < day_of(erasure.since)) continue;
     write_waiting();
     const fs::path path = path_of(folder_, day);
+    PERENNIAL_TRY(cut_torn_end(path));  // nobody could read it, but there it stands
     int64_t found = 0;
     PERENNIAL_TRY_ASSIGN(const int64_t damaged,
                          for_each_pack(path, any_pack, [&](const PackHeader& header, const std::string& body) {

@@ -60,6 +60,13 @@ class SlateLogTest : public ::testing::Test {
     return slates;
   }
 
+  /// A file that ends with most of a pack that names the user.
+  void add_torn(const char* day, const std::string& whole, const std::string& user) {
+    std::string pack = whole;
+    pack.replace(pack.find("otto"), 4, user.substr(0, 4));
+    std::ofstream(day_file(day), std::ios::binary) << whole << pack.substr(0, pack.size() - 1);
+  }
+
   fs::path day_file(const char* day) const { return folder_.path() / "slates" / (std::string(day) + ".slates"); }
 
   TemporaryFolder folder_;
@@ -145,7 +152,7 @@ TEST_F(SlateLogTest, TornEndOfACrashIsCutOffAndTheRestStays) {
   add(kNoon, "u");
   log_.reset();
   const std::string whole = read_file(day_file("2024-10-04")).value();
-  for (const size_t torn : {size_t{1}, size_t{31}, size_t{40}, whole.size() - 1}) {
+  for (const size_t torn : {size_t{1}, size_t{39}, size_t{48}, whole.size() - 1}) {
     std::ofstream(day_file("2024-10-04"), std::ios::binary) << whole << whole.substr(0, torn);
     open();
     EXPECT_EQ(read().size(), 1u) << torn;
@@ -178,12 +185,15 @@ TEST_F(SlateLogTest, DamagedHeaderHidesNothingBehindItAndNothingIsCutOff) {
     slates.push_back(add(kNoon + i, "u"));
     log_.reset();
   }
-  std::string bytes = read_file(day_file("2024-10-04")).value();
-  const size_t pack = bytes.size() / 3;
-  bytes[pack + 1] ^= 1;  // of the second's magic
-  std::ofstream(day_file("2024-10-04"), std::ios::binary) << bytes;
-  EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2]}));
-  EXPECT_EQ(damaged_, 1);
+  const std::string whole = read_file(day_file("2024-10-04")).value();
+  const size_t pack = whole.size() / 3;
+  for (size_t at = 0; at < 40; ++at) {  // of the second's header
+    std::string bytes = whole;
+    bytes[pack + at] = static_cast<char>(bytes[pack + at] ^ 0x40);
+    std::ofstream(day_file("2024-10-04"), std::ios::binary) << bytes;
+    EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2]})) << at;
+    EXPECT_EQ(damaged_, 1) << at;
+  }
   open();
   slates.push_back(add(kNoon + 9, "u"));
   log_.reset();
@@ -193,6 +203,17 @@ TEST_F(SlateLogTest, DamagedHeaderHidesNothingBehindItAndNothingIsCutOff) {
   log_.reset();
   EXPECT_EQ(read(), (std::vector<Slate>{slates[0], slates[2], slates[3]}));
   EXPECT_EQ(damaged_, 0) << "an erasure leaves nothing of which nobody knows whose it is";
+}
+
+TEST_F(SlateLogTest, ErasureReachesATornEndToo) {
+  open();
+  add(kNoon, "otto");
+  log_.reset();
+  const std::string whole = read_file(day_file("2024-10-04")).value();
+  add_torn("2024-10-04", whole, "Secret Una");
+  open();
+  EXPECT_EQ(erase("Secret Una"), 0);
+  EXPECT_EQ(read_file(day_file("2024-10-04")).value(), whole);
 }
 
 TEST_F(SlateLogTest, WhatARewritingLeftIsRemoved) {

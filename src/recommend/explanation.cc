@@ -16,10 +16,9 @@ ReadInputs inputs_at(ReadInputs inputs, TimeMs last, TimeMs instant) {
 Removals::Removals(const ServingModel& model, const Profile& profile, const ReadInputs& inputs, TimeMs instant)
     : model_(model) {
   const Ensemble& ensemble = model.ensemble();
-  const std::vector<Token> all = model.tokens_of(profile);
-  const size_t read = std::min(all.size(), static_cast<size_t>(model.config().history_tokens()));
-  const std::span<const Token> tokens = std::span(all).last(read);
-  const std::span<const HistoryToken> history = std::span(profile.history).last(read);
+  const std::vector<HistoryToken>& history = profile.history;
+  const std::vector<Token> tokens = model.tokens_of(profile);
+  const size_t count = tokens.size();
   const auto user_vector = [&](const std::vector<float>& h, TimeMs last) {
     std::vector<float> u(ensemble.vector_width());
     ensemble.user_vector(h, inputs_at(inputs, last, instant), u);
@@ -28,14 +27,14 @@ Removals::Removals(const ServingModel& model, const Profile& profile, const Read
   const auto h_of = [](const Ensemble::Cache& cache) {
     return std::vector<float>(cache.history_vector().begin(), cache.history_vector().end());
   };
-  const size_t first = read - std::min(read, kEvents);
-  Ensemble::Cache before = ensemble.read(tokens.first(first));
-  for (size_t i = first; i < read; ++i) {
+  const size_t first = count - std::min(count, kEvents);
+  Ensemble::Cache before = ensemble.read(std::span(tokens).first(first));
+  for (size_t i = first; i < count; ++i) {
     const ItemId item = history[i].item;
     if (std::ranges::find(items_, item) == items_.end()) {
       Ensemble::Cache rest = before;
       TimeMs last = i > 0 ? history[i - 1].time : kNoTime;
-      for (size_t j = i + 1; j < read; ++j) {
+      for (size_t j = i + 1; j < count; ++j) {
         if (history[j].item == item) continue;
         ensemble.append(rest, tokens[j]);
         last = history[j].time;

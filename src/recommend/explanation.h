@@ -18,9 +18,9 @@ struct Cause {
   bool operator==(const Cause&) const = default;
 };
 
-/// All removals of one user, made once for a whole list. One is of all events with an item; tried are the items of the
-/// newest 48 events: of those further back no single one decides. What stands before the removed events is read once,
-/// what stands after them anew.
+/// All removals of one user, made once for a whole list. One is of all events with an item among the newest 48: of
+/// those further back no single one decides, and they stay. What stands before the removed events is read once, what
+/// stands after them anew.
 class Removals {
  public:
   /// The profile must have a history; `inputs` as the list was made with, at `instant`.

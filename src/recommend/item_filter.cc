@@ -9,12 +9,11 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kMostConditions = 32;
 constexpr size_t kMostValues = 1000;
 constexpr size_t kMostValueBytes = 256;
-constexpr size_t kMostChanged = 1000;  // items, before the index is made anew
-constexpr size_t kMostTerms = 32;      // fields whose values are indexed
-constexpr size_t kMostNumbers = 8;     // fields whose numbers are, eight bytes an item each
+constexpr size_t kMostChanged = 1000;             // items, before the index is made anew
+constexpr size_t kMostTerms = kMostConditions;    // fields whose values are indexed: as many as a request can ask for
+constexpr size_t kMostNumbers = kMostConditions;  // fields whose numbers are, eight bytes an item each
 constexpr double kEarthKm = 6371.0088;
 
 /// How values are compared: text as it is, numbers by their shortest digits (5 is 5.0), booleans as "true" and "false".
@@ -149,6 +148,12 @@ class FilterParser {
 
 }  // namespace
 
+size_t ItemFilter::conditions() const {
+  size_t sum = one_of.size() + ranges.size() + near.size();
+  for (const ItemFilter& none : none_of) sum += 1 + none.conditions();
+  return sum;
+}
+
 void ItemFilter::and_with(const ItemFilter& other) {
   one_of.insert(one_of.end(), other.one_of.begin(), other.one_of.end());
   ranges.insert(ranges.end(), other.ranges.begin(), other.ranges.end());
@@ -250,7 +255,7 @@ std::shared_ptr<const ItemFields::Terms> ItemFields::terms(const std::string& fi
       if (term.size() <= kMostValueBytes) (*made)[term].push_back(id);  // no filter asks for a longer one
     });
   }
-  if (terms_.size() >= kMostTerms) terms_.clear();
+  if (terms_.size() >= kMostTerms) terms_.erase(terms_.begin());
   return terms_[field] = std::move(made);
 }
 
@@ -262,7 +267,7 @@ std::shared_ptr<const ItemFields::Numbers> ItemFields::numbers(const std::string
     const Item* item = catalogue.find(id);
     made->push_back(item == nullptr ? NAN : number_of(item->fields, field));
   }
-  if (numbers_.size() >= kMostNumbers) numbers_.clear();
+  if (numbers_.size() >= kMostNumbers) numbers_.erase(numbers_.begin());
   return numbers_[field] = std::move(made);
 }
 

@@ -39,6 +39,9 @@ struct ItemFilter {
 
   [[nodiscard]] bool any() const { return !one_of.empty() || !ranges.empty() || !near.empty() || !none_of.empty(); }
 
+  /// How many parts it has, those of the filters in it included.
+  [[nodiscard]] size_t conditions() const;
+
   /// From now on both must hold.
   void and_with(const ItemFilter& other);
 
@@ -48,7 +51,8 @@ struct ItemFilter {
 
 /// A member a field: a text, number or boolean, or a list of them; {"min": number, "max": number}; "near": {"lat",
 /// "lon", "km"}; "not": a filter, or a list of filters of which none may hold. invalid_argument, naming the member,
-/// otherwise, and above 32 conditions or 1,000 values in all, or for a value of over 256 bytes.
+/// otherwise, and above kMostConditions or 1,000 values in all, or for a value of over 256 bytes.
+inline constexpr size_t kMostConditions = 32;
 Result<ItemFilter> parse_item_filter(const json::object& text);
 
 /// Thread rule: any thread, while the catalogue does not move but by the caller of changed().

@@ -16,7 +16,9 @@ namespace {
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
 constexpr double kUncounted = -30;    // the logit of an item of which nothing has been counted
 constexpr double kMostLogCount = 80;  // so that its e^x is a float
-constexpr int kMostRounds = 100;      // of looking for items that no cap holds back
+constexpr int kMostRounds = 6;        // of looking for items that no cap holds back, each among four times as many
+constexpr float kAnyReach = 1e30F;
+constexpr float kLeastCount = 1e-9F;  // what has been counted at all is more
 constexpr size_t kFewAllowed = 50;    // one of so many is few
 constexpr size_t kMostCauses = 10;    // of an item, among the user's events
 
@@ -222,7 +224,16 @@ void Recommender::pin(Choice& choice, Recommendation& result) const {
     choice.showable.set(item, false);
     choice.allowed.set(item, false);
     count_group(choice, group_of(choice, item));
+    use_category(choice, item);
   }
+}
+
+/// For an objective: the list has an item of this one's category now.
+void Recommender::use_category(Choice& choice, ItemId item) {
+  if (choice.outcomes == nullptr) return;
+  if (const auto category = static_cast<size_t>(choice.outcomes->category(item));
+      category < choice.user.categories.size())
+    choice.user.categories[category] = true;
 }
 
 void Recommender::count_group(Choice& choice, int32_t group) {
@@ -239,21 +250,22 @@ void Recommender::fill_plain(const Source& source, Choice& choice, Recommendatio
 /// The best `count` and those that may come into their places. Of what a boost lifts the best `count` too, and of what
 /// none buries: nothing has to be near the others to begin with, as long as no item passes two filters. Items of which
 /// nothing has been counted have no logit: they are left for fill_plain, unless categories are counted.
-std::vector<SlateCandidate> Recommender::candidates(const Source& source, const Choice& choice, size_t count) const {
+std::vector<SlateCandidate> Recommender::candidates(const Source& source, const Choice& choice, size_t count,
+                                                    int round) const {
   const Controls& controls = choice.request.controls;
-  const float reach = kReach + static_cast<float>(controls.diversity);
+  const float reach = round > 0 ? kAnyReach : kReach + static_cast<float>(controls.diversity);
   std::vector<SlateCandidate> found;
   const auto add = [&](const Bitmap& allowed, size_t more) {
     const size_t before = found.size();
     for (const auto& [item, score] : source.best(allowed, count, more, reach)) {
-      if (source.counts && score <= 0 && controls.most_a_category == 0) break;
+      if (source.counts && score <= 0 && controls.most_a_category == 0 && controls.boosts.empty()) break;
       const double logit = source.counts ? std::max(std::log(double{score}), kUncounted) : score;
       const size_t place = found.size() - before;
       if (place >= count && logit < found[before + count - 1].logit - reach) break;
       found.push_back({static_cast<ItemId>(item), logit, 0});
     }
   };
-  add(choice.allowed, kMoreCandidates);
+  add(choice.allowed, kMoreCandidates << (2 * round));
   if (controls.boosts.empty()) return found;
   Bitmap unburied = choice.allowed;
   for (size_t i = 0; i < controls.boosts.size(); ++i) {
@@ -353,9 +365,9 @@ void Recommender::add_reasons(const Choice& choice, const SlateCandidate& candid
 }
 
 /// How many candidates there were.
-size_t Recommender::fill_shaped(const Source& source, Choice& choice, Recommendation& result) const {
+size_t Recommender::fill_shaped(const Source& source, Choice& choice, int round, Recommendation& result) const {
   const size_t missing = choice.wanted - result.items.size();
-  const std::vector<SlateCandidate> candidates = this->candidates(source, choice, missing);
+  const std::vector<SlateCandidate> candidates = this->candidates(source, choice, missing, round);
   const ListRules rules = list_rules(choice, candidates, result);
   const ObjectiveWeights& weights = choice.request.objective.weights;
   for (const Placed& placed : place(weights, *choice.outcomes, candidates, choice.user, missing, rules)) {
@@ -369,9 +381,7 @@ size_t Recommender::fill_shaped(const Source& source, Choice& choice, Recommenda
     if (choice.request.explain) add_reasons(choice, candidate, placed, shown);
     choice.allowed.set(candidate.item, false);
     if (rules.most_a_group > 0) count_group(choice, rules.group[placed.candidate]);
-    if (const auto category = static_cast<size_t>(choice.outcomes->category(candidate.item));
-        category < choice.user.categories.size())
-      choice.user.categories[category] = true;
+    use_category(choice, candidate.item);
   }
   for (size_t i = 0; i < rules.group.size(); ++i)  // what a cap holds back must not hold back what stands behind it
     if (const auto full = choice.in_group.find(rules.group[i]);
@@ -383,7 +393,7 @@ size_t Recommender::fill_shaped(const Source& source, Choice& choice, Recommenda
 void Recommender::fill(const Source& source, Choice& choice, Recommendation& result) const {
   const bool capped = choice.request.controls.most_a_category > 0;
   for (int round = 0; choice.shaped && round < kMostRounds && result.items.size() < choice.wanted; ++round)
-    if (fill_shaped(source, choice, result) == 0 || !capped) break;
+    if (fill_shaped(source, choice, round, result) == 0 || !capped) break;
   if (!capped && result.items.size() < choice.wanted) fill_plain(source, choice, result);
 }
 
@@ -455,7 +465,8 @@ void Recommender::fill_popular(const Popularity& popularity, Choice& choice, Rec
        .best = [&](const Bitmap& allowed, size_t k, size_t more, float) { return popularity.best(allowed, k + more); }},
       choice, result);
   for (size_t i = before; choice.request.explain && i < result.items.size(); ++i)
-    if (result.items[i].score > 0) result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
+    if (result.items[i].score > kLeastCount)
+      result.items[i].reasons.push_back({"popular", "Popular in the last weeks", ""});
 }
 
 /// What is popular among the items that share a category with this one.

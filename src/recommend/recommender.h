@@ -153,8 +153,10 @@ class Recommender {
   RecommendedItem entry(ItemId item, float score, ItemSource source) const;
   void pin(Choice& choice, Recommendation& result) const;
   static void count_group(Choice& choice, int32_t group);
+  static void use_category(Choice& choice, ItemId item);
   void fill_plain(const Source& source, Choice& choice, Recommendation& result) const;
-  [[nodiscard]] std::vector<SlateCandidate> candidates(const Source& source, const Choice& choice, size_t count) const;
+  [[nodiscard]] std::vector<SlateCandidate> candidates(const Source& source, const Choice& choice, size_t count,
+                                                       int round) const;
   [[nodiscard]] static int32_t group_of(Choice& choice, ItemId item);
   [[nodiscard]] static std::vector<float> unit_vectors(const ServingModel& model, std::span<const ItemId> items);
   [[nodiscard]] static std::function<double(size_t, size_t)> likeness_of(Choice& choice, std::span<const ItemId> items);
@@ -162,7 +164,7 @@ class Recommender {
                                             const Recommendation& result);
   void add_reasons(const Choice& choice, const SlateCandidate& candidate, const Placed& placed,
                    RecommendedItem& shown) const;
-  size_t fill_shaped(const Source& source, Choice& choice, Recommendation& result) const;
+  size_t fill_shaped(const Source& source, Choice& choice, int round, Recommendation& result) const;
   void fill(const Source& source, Choice& choice, Recommendation& result) const;
   void fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const;
   void fill_category_of(ItemId item, const Popularity& popularity, Choice& choice, Recommendation& result);

@@ -15,7 +15,6 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kDayMs = 86'400'000;
-constexpr const char* kViewed = "Product Viewed";
 constexpr int kMostPages = 100;  // that a list goes back over
 constexpr size_t kMostTypes = 10'000;
 constexpr double kTickSeconds = 0.1;
@@ -86,7 +85,7 @@ Status Engine::load_state() {
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
   forecast_watch_.poll(options_.stages);
-  take_new_rules();
+  if (const std::optional<Status> rules = list_rules_.poll()) PERENNIAL_TRY(*rules);
   refresh_popularity_when_due();
   refresh_outcomes_when_due();
   return {};
@@ -240,8 +239,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
     if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
     if (served.objective.applied()) request.objective = served.objective.objective;
-    if (!request.session_items.empty())
-      request.session_type = static_cast<EventTypeId>(log_->event_types().find(kViewed).value_or(0));
+    if (!request.session_items.empty()) request.session_type = click_type();
     list_rules_.apply(request.surface, served.standing.stage, request.controls);
     served.recommendation = recommender_->recommend(*state_, user, request, now);
     served.display.reserve(served.recommendation.items.size());
@@ -252,6 +250,14 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
   served.seconds = monotonic_seconds() - started;
   metrics_.recommend_duration.Observe(served.seconds);
   return served;
+}
+
+/// What a touch of an item is called here; none when no such event has come yet.
+EventTypeId Engine::click_type() const {
+  const Dictionary& types = log_->event_types();
+  for (uint32_t type = 0; type < types.size(); ++type)
+    if (feedback_kind(types.name(type)) == FeedbackKind::click) return static_cast<EventTypeId>(type);
+  return kNoEventType;
 }
 
 void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker,
@@ -371,27 +377,37 @@ Result<SlateView> Engine::slate(const std::string& recommendation_id) {
   return view;
 }
 
-/// Slates first, for when the power goes the client has no reply and asks again; and once more behind the log, for
-/// those that were chosen meanwhile.
-void Engine::erase_user(const std::string& user_id, Done done) {
+/// The user's, and those of all identities that were merged with it; none of a user that the log does not know.
+std::vector<std::string> Engine::names_of(const std::string& user_id) const {
   std::vector<std::string> names;
-  if (const std::optional<UserId> user = log_->users().find(user_id)) {
+  if (const std::optional<UserId> user = log_->users().find(user_id))
     for (const UserId identity : identities_of(*user))
       if (std::string name = log_->users().name(identity); !name.empty()) names.push_back(std::move(name));
-  }
-  const bool known = !names.empty();
-  if (!known) names.push_back(user_id);  // whom only slates may name
-  const TimeMs since = clock_.now_ms();
+  return names;
+}
+
+void Engine::erase_user(const std::string& user_id, Done done) {
   begin_pending();
   const auto finish = [this, done = std::make_shared<Done>(std::move(done))](const Result<AppendOutcome>& outcome) {
     (*done)(outcome);
     *done = nullptr;  // what it holds on to must not outlive stop(), which waits for the next line
     end_pending();
   };
-  slates_->erase(names, 0, [=, this](const Result<int64_t>& slates) {
+  erase_slates_and_user(user_id, names_of(user_id), finish);
+}
+
+/// Slates first, for when the power goes the client has no reply and asks again; anew when an identity joined
+/// meanwhile; and once more behind the log, for those that were chosen meanwhile.
+void Engine::erase_slates_and_user(const std::string& user_id, const std::vector<std::string>& names,
+                                   const Done& finish) {
+  const TimeMs since = clock_.now_ms();
+  const std::vector<std::string> all = names.empty() ? std::vector{user_id} : names;  // whom only slates may name
+  slates_->erase(all, 0, [=, this](const Result<int64_t>& slates) {
     if (!slates.ok()) return finish(slates.status());
-    if (!known && *slates == 0) return finish(not_found("no user '{}' is known", user_id));
-    if (!known) return finish(AppendOutcome());
+    const std::vector<std::string> now = names_of(user_id);
+    if (now != names) return erase_slates_and_user(user_id, now, finish);
+    if (names.empty())
+      return finish(*slates > 0 ? Result<AppendOutcome>(AppendOutcome()) : not_found("no user '{}' is known", user_id));
     std::vector<Record> erasures;
     for (const std::string& name : names)
       erasures.push_back({random_message_id(), clock_.now_ms(), name, {}, {}, Erasure{}});

@@ -148,6 +148,9 @@ class Engine {
   std::string display_fields(ItemId id) const;
   std::vector<UserId> identities_of(UserId user) const;
   void slates_written(size_t slates, const Status& status);
+  [[nodiscard]] std::vector<std::string> names_of(const std::string& user_id) const;
+  void erase_slates_and_user(const std::string& user_id, const std::vector<std::string>& names, const Done& finish);
+  [[nodiscard]] EventTypeId click_type() const;
   void begin_pending();
   void end_pending();
   void housekeeping();

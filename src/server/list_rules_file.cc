@@ -38,9 +38,9 @@ Result<ListRule> read_rule(const json::object& fields) {
 
 }  // namespace
 
-bool ListRule::holds(const std::string& surface, Stage stage) const {
+bool ListRule::holds(const std::string& surface, std::optional<Stage> stage) const {
   return (surfaces.empty() || std::ranges::find(surfaces, surface) != surfaces.end()) &&
-         (stages.empty() || std::ranges::find(stages, stage) != stages.end());
+         (stages.empty() || (stage && std::ranges::find(stages, *stage) != stages.end()));
 }
 
 Result<std::vector<ListRule>> parse_list_rules(std::string_view text) {
@@ -69,15 +69,16 @@ Result<std::vector<ListRule>> parse_list_rules(std::string_view text) {
 std::optional<Status> ListRulesFile::poll() {
   std::error_code error;
   const fs::file_time_type changed = fs::last_write_time(path_, error);
-  if (!error && changed == changed_) return std::nullopt;
+  const bool gone = error == std::errc::no_such_file_or_directory;
+  if (error && !gone) return errno_status(error.value(), fmt::format("reading {}", path_.string()));
+  if (gone ? changed_ == fs::file_time_type() : changed == changed_) return std::nullopt;
   Rules rules;
-  if (error) {
-    if (changed_ == fs::file_time_type()) return std::nullopt;
+  if (gone) {
     changed_ = {};
   } else {
-    changed_ = changed;
     const Result<std::string> text = read_file(path_, kMostBytes);
-    if (!text.ok()) return text.status();
+    if (!text.ok()) return text.status();  // and tried again
+    changed_ = changed;
     Result<Rules> read = parse_list_rules(*text);
     if (!read.ok()) return read.status().with_context(path_.string());
     rules = *std::move(read);
@@ -92,7 +93,7 @@ std::shared_ptr<const ListRulesFile::Rules> ListRulesFile::current() const {
   return rules_;
 }
 
-void ListRulesFile::apply(const std::string& surface, Stage stage, Controls& controls) const {
+void ListRulesFile::apply(const std::string& surface, std::optional<Stage> stage, Controls& controls) const {
   const std::shared_ptr<const Rules> rules = current();
   for (const ListRule& rule : *rules)
     if (rule.holds(surface, stage)) controls.add(rule.controls);

@@ -24,7 +24,8 @@ struct ListRule {
   std::vector<Stage> stages;          // of which the user is in one; empty: any
   Controls controls;
 
-  [[nodiscard]] bool holds(const std::string& surface, Stage stage) const;
+  /// A rule for some stages does not hold where the stage is not known.
+  [[nodiscard]] bool holds(const std::string& surface, std::optional<Stage> stage) const;
 };
 
 /// invalid_argument, naming the rule, for what is not as it must be; names must be there and differ.
@@ -40,7 +41,7 @@ class ListRulesFile {
   std::optional<Status> poll();
 
   /// Adds what holds for this list.
-  void apply(const std::string& surface, Stage stage, Controls& controls) const;
+  void apply(const std::string& surface, std::optional<Stage> stage, Controls& controls) const;
 
   [[nodiscard]] size_t size() const { return current()->size(); }
 

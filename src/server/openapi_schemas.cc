@@ -158,7 +158,7 @@ const std::string_view kOpenapiSchemas = R"json({
         "type": "array",
         "items": {
           "type": "object",
-          "properties": {"code": {"type": "string", "description": "history, popular, objective, boosted, buried, pinned or exploration."}, "text": {"type": "string"}, "evidence": {"type": "string", "description": "The item, the aim or the rule behind it."}, "by": {"type": "number", "description": "Of history: how much lower the score would be, in logits, had the user never touched that item."}}
+          "properties": {"code": {"type": "string", "description": "history, popular, objective, boosted, buried, pinned or exploration."}, "text": {"type": "string"}, "evidence": {"type": "string", "description": "The item, the aim or the rule behind it."}, "by": {"type": "number", "description": "Of history: how much lower the score would be, in logits, without that item among the newest 48 events."}}
         }
       },
       "title": {"type": "string"},
@@ -177,6 +177,10 @@ const std::string_view kOpenapiSchemas = R"json({
       "objective": {"$ref": "#/components/schemas/Objective"},
       "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, ..."},
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
+      "attention": {"type": "object", "description": "When it was asked for.", "properties": {
+        "note": {"type": "string"},
+        "weights": {"type": "array", "items": {"type": "object", "properties": {"item_id": {"type": "string"}, "weight": {"type": "number"}}}}
+      }},
       "took_ms": {"type": "number"}
     }
   },
@@ -189,6 +193,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "surface": {"type": "string"},
       "model": {"type": "string"},
       "variant": {"type": "string"},
+      "stage": {"type": "string"},
       "context": {"type": "object"},
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
       "feedback": {
@@ -196,7 +201,7 @@ const std::string_view kOpenapiSchemas = R"json({
         "items": {
           "type": "object",
           "properties": {
-            "kind": {"enum": ["impression", "click", "order", "other"]},
+            "kind": {"enum": ["impression", "click", "order", "rating", "other"]},
             "event": {"type": "string"},
             "item_id": {"type": "string"},
             "user_id": {"type": "string"},

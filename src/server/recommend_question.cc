@@ -117,6 +117,11 @@ Result<Controls> read_controls(const json::object& fields) {
   PERENNIAL_TRY_ASSIGN(controls.exclude, read_ids(fields, "exclude"));
   PERENNIAL_TRY_ASSIGN(controls.pin, read_ids(fields, "pin"));
   PERENNIAL_TRY_ASSIGN(controls.boosts, read_boosts(fields));
+  size_t conditions = controls.filter.conditions();
+  for (const Boost& boost : controls.boosts) conditions += boost.filter.conditions();
+  if (conditions > kMostConditions)
+    return invalid_argument("'filter' and 'boost' hold {} conditions, at most {} are allowed", conditions,
+                            kMostConditions);
   PERENNIAL_TRY_ASSIGN(controls.diversity, read_real(fields, "diversity", kMostDiversity));
   PERENNIAL_TRY_ASSIGN(const int64_t most, integer_field(fields, "max_per_category", 0, 1, kMaxCount));
   controls.most_a_category = static_cast<int>(most);
