@@ -22,6 +22,11 @@ constexpr float kLeastCount = 1e-9F;  // what has been counted at all is more
 constexpr size_t kFewAllowed = 50;    // one of so many is few
 constexpr size_t kMostCauses = 10;    // of an item, among the user's events
 
+Random& thread_random() {
+  thread_local Random random(random_message_id().low);
+  return random;
+}
+
 const Profile* profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
 }
@@ -249,7 +254,7 @@ void Recommender::fill_plain(const Source& source, Choice& choice, Recommendatio
 
 /// The best `count` and those that may come into their places. Of what a boost lifts the best `count` too, and of what
 /// none buries: nothing has to be near the others to begin with, as long as no item passes two filters. Items of which
-/// nothing has been counted have no logit: they are left for fill_plain, unless categories are counted.
+/// nothing has been counted have no logit: they are left for fill_plain, unless boosts or a cap may move them.
 std::vector<SlateCandidate> Recommender::candidates(const Source& source, const Choice& choice, size_t count,
                                                     int round) const {
   const Controls& controls = choice.request.controls;
@@ -323,7 +328,6 @@ std::function<double(size_t, size_t)> Recommender::likeness_of(Choice& choice, s
 
 ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandidate>& candidates,
                                   const Recommendation& result) {
-  thread_local Random random(random_message_id().low);
   const Controls& controls = choice.request.controls;
   ListRules rules{.diversity = controls.diversity,
                   .likeness = {},
@@ -332,7 +336,7 @@ ListRules Recommender::list_rules(Choice& choice, const std::vector<SlateCandida
                   .group = {},
                   .in_group = choice.in_group,
                   .exploration = controls.exploration,
-                  .random = &random};
+                  .random = &thread_random()};
   if (controls.most_a_category > 0)
     for (const SlateCandidate& candidate : candidates) rules.group.push_back(group_of(choice, candidate.item));
   if (controls.diversity > 0) {
@@ -418,9 +422,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   if (in_session) profile = &*in_session;
   const std::optional<ItemId> like = request.similar_to.empty() ? std::nullopt : items_.find(request.similar_to);
   const bool known_item = model != nullptr && like && *like < static_cast<ItemId>(model->config().items);
-  thread_local Random random(random_message_id().low);
   Recommendation result;
-  result.id = new_slate_id(now, random);
+  result.id = new_slate_id(now, thread_random());
   result.model = model != nullptr ? model->id() : "none";
   result.fallback = model == nullptr              ? "no_model"
                     : !request.similar_to.empty() ? (known_item ? "" : "unknown_item")
