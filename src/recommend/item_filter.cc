@@ -188,11 +188,11 @@ void ItemFields::changed(ItemId item) {
 Bitmap ItemFields::select(const ItemFilter& filter, const Catalogue& catalogue, size_t count) {
   const std::lock_guard lock(mutex_);
   Bitmap selected = select_indexed(filter, catalogue, count);
-  static const json::object kNothing;
+  const json::object nothing;
   for (const ItemId id : changed_) {
     if (id >= count) continue;
     const Item* item = catalogue.find(id);
-    selected.set(id, filter.allows(item == nullptr ? kNothing : item->fields));
+    selected.set(id, filter.allows(item == nullptr ? nothing : item->fields));
   }
   return selected;
 }
