@@ -142,18 +142,10 @@ class ListsForAll {
     line["user_id"] = request.user_id;
     lines += json::serialize(line) + '\n';
     if (slates_ == nullptr || list.items.empty()) return;
-    Slate slate{.id = list.id,
-                .time = now,
-                .after = {},
-                .user = request.user_id,
-                .surface = request.surface,
-                .model = list.model,
-                .policy = "plain",
-                .stage = {},
-                .context = {},
-                .items = {}};
-    for (const RecommendedItem& item : list.items)
-      slate.items.push_back({item.item, item.score, item.propensity, item.source});
+    Slate slate = slate_of(list, now);
+    slate.user = request.user_id;
+    slate.surface = request.surface;
+    slate.policy = "plain";
     slates_->add(slate);
   }
 
@@ -220,7 +212,9 @@ void add_recommend_command(CLI::App& app, CommandLine& line) {
   CLI::Option* user = command->add_option("user", request->user_id, "user id; an unknown one gets what is popular");
   command->add_option("--all", *all, "write a list for every user to this file, a JSON object a line")->excludes(user);
   command->add_option("--filter", *filter, R"(only such items: '{"category": "shoes", "price": {"max": 80}}')");
-  command->add_option("--count", request->count, "how many items")->check(CLI::Range(1, 500))->capture_default_str();
+  command->add_option("--count", request->count, "how many items")
+      ->check(CLI::Range(1, kMostListed))
+      ->capture_default_str();
   command->add_option("--device", request->context.device, "device of the request, such as mobile");
   command->add_flag("--include-seen", *include_seen, "also items of the user's history");
   command->add_flag("--explain", request->explain, "say why");

@@ -79,6 +79,17 @@ ReadInputs Recommender::inputs_of(const ServingModel& model, const Profile& prof
   return inputs;
 }
 
+Slate slate_of(const Recommendation& list, TimeMs time) {
+  Slate slate;
+  slate.id = list.id;
+  slate.time = time;
+  slate.model = list.model;
+  slate.items.reserve(list.items.size());
+  for (const RecommendedItem& item : list.items)
+    slate.items.push_back({item.item, item.score, item.propensity, item.source});
+  return slate;
+}
+
 void Recommender::set_model(std::shared_ptr<const ServingModel> model) {
   const std::lock_guard lock(mutex_);
   model_ = std::move(model);
@@ -172,7 +183,6 @@ Bitmap Recommender::showable_items(const State& state, const Profile* profile, c
   };
   for (const ItemId item : ids_of(controls.exclude)) exclude(item);
   for (const ItemId item : request.shown) exclude(item);
-  if (const std::optional<ItemId> like = items_.find(request.similar_to)) exclude(*like);
   if (profile == nullptr) return showable;
   for (const auto& [item, rejection] : profile->rejected) exclude(item);
   return showable;
@@ -190,21 +200,17 @@ void Recommender::filter(const State& state, const Profile* profile, const Recom
 }
 
 Recommender::Choice Recommender::make_choice(const State& state, const Profile* profile,
-                                             const RecommendRequest& request, const ServingModel* model, size_t items,
-                                             TimeMs now) {
+                                             const RecommendRequest& request, const ServingModel* model, size_t items) {
   const bool objective = request.objective.weights.any() && request.similar_to.empty();
   Choice choice{.request = request,
                 .catalogue = state.catalogue(),
                 .model = model,
                 .outcomes = nullptr,
                 .shaped = objective || request.controls.shape(),
-                .showable = showable_items(state, profile, request, items),
-                .allowed = {},
+                .allowed = showable_items(state, profile, request, items),
                 .boosted = {},
                 .user = {},
-                .wanted = static_cast<size_t>(std::clamp(request.count, 1, 500))};
-  choice.allowed = choice.showable;
-  filter(state, profile, request, now, choice.allowed);
+                .wanted = static_cast<size_t>(std::clamp(request.count, 1, kMostListed))};
   for (const Boost& boost : request.controls.boosts)
     choice.boosted.push_back(fields_.select(boost.filter, state.catalogue(), items));
   if (!choice.shaped) return choice;
@@ -220,13 +226,12 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
   return choice;
 }
 
-/// In front, whatever the filter says of them.
+/// In front, before the filter is asked.
 void Recommender::pin(Choice& choice, Recommendation& result) const {
   for (const ItemId item : ids_of(choice.request.controls.pin)) {
-    if (result.items.size() >= choice.wanted || item >= choice.showable.size() || !choice.showable[item]) continue;
+    if (result.items.size() >= choice.wanted || item >= choice.allowed.size() || !choice.allowed[item]) continue;
     RecommendedItem& shown = result.items.emplace_back(entry(item, 0, ItemSource::pinned));
     if (choice.request.explain) shown.reasons.push_back({"pinned", "Chosen for you by hand", ""});
-    choice.showable.set(item, false);
     choice.allowed.set(item, false);
     count_group(choice, group_of(choice, item));
     use_category(choice, item);
@@ -431,8 +436,10 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
                     : profile->history.empty()    ? "empty_history"
                                                   : "";
   const size_t items = std::max<size_t>(items_.size(), popularity->weights.size());
-  Choice choice = make_choice(state, profile, request, model.get(), items, now);
+  Choice choice = make_choice(state, profile, request, model.get(), items);
+  if (like && *like < items) choice.allowed.set(*like, false);
   pin(choice, result);
+  filter(state, profile, request, now, choice.allowed);
   if (known_item) {
     fill({.name = ItemSource::similar,
           .counts = false,

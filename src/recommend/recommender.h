@@ -27,10 +27,12 @@ struct RequestContext {
   std::string device;
 };
 
+inline constexpr int kMostListed = 500;  // items of a list
+
 struct RecommendRequest {
   std::string user_id;  // unknown and empty are fine
   std::string surface = "default";
-  int count = 10;  // 1 to 500
+  int count = 10;  // 1 to kMostListed
   bool exclude_seen = true;
   std::optional<TimeMs> seen_within;  // only what was seen so long ago or less is excluded, and what has no time
   bool explain = false;
@@ -70,6 +72,9 @@ struct Recommendation {
   std::vector<RecommendedItem> items;
   std::vector<std::pair<std::string, float>> attention;  // item id and weight, oldest first: Ensemble::attention
 };
+
+/// The list as it is kept: what the recommender knows of it.
+Slate slate_of(const Recommendation& list, TimeMs time);
 
 class Recommender {
  public:
@@ -135,8 +140,7 @@ class Recommender {
     const ServingModel* model;                     // null: none
     std::shared_ptr<const ItemOutcomes> outcomes;  // those of nothing without an objective
     bool shaped = false;                           // the list is more than the best items in order
-    Bitmap showable;                               // by item; what is in the list no more, here and below
-    Bitmap allowed;                                // what filters leave of it
+    Bitmap allowed;                                // by item; what is in the list no more
     std::vector<Bitmap> boosted;                   // by boost, the items that pass
     Acquaintance user;                             // empty without an objective
     std::map<std::string, int32_t> groups;         // numbers of the items' first categories, as they come up
@@ -145,7 +149,7 @@ class Recommender {
   };
 
   [[nodiscard]] Choice make_choice(const State& state, const Profile* profile, const RecommendRequest& request,
-                                   const ServingModel* model, size_t items, TimeMs now);
+                                   const ServingModel* model, size_t items);
   [[nodiscard]] Bitmap showable_items(const State& state, const Profile* profile, const RecommendRequest& request,
                                       size_t items) const;
   void filter(const State& state, const Profile* profile, const RecommendRequest& request, TimeMs now, Bitmap& items);

@@ -197,8 +197,9 @@ void Api::post_rerank(const Call& call, Reply reply) {
   Result<json::object> fields = parse_json_object(call.request.body);
   if (!fields.ok()) return reply(problem(fields.status()));
   const json::value* items = find_field(*fields, "items");
-  if (items == nullptr || !items->is_array() || items->get_array().empty() || items->get_array().size() > 500)
-    return reply(problem(invalid_argument("'items' must be a list of 1 to 500 item ids")));
+  if (items == nullptr || !items->is_array() || items->get_array().empty() ||
+      items->get_array().size() > size_t{kMostListed})
+    return reply(problem(invalid_argument("'items' must be a list of 1 to {} item ids", kMostListed)));
   for (const char* field : {"include", "count", "similar_to", "after"})
     if (fields->contains(field)) return reply(problem(invalid_argument("'{}' has no place here", field)));
   const json::array list = items->get_array();

@@ -264,19 +264,13 @@ void Engine::keep_slate(const ServedRecommendation& served, const RecommendReque
                         TimeMs now) {
   const Recommendation& chosen = served.recommendation;
   if (chosen.items.empty()) return;
-  Slate slate{.id = chosen.id,
-              .time = now,
-              .after = asker.after,
-              .user = request.user_id.empty() ? asker.anonymous_id : request.user_id,
-              .surface = request.surface,
-              .model = chosen.model,
-              .policy = served.objective.variant,
-              .stage = stage_name(served.standing.stage),
-              .context = asker.context,
-              .items = {}};
-  slate.items.reserve(chosen.items.size());
-  for (const RecommendedItem& item : chosen.items)
-    slate.items.push_back({item.item, item.score, item.propensity, item.source});
+  Slate slate = slate_of(chosen, now);
+  slate.after = asker.after;
+  slate.user = request.user_id.empty() ? asker.anonymous_id : request.user_id;
+  slate.surface = request.surface;
+  slate.policy = served.objective.variant;
+  slate.stage = stage_name(served.standing.stage);
+  slate.context = asker.context;
   slates_->add(slate);
 }
 

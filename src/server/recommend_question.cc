@@ -10,7 +10,6 @@
 namespace perennial {
 namespace {
 
-constexpr int kMaxCount = 500;
 constexpr size_t kMaxSurfaceBytes = 100;
 
 constexpr std::array<std::string_view, 20> kRequestFields = {
@@ -123,7 +122,7 @@ Result<Controls> read_controls(const json::object& fields) {
     return invalid_argument("'filter' and 'boost' hold {} conditions, at most {} are allowed", conditions,
                             kMostConditions);
   PERENNIAL_TRY_ASSIGN(controls.diversity, read_real(fields, "diversity", kMostDiversity));
-  PERENNIAL_TRY_ASSIGN(const int64_t most, integer_field(fields, "max_per_category", 0, 1, kMaxCount));
+  PERENNIAL_TRY_ASSIGN(const int64_t most, integer_field(fields, "max_per_category", 0, 1, kMostListed));
   controls.most_a_category = static_cast<int>(most);
   PERENNIAL_TRY_ASSIGN(controls.exploration, read_real(fields, "explore", 1));
   return controls;
@@ -143,7 +142,7 @@ Result<RecommendQuestion> read_question(const json::object& fields) {
   PERENNIAL_TRY_ASSIGN(const std::string surface, string_field(fields, "surface"));
   if (surface.size() > kMaxSurfaceBytes) return invalid_argument("'surface' is over {} bytes", kMaxSurfaceBytes);
   if (!surface.empty()) request.surface = surface;
-  PERENNIAL_TRY_ASSIGN(const int64_t count, integer_field(fields, "count", request.count, 1, kMaxCount));
+  PERENNIAL_TRY_ASSIGN(const int64_t count, integer_field(fields, "count", request.count, 1, kMostListed));
   request.count = static_cast<int>(count);
   PERENNIAL_TRY(read_exclude_seen(fields, request).with_context("'exclude_seen'"));
   PERENNIAL_TRY_ASSIGN(request.controls, read_controls(fields));
