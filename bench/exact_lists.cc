@@ -92,7 +92,8 @@ int run(const std::string& folder, size_t count) {
   const std::vector<UserId> users = data.users(count);
   std::array<size_t, 2> same{}, asked{}, items{};
   for (const UserId user : users) {
-    const Profile& profile = *data.state->profiles().find(user);
+    const Found<Profile> found = data.state->profiles().find(user);
+    const Profile& profile = *found;
     const TimeMs now = profile.history.back().time == kNoTime ? SystemClock().now_ms() : profile.history.back().time;
     for (const bool filtered : {false, true}) {
       if (filtered && !filters.possible()) continue;

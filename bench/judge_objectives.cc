@@ -170,7 +170,7 @@ Asked asked_by(const Visit& visit, const ShopHistory& history, const Server& ser
   asked.time = visit.time;
   if (const Life* life = asked.user ? server.lives->find(*asked.user) : nullptr)
     asked.standing = standing_at(server.lives->definition(), life->facts, visit.time);
-  const Profile* profile = asked.user ? server.state->profiles().find(*asked.user) : nullptr;
+  const Found<Profile> profile = asked.user ? server.state->profiles().find(*asked.user) : nullptr;
   asked.stranger = profile == nullptr || profile->history.empty();
   asked.known.resize(static_cast<size_t>(server.outcomes.categories()));
   if (profile != nullptr)

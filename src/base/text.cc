@@ -199,6 +199,22 @@ Result<int64_t> parse_integer(std::string_view text) {
   return number;
 }
 
+Result<double> parse_amount(std::string_view flag, const std::string& text, std::string_view units,
+                            std::span<const double> sizes) {
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const size_t unit = end + 1 == text.data() + text.size() ? units.find(*end) : std::string_view::npos;
+  if (error != std::errc() || unit == std::string_view::npos || !(number > 0 && number < 1e9))
+    return invalid_argument("{} '{}' is no number above 0 with one of the units {}", flag, text, units);
+  return number * sizes[unit];
+}
+
+Result<int64_t> parse_bytes(std::string_view flag, const std::string& text) {
+  constexpr double kSizes[] = {1 << 20, 1 << 30};
+  PERENNIAL_TRY_ASSIGN(const double bytes, parse_amount(flag, text, "MG", kSizes));
+  return static_cast<int64_t>(bytes);
+}
+
 std::string_view trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t\r");
   if (first == std::string_view::npos) return {};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,6 +39,13 @@ std::string printable(std::string_view text);
 /// Whole text to a number; nothing may be left over.
 Result<double> parse_number(std::string_view text);
 Result<int64_t> parse_integer(std::string_view text);
+
+/// "10m" with units "smh" of 1, 60 and 3,600; invalid_argument, naming the flag, when it is something else.
+Result<double> parse_amount(std::string_view flag, const std::string& text, std::string_view units,
+                            std::span<const double> sizes);
+
+/// "800M" or "4G" of memory, in bytes.
+Result<int64_t> parse_bytes(std::string_view flag, const std::string& text);
 
 /// Without blanks (space, tab, CR) at both ends.
 std::string_view trim(std::string_view text);

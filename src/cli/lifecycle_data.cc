@@ -36,7 +36,7 @@ Result<LifecycleData> read_lifecycle(const CommandLine& line, const std::string&
   PERENNIAL_TRY_ASSIGN(Definition definition, stage_definition(settings));
   PERENNIAL_TRY_ASSIGN(const Offset end, log->end());
   Lives lives(std::move(definition), log->event_types(), log->users());
-  (void)lives.load(line.data, *log);  // a replay from 0 gives the same
+  if (lives.load(line.data).ok()) (void)lives.check_log(*log);  // what does not fit is emptied, and read anew
   if (lives.applied() < end) PERENNIAL_TRY(lives.catch_up(*log, end));
   if (at.empty()) warn_of_old_events(newest_fact(lives), now);
   return LifecycleData{std::move(log), std::move(currencies), settings.currency, std::move(lives), now};

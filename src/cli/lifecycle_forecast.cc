@@ -170,7 +170,7 @@ Status forecast_everyone(const CommandLine& line, const LifecycleFlags& flags) {
 Status forecast_user(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
   const std::optional<UserId> id = data.log->users().find(flags.user);
-  const Life* life = id ? data.lives.find(*id) : nullptr;
+  const Found<Life> life = id ? data.lives.find(*id) : nullptr;
   if (life == nullptr) return not_found("nothing is known of the user '{}' in {}", flags.user, line.data);
   PERENNIAL_TRY_ASSIGN(const Forecasts forecasts, kept_or_fitted(line, data));
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());

@@ -18,7 +18,7 @@ void print_story(const LifeStory& story) {
 Status user(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
   const std::optional<UserId> id = data.log->users().find(flags.user);
-  const Life* life = id ? data.lives.find(*id) : nullptr;
+  const Found<Life> life = id ? data.lives.find(*id) : nullptr;
   if (life == nullptr) return not_found("nothing is known of the user '{}' in {}", flags.user, line.data);
   LifeStory story = story_of(data.lives.definition(), *life, flags.user, data.now);
   PERENNIAL_TRY(name_causes(story, *data.log));

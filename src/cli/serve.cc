@@ -10,6 +10,7 @@ namespace {
 struct ServeFlags {
   std::string bind;
   int port = -1;
+  std::string memory;
   bool expose = false;
   bool no_key = false;
 };
@@ -25,6 +26,12 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.engine.history_limit = static_cast<size_t>(settings.history_limit);
   options.engine.slates.keep_days = settings.slates_keep_days;
   options.engine.vector_bytes = static_cast<size_t>(settings.vectors_mib) << 20;
+  const std::string& memory = flags.memory.empty() ? settings.memory : flags.memory;
+  options.engine.memory_bytes = default_memory_bytes();
+  if (!memory.empty()) {
+    PERENNIAL_TRY_ASSIGN(const int64_t bytes, parse_bytes(flags.memory.empty() ? "server.memory" : "--memory", memory));
+    options.engine.memory_bytes = static_cast<size_t>(bytes);
+  }
   options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
   options.engine.load_model = default_model_loader();
   options.address = flags.bind.empty() ? settings.bind : flags.bind;
@@ -57,6 +64,7 @@ void add_serve_command(CLI::App& app, CommandLine& line) {
                   [&line, flags] { return run(line, *flags); });
   command->add_option("--bind", flags->bind, "address to listen on (default 127.0.0.1)");
   command->add_option("--port", flags->port, "port; 0 takes a free one (default 8080)")->check(CLI::Range(0, 65'535));
+  command->add_option("--memory", flags->memory, "memory that it may take: 800M, 4G (default three quarters of all)");
   command->add_flag("--expose", flags->expose, "allow an address that other machines reach");
   command->add_flag("--no-key", flags->no_key, "ask for no API key; on loopback only");
 }

@@ -47,7 +47,7 @@ class EarlyDeeds {
     } else if (std::holds_alternative<Erasure>(record.payload)) {
       identities_.forget(record.user);
     } else if (std::holds_alternative<Event>(record.payload) && record.time != kNoTime) {
-      const Life* life = lives_.find(record.user);
+      const Found<Life> life = lives_.find(record.user);
       if (life == nullptr || life->first_seen == kNoTime || record.time >= life->first_seen + early_ms_) return;
       deeds_.insert(uint64_t{record.type} << 32 | record.user);
     }

@@ -89,17 +89,15 @@ std::vector<Cell> flow_row(const char* from, const std::array<int64_t, kStages>&
 }  // namespace
 
 std::vector<StageCounts> stage_history(const Lives& lives, std::span<const TimeMs> instants) {
-  std::vector<const Life*> all;
-  all.reserve(lives.size());
-  lives.for_each([&](UserId, const Life& life) { all.push_back(&life); });
-  const auto count = [&](std::span<const Life* const> some) {
+  const auto count = [&](UserId first, UserId end) {
     std::vector<StageCounts> history(instants.size());
-    for (const Life* life : some) count_life(lives.definition(), *life, instants, history);
+    lives.for_each(first, end,
+                   [&](UserId, const Life& life) { count_life(lives.definition(), life, instants, history); });
     return history;
   };
-  const size_t half = all.size() / 2;  // of millions of users, two cores make half the wait
-  auto second = std::async(std::launch::async, [&] { return count(std::span(all).subspan(half)); });
-  std::vector<StageCounts> history = count(std::span(all).first(half));
+  const UserId half = lives.end() / 2;  // of millions of users, two cores make half the wait
+  auto second = std::async(std::launch::async, [&] { return count(half, lives.end()); });
+  std::vector<StageCounts> history = count(0, half);
   const std::vector<StageCounts> others = second.get();
   for (size_t i = 0; i < history.size(); ++i)
     for (size_t stage = 0; stage < kStages; ++stage)

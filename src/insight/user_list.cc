@@ -81,7 +81,7 @@ Cell time_or_blank(TimeMs time) {
 }
 
 std::vector<Cell> row_of(const Lives& lives, const Dictionary& users, const Listed& listed, TimeMs now) {
-  const Life* life = lives.find(listed.user);
+  const Found<Life> life = lives.find(listed.user);
   const std::vector<Transition> changes = transitions(lives.definition(), life->facts, now);
   const TimeMs since = changes.empty() ? life->first_seen : std::max(changes.back().time, life->first_seen);
   return {users.name(listed.user),

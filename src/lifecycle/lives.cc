@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/digest.h"
 #include "base/json.h"
 #include "events/roles.h"
 
@@ -10,7 +9,7 @@ namespace perennial {
 namespace {
 
 constexpr size_t kLongestName = 256;  // no user has a longer one
-constexpr std::string_view kMagic = "perennial lives 1\n";
+constexpr std::string_view kMagic = "perennial lives 2\n";
 
 /// The earlier of two times, either of which may be unknown.
 TimeMs earlier(TimeMs a, TimeMs b) {
@@ -21,6 +20,18 @@ TimeMs earlier(TimeMs a, TimeMs b) {
 fs::path snapshot_path(const fs::path& data_folder) { return data_folder / "lives.snapshot"; }
 
 }  // namespace
+
+void UserCodec<Life>::encode(const Life& life, std::string& out) {
+  put_signed_varint(out, life.first_seen);
+  life.facts.encode(out);
+}
+
+bool UserCodec<Life>::decode(ByteReader& in, Life& life) {
+  life.first_seen = in.get_signed_varint();
+  return life.facts.decode(in);
+}
+
+size_t UserCodec<Life>::bytes(const Life& life) { return sizeof(Life) + life.facts.bytes(); }
 
 Lives::Lives(Definition definition, const Dictionary& event_types, const Dictionary& users)
     : definition_(std::move(definition)),
@@ -81,13 +92,10 @@ Life& Lives::seen(const StoredRecord& record) {
 }
 
 Life& Lives::life_of(UserId user) {
-  if (user >= lives_.size()) lives_.resize(user + size_t{1});
-  Life& life = lives_[user];
-  if (life.known) return life;
-  life.known = true;
-  ++known_;
+  if (lives_.contains(user)) return lives_.edit(user);
+  lives_.edit(user);
   credit_waiting(user);
-  return life;
+  return lives_.edit(user);
 }
 
 void Lives::merge(UserId from, UserId into) {
@@ -101,12 +109,10 @@ void Lives::merge(UserId from, UserId into) {
     referrals.push_back(found->second);
     withdraw(invited);
   }
-  if (joined->from < lives_.size() && lives_[joined->from].known) {
-    const Life other = std::exchange(lives_[joined->from], {});
-    --known_;
+  if (const std::optional<Life> other = lives_.extract(joined->from)) {
     Life& life = life_of(joined->into);
-    life.facts.merge(other.facts);
-    life.first_seen = earlier(life.first_seen, other.first_seen);
+    life.facts.merge(other->facts);
+    life.first_seen = earlier(life.first_seen, other->first_seen);
   }
   for (Referral& referral : referrals) refer(joined->into, std::move(referral));
   credit_waiting(from);
@@ -123,10 +129,7 @@ void Lives::erase(UserId user) {
     referral.credited = kNoId;
     waiting_.emplace(referral.inviter, invited);
   }
-  if (root < lives_.size() && lives_[root].known) {
-    lives_[root] = {};
-    --known_;
-  }
+  lives_.erase(root);
   identities_.forget(user);
   touched_.push_back(root);
 }
@@ -158,9 +161,9 @@ void Lives::refer(UserId invited, Referral referral) {
 void Lives::credit(UserId invited, Referral& referral) {
   const std::optional<UserId> named = users_.find(referral.inviter);
   const UserId inviter = named ? identities_.resolve(*named) : kNoId;
-  if (inviter < lives_.size() && lives_[inviter].known && inviter != invited) {
+  if (lives_.contains(inviter) && inviter != invited) {
     referral.credited = inviter;
-    lives_[inviter].facts.add(*referral_, referral.time, referral.offset, 0);
+    lives_.edit(inviter).facts.add(*referral_, referral.time, referral.offset, 0);
     touched_.push_back(inviter);
   } else {
     waiting_.emplace(referral.inviter, invited);
@@ -174,7 +177,7 @@ void Lives::withdraw(UserId invited) {
   const Referral& referral = found->second;
   if (referral.credited != kNoId) {
     const UserId inviter = identities_.resolve(referral.credited);
-    lives_[inviter].facts.remove(*referral_, referral.time, referral.offset);
+    lives_.edit(inviter).facts.remove(*referral_, referral.time, referral.offset);
     touched_.push_back(inviter);
   } else {
     const auto [begin, end] = waiting_.equal_range(referral.inviter);
@@ -207,16 +210,6 @@ uint32_t Lives::signals_of(EventTypeId type) {
   return signals_by_type_[type];
 }
 
-const Life* Lives::find(UserId user) const {
-  const UserId root = identities_.resolve(user);
-  return root < lives_.size() && lives_[root].known ? &lives_[root] : nullptr;
-}
-
-void Lives::for_each(const std::function<void(UserId, const Life&)>& visit) const {
-  for (size_t user = 0; user < lives_.size(); ++user)
-    if (lives_[user].known) visit(static_cast<UserId>(user), lives_[user]);
-}
-
 std::string Lives::fingerprint() const {
   std::string text;
   for (size_t signal = 0; signal < types_of_signal_.size(); ++signal)
@@ -224,18 +217,8 @@ std::string Lives::fingerprint() const {
   return text + fmt::format("inviter={}", fmt::join(definition_.inviter_properties, ","));
 }
 
-std::string Lives::serialize() const {
-  std::string out(kMagic);
-  put_text(out, fingerprint());
-  put(out, applied_);
-  put(out, applied_message_);
-  identities_.serialize(out);
-  put(out, uint64_t{known_});
-  for_each([&](UserId user, const Life& life) {
-    put(out, user);
-    put(out, life.first_seen);
-    life.facts.serialize(out);
-  });
+std::string Lives::encoded_referrals() const {
+  std::string out;
   std::vector<UserId> invited;
   for (const auto& [user, referral] : referrals_) invited.push_back(user);
   std::sort(invited.begin(), invited.end());
@@ -248,47 +231,57 @@ std::string Lives::serialize() const {
     put(out, referral.credited == kNoId ? kNoId : identities_.resolve(referral.credited));
     put_text(out, referral.inviter);
   }
-  seal(out);
   return out;
 }
 
-Status Lives::save(const fs::path& data_folder, std::string_view snapshot) {
-  return write_file_atomically(snapshot_path(data_folder), snapshot);
+Status Lives::save(const fs::path& data_folder, const WhileStill& still) {
+  return save_snapshot(snapshot_path(data_folder), kMagic, lives_, still, [this](const BlockSink& put_block) {
+    std::string head;
+    put_text(head, fingerprint());
+    put(head, applied_);
+    put(head, applied_message_);
+    put_block(std::move(head));
+    std::string identities;
+    identities_.serialize(identities);
+    put_block(std::move(identities));
+    put_block(encoded_referrals());
+  });
 }
 
-Status Lives::load(const fs::path& data_folder, LogReader& log) {
-  PERENNIAL_TRY_ASSIGN(const std::string bytes, read_file(snapshot_path(data_folder)));
-  PERENNIAL_TRY(parse(bytes).with_context(snapshot_path(data_folder).string()));
+Status Lives::load(const fs::path& data_folder) {
+  PERENNIAL_TRY_ASSIGN(BlockReader blocks, BlockReader::open(snapshot_path(data_folder), kMagic));
+  clear();
+  const Status status = read(blocks);
+  if (status.ok()) return status;
+  clear();
+  return status.with_context(snapshot_path(data_folder).string());
+}
+
+Status Lives::check_log(LogReader& log) {
   const Status known = check_is_in_log(log, applied_, applied_message_);
   if (!known.ok()) clear();
   return known;
 }
 
-Status Lives::parse(std::string_view bytes) {
-  clear();
-  if (!bytes.starts_with(kMagic)) return data_loss("not a snapshot of lives of this version");
-  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes));
-  if (body.size() < kMagic.size()) return data_loss("not a snapshot of lives of this version");
-  ByteReader in(body.substr(kMagic.size()));
-  if (in.get_text() != fingerprint()) return failed_precondition("the snapshot was made with other lifecycle signals");
-  const Status parsed = parse_lives(in);
-  if (!parsed.ok()) clear();
-  return parsed;
+Status Lives::read(BlockReader& blocks) {
+  PERENNIAL_TRY_ASSIGN(std::string_view block, blocks.next());
+  ByteReader head(block);
+  if (head.get_text() != fingerprint())
+    return failed_precondition("the snapshot was made with other lifecycle signals");
+  applied_ = head.get<Offset>();
+  applied_message_ = head.get<MessageId>();
+  PERENNIAL_TRY_ASSIGN(block, blocks.next());
+  ByteReader identities(block);
+  identities_.parse(identities);
+  if (!head.ok() || !head.at_end() || !identities.ok() || !identities.at_end())
+    return data_loss("the beginning of the snapshot is not of this format");
+  PERENNIAL_TRY_ASSIGN(block, blocks.next());
+  PERENNIAL_TRY(read_referrals(block));
+  return read_users(blocks, lives_);
 }
 
-Status Lives::parse_lives(ByteReader& in) {
-  applied_ = in.get<Offset>();
-  applied_message_ = in.get<MessageId>();
-  identities_.parse(in);
-  known_ = in.get_count(13);
-  for (size_t i = 0; i < known_ && in.ok(); ++i) {
-    const auto user = in.get<UserId>();
-    if (user == kNoId) return data_loss("a life in the snapshot has no user");
-    if (user >= lives_.size()) lives_.resize(user + size_t{1});
-    lives_[user].known = true;
-    lives_[user].first_seen = in.get<TimeMs>();
-    lives_[user].facts.parse(in);
-  }
+Status Lives::read_referrals(std::string_view block) {
+  ByteReader in(block);
   for (uint64_t i = in.get_count(32); i > 0 && in.ok(); --i) {
     const auto user = in.get<UserId>();
     Referral& referral = referrals_[user];
@@ -298,13 +291,12 @@ Status Lives::parse_lives(ByteReader& in) {
     referral.inviter = in.get_text();
     if (referral.credited == kNoId) waiting_.emplace(referral.inviter, user);
   }
-  return in.ok() && in.at_end() ? Status() : data_loss("the lives in the snapshot are cut short");
+  return in.ok() && in.at_end() ? Status() : data_loss("the referrals in the snapshot are not of this format");
 }
 
 void Lives::clear() {
   identities_.clear();
   lives_.clear();
-  known_ = 0;
   referrals_.clear();
   waiting_.clear();
   applied_ = 0;

@@ -2,7 +2,6 @@
 // erasures. Covered by lifecycle/lives_test.cc. Thread rule: many readers or one writer; the owner locks.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <unordered_map>
@@ -11,13 +10,20 @@
 #include "lifecycle/standing.h"
 #include "log/event_log.h"
 #include "profiles/identities.h"
+#include "profiles/snapshot.h"
 
 namespace perennial {
 
 struct Life {
   TimeMs first_seen = kNoTime;  // of events and traits with a time
   UserFacts facts;
-  bool known = false;  // something has been said of the user
+};
+
+template <>
+struct UserCodec<Life> {
+  static void encode(const Life& life, std::string& out);
+  static bool decode(ByteReader& in, Life& life);
+  static size_t bytes(const Life& life);
 };
 
 class Lives {
@@ -39,28 +45,33 @@ class Lives {
   [[nodiscard]] Offset applied() const { return applied_; }
 
   /// Through merges; null for a user of whom nothing is known, or that was erased.
-  [[nodiscard]] const Life* find(UserId user) const;
+  [[nodiscard]] Found<Life> find(UserId user) const { return lives_.find(identities_.resolve(user)); }
 
   /// The identity that the user was merged into; itself when never merged.
   [[nodiscard]] UserId root_of(UserId user) const { return identities_.resolve(user); }
 
-  /// By rising id, without those that were merged into another.
-  void for_each(const std::function<void(UserId, const Life&)>& visit) const;
-  [[nodiscard]] size_t size() const { return known_; }
+  /// By rising id, without those that were merged into another; of ids in [first, end) only.
+  void for_each(const std::function<void(UserId, const Life&)>& visit) const { lives_.for_each(visit); }
+  void for_each(UserId first, UserId end, const std::function<void(UserId, const Life&)>& visit) const {
+    lives_.for_each(first, end, visit);
+  }
+  [[nodiscard]] size_t size() const { return lives_.size(); }
+  [[nodiscard]] UserId end() const { return lives_.end(); }  // one past the highest id
 
-  /// The snapshot's bytes, a function of the records applied.
-  [[nodiscard]] std::string serialize() const;
+  /// From now on lives that do not fit into the budget go to a file in the folder: UserStore.
+  Status spill_to(const fs::path& folder) { return lives_.spill_to(folder); }
+  void set_budget(size_t bytes) { lives_.set_budget(bytes); }
+  [[nodiscard]] UserStore<Life>& users() { return lives_; }
 
-  /// Writes them atomically: `lives.snapshot` in the data directory.
-  static Status save(const fs::path& data_folder, std::string_view snapshot);
+  /// Writes `lives.snapshot` in the data directory, as State::save does.
+  Status save(const fs::path& data_folder, const WhileStill& still);
 
-  /// Loads it, and checks that it is of this log. failed_precondition when it was made with other signals or from
-  /// another log; data_loss when its bytes are not whole; not_found when there is none. In each case this is empty and
-  /// a replay from 0 gives the same.
-  Status load(const fs::path& data_folder, LogReader& log);
+  /// Loads it. failed_precondition when it was made with other signals; data_loss when its bytes are not whole;
+  /// not_found when there is none. In each case this is empty and a replay from 0 gives the same.
+  Status load(const fs::path& data_folder);
 
-  /// Replaces all; errors as load().
-  Status parse(std::string_view bytes);
+  /// failed_precondition when the last record applied is not in the log: the lives are of another one, and are emptied.
+  Status check_log(LogReader& log);
 
  private:
   /// The earliest event of a user that says who invited it.
@@ -83,7 +94,9 @@ class Lives {
   void credit(UserId invited, Referral& referral);
   void withdraw(UserId invited);
   void credit_waiting(UserId user);
-  Status parse_lives(ByteReader& in);
+  Status read(BlockReader& blocks);
+  Status read_referrals(std::string_view block);
+  [[nodiscard]] std::string encoded_referrals() const;
   void clear();
 
   Definition definition_;
@@ -94,8 +107,7 @@ class Lives {
   std::vector<uint32_t> signals_by_type_;                  // a bit a signal, of the types applied so far
 
   Identities identities_;
-  std::deque<Life> lives_;  // by user id
-  size_t known_ = 0;
+  UserStore<Life> lives_;
   std::unordered_map<UserId, Referral> referrals_;        // by who was invited
   std::unordered_multimap<std::string, UserId> waiting_;  // inviter's name to who was invited: not credited
   Offset applied_ = 0;

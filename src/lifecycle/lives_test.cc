@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "lifecycle/stage_counts.h"
+#include "profiles/snapshot_bytes.h"
 
 namespace perennial {
 namespace {
@@ -38,7 +39,7 @@ class LivesTest : public testing::Test {
     return record(user, time, event, 3);
   }
   size_t referrals_of(UserId user) {
-    const Life* life = lives_.find(user);
+    const Found<Life> life = lives_.find(user);
     return life == nullptr ? 0 : life->facts.of(*lives_.definition().find_signal("referral")).size();
   }
   StoredRecord merge(UserId from, UserId into) {
@@ -57,7 +58,7 @@ TEST_F(LivesTest, TypesCountAsTheirSignalsHoweverTheyAreSpelt) {
   lives_.apply(event(1, kStart, 0));
   lives_.apply(event(1, kStart + 1, 1, 5000));
   lives_.apply(event(1, kStart + 2, 2));
-  const Life* life = lives_.find(1);
+  const Found<Life> life = lives_.find(1);
   ASSERT_NE(life, nullptr);
   EXPECT_EQ(life->facts.of(*lives_.definition().find_signal("active")).size(), 2U);
   const auto value = life->facts.of(*lives_.definition().find_signal("value"));
@@ -75,7 +76,7 @@ TEST_F(LivesTest, AnonymousVisitorsCountAndBecomeTheirUser) {
   const StageCounts counts = count_stages(lives_, kStart + kDay);
   EXPECT_EQ(counts.all(), 1);
   EXPECT_EQ(counts.in(Stage::activation), 1);
-  EXPECT_EQ(lives_.find(1), lives_.find(2));
+  EXPECT_EQ(lives_.find(1).get(), lives_.find(2).get());
   EXPECT_EQ(lives_.find(1)->first_seen, kStart);
 }
 
@@ -198,6 +199,9 @@ TEST_F(LivesTest, ReplaySnapshotAndReplayAndWhatAnErasureLeavesAreTheSame) {
     const auto anyone = [&] { return static_cast<UserId>(random.below(6)); };
     Lives live(lives_.definition(), types_, users_);
     Lives restored(lives_.definition(), types_, users_);
+    const TemporaryFolder out_of_memory;
+    ASSERT_TRUE(restored.spill_to(out_of_memory.path()).ok());
+    restored.set_budget(seed % 2 * 400);
     std::vector<StoredRecord> log;
     Identities identities;
     for (int i = 0; i < 60; ++i) {
@@ -219,30 +223,37 @@ TEST_F(LivesTest, ReplaySnapshotAndReplayAndWhatAnErasureLeavesAreTheSame) {
       restored.apply(next);
       if (random.chance(0.1)) {
         Lives again(lives_.definition(), types_, users_);
-        ASSERT_TRUE(again.parse(restored.serialize()).ok());
-        ASSERT_EQ(again.serialize(), restored.serialize());
-        ASSERT_TRUE(restored.parse(live.serialize()).ok());
+        const TemporaryFolder folder;
+        ASSERT_TRUE(live.save(folder.path(), at_once).ok());
+        ASSERT_TRUE(again.load(folder.path()).ok());
+        ASSERT_EQ(snapshot_bytes(again), snapshot_bytes(live));
+        ASSERT_TRUE(restored.load(folder.path()).ok());
       }
     }
     Lives replayed(lives_.definition(), types_, users_);
     for (const StoredRecord& one : log) replayed.apply(one);
-    ASSERT_EQ(live.serialize(), restored.serialize()) << "seed " << seed;
-    ASSERT_EQ(live.serialize(), replayed.serialize()) << "seed " << seed;
+    ASSERT_EQ(snapshot_bytes(live), snapshot_bytes(restored)) << "seed " << seed;
+    ASSERT_EQ(snapshot_bytes(live), snapshot_bytes(replayed)) << "seed " << seed;
   }
 }
 
 TEST_F(LivesTest, ASnapshotOfOtherSignalsOrCutShortIsRefused) {
   lives_.apply(event(1, kStart, 1, 100));
   lives_.apply(invited(2, kStart, "ann"));
-  const std::string bytes = lives_.serialize();
+  const TemporaryFolder folder;
+  ASSERT_TRUE(lives_.save(folder.path(), at_once).ok());
+  const fs::path path = folder.path() / "lives.snapshot";
+  const std::string bytes = read_file(path).value();
   Lives content(preset("content").value(), types_, users_);
-  EXPECT_EQ(content.parse(bytes).code(), Code::failed_precondition);
+  EXPECT_EQ(content.load(folder.path()).code(), Code::failed_precondition);
   Lives read(lives_.definition(), types_, users_);
   for (size_t size = 0; size < bytes.size(); ++size) {
-    ASSERT_FALSE(read.parse(bytes.substr(0, size)).ok()) << size;
+    ASSERT_TRUE(write_file_atomically(path, bytes.substr(0, size)).ok());
+    ASSERT_EQ(read.load(folder.path()).code(), Code::data_loss) << size;
     ASSERT_EQ(read.size(), 0U);
   }
-  EXPECT_TRUE(read.parse(bytes).ok());
+  ASSERT_TRUE(write_file_atomically(path, bytes).ok());
+  EXPECT_TRUE(read.load(folder.path()).ok());
 }
 
 }  // namespace

@@ -18,7 +18,7 @@ Plan compare(const Lives& now, const Lives& then, TimeMs at, size_t most_movers)
   Plan plan;
   plan.at = at;
   now.for_each([&](UserId user, const Life& life) {
-    const Life* same = then.find(user);
+    const Found<Life> same = then.find(user);
     if (life.first_seen == kNoTime || life.first_seen > at || same == nullptr) return;
     const Standing from = standing_at(now.definition(), life.facts, at);
     const Standing to = standing_at(then.definition(), same->facts, at);

@@ -55,7 +55,7 @@ void StageWatch::ring(UserId user, uint32_t minute, TimeMs now) {
 }
 
 void StageWatch::look_at(UserId user, TimeMs now) {
-  const Life* life = lives_.root_of(user) == user ? lives_.find(user) : nullptr;  // not those merged into another
+  const Found<Life> life = lives_.root_of(user) == user ? lives_.find(user) : nullptr;  // not those merged into another
   if (user >= watched_.size()) {
     if (life == nullptr) return;
     watched_.resize(user + size_t{1});

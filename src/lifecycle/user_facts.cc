@@ -9,6 +9,8 @@
 namespace perennial {
 namespace {
 
+constexpr uint64_t kMostFacts = (1U << 28) - 1;  // of a signal
+
 bool before(const Fact& a, const Fact& b) { return a.time != b.time ? a.time < b.time : a.offset < b.offset; }
 
 // Totals wrap: what is asked for is always a difference of two.
@@ -148,7 +150,7 @@ void UserFacts::grow(uint8_t signal) {
   const std::span<Range> ranges = grown.ranges();
   std::copy(old.begin(), old.end(), ranges.begin());
   if (at == old.size()) ranges[at] = {signal, 0, 0};
-  PERENNIAL_CHECK(ranges[at].capacity + more < (1U << 28), "{} facts of one user", ranges[at].size + 0U);
+  PERENNIAL_CHECK(ranges[at].capacity + more <= kMostFacts, "{} facts of one user", ranges[at].size + 0U);
   ranges[at].capacity += more;
   const Fact* from = facts();
   Fact* to = grown.facts();
@@ -160,7 +162,7 @@ void UserFacts::grow(uint8_t signal) {
   block_ = std::move(grown.block_);
 }
 
-void UserFacts::serialize(std::string& out) const {
+void UserFacts::encode(std::string& out) const {
   std::vector<uint8_t> signals;
   for (const Range& range : ranges())
     if (range.size > 0) signals.push_back(static_cast<uint8_t>(range.signal));
@@ -169,21 +171,40 @@ void UserFacts::serialize(std::string& out) const {
   for (const uint8_t signal : signals) {
     const std::span<const Fact> all = of(signal);
     put(out, signal);
-    put(out, uint64_t{all.size()});
-    out.append(reinterpret_cast<const char*>(all.data()), all.size_bytes());
+    put_varint(out, all.size());
+    TimeMs time = 0;
+    Offset offset = 0;
+    int64_t total = 0;
+    for (const Fact& fact : all) {
+      put_step(out, fact.time, time);
+      put_step(out, fact.offset, offset);
+      put_step(out, fact.total_minor, total);
+    }
   }
 }
 
-void UserFacts::parse(ByteReader& in) {
+bool UserFacts::decode(ByteReader& in) {
   block_.reset();
-  for (uint8_t signals = in.get<uint8_t>(); signals > 0 && in.ok(); --signals) {
-    const auto signal = in.get<uint8_t>();
-    for (uint64_t i = in.get_count(sizeof(Fact)); i > 0; --i) {
-      const auto fact = in.get<Fact>();
-      const std::span<const Fact> known = of(signal);
-      add(signal, fact.time, fact.offset, minus(fact.total_minor, known.empty() ? 0 : known.back().total_minor));
+  std::vector<Range> ranges(in.get<uint8_t>());
+  std::vector<Fact> facts;
+  for (Range& range : ranges) {
+    range.signal = in.get<uint8_t>();
+    range.size = range.capacity = in.get_varint_count(3) & kMostFacts;
+    Fact fact;
+    for (uint64_t i = 0; i < range.size; ++i) {
+      in.get_step(fact.time);
+      in.get_step(fact.offset);
+      in.get_step(fact.total_minor);
+      facts.push_back(fact);
     }
+    if (range.size == 0 || !in.ok()) return false;
   }
+  if (ranges.empty() || !in.ok()) return in.ok();
+  block_.reset(new std::byte[block_bytes(ranges.size(), facts.size())]);
+  header() = {static_cast<uint32_t>(ranges.size()), static_cast<uint32_t>(facts.size())};
+  std::copy(ranges.begin(), ranges.end(), this->ranges().begin());
+  std::copy(facts.begin(), facts.end(), this->facts());
+  return true;
 }
 
 }  // namespace perennial

@@ -53,11 +53,16 @@ class UserFacts {
   [[nodiscard]] std::span<const Fact> of(uint8_t signal) const;
   [[nodiscard]] bool empty() const { return block_ == nullptr; }
 
-  /// Canonical bytes: the order in which the facts came is not part of them.
-  void serialize(std::string& out) const;
+  /// Equal facts give equal bytes, in whatever order they came.
+  void encode(std::string& out) const;
 
-  /// Replaces. What is not of this form leaves `in` not ok.
-  void parse(ByteReader& in);
+  /// Replaces; false for bytes that encode() does not give.
+  bool decode(ByteReader& in);
+
+  /// Of memory, beside the object's own.
+  [[nodiscard]] size_t bytes() const {
+    return block_ == nullptr ? 0 : block_bytes(header().ranges, header().room) + 16;
+  }
 
  private:
   // The block: a Header, `ranges` Ranges, then the facts with each range's room behind them.

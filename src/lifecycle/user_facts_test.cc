@@ -78,13 +78,12 @@ TEST(UserFacts, BytesDoNotTellInWhichOrderTheFactsCame) {
   other.add(1, 10, 1, 5);
   std::string bytes;
   std::string others_bytes;
-  one.serialize(bytes);
-  other.serialize(others_bytes);
+  one.encode(bytes);
+  other.encode(others_bytes);
   EXPECT_EQ(bytes, others_bytes);
   ByteReader in(bytes);
   UserFacts read;
-  read.parse(in);
-  EXPECT_TRUE(in.ok() && in.at_end());
+  EXPECT_TRUE(read.decode(in) && in.at_end());
   expect_same(read, {{0, {{20, 2, 0}}}, {1, {{10, 1, 5}}}});
   read.add(0, 15, 3, 4);
   expect_same(read, {{0, {{15, 3, 4}, {20, 2, 0}}}, {1, {{10, 1, 5}}}});
@@ -94,12 +93,11 @@ TEST(UserFacts, CutBytesAreNotTakenForWhole) {
   UserFacts facts;
   for (Offset offset = 1; offset < 5; ++offset) facts.add(0, 10, offset, 1);
   std::string bytes;
-  facts.serialize(bytes);
+  facts.encode(bytes);
   for (size_t size = 0; size < bytes.size(); ++size) {
     ByteReader in(std::string_view(bytes).substr(0, size));
     UserFacts read;
-    read.parse(in);
-    EXPECT_FALSE(in.ok()) << size;
+    EXPECT_FALSE(read.decode(in)) << size;
   }
 }
 

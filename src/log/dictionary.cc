@@ -1,52 +1,128 @@
 #include "log/dictionary.h"
 
+#include <algorithm>
+#include <cstring>
 #include <mutex>
 
 #include "base/check.h"
 #include "events/ids.h"
 
 namespace perennial {
+namespace {
+
+constexpr size_t kChunkBytes = 1 << 18;
+constexpr size_t kFewSlots = 64;
+constexpr size_t kLengthBytes = sizeof(uint32_t);
+
+uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>()(name); }
+uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+
+}  // namespace
+
+std::string_view Dictionary::name_at(uint32_t id) const {
+  if (id >= places_.size() || places_[id] == kNoPlace) return {};
+  const char* place = chunks_[(places_[id] - 1) / kChunkBytes].get() + (places_[id] - 1) % kChunkBytes;
+  uint32_t length = 0;
+  std::memcpy(&length, place, kLengthBytes);
+  return {place + kLengthBytes, length};
+}
+
+/// Where the name stands, or the empty slot where it would. There are slots.
+size_t Dictionary::find_slot(std::string_view name, uint64_t hash) const {
+  size_t slot = hash & (slots_.size() - 1);
+  while (slots_[slot].id != kEmpty && (slots_[slot].tag != tag_of(hash) || name_at(slots_[slot].id) != name))
+    slot = next(slot);
+  return slot;
+}
 
 std::optional<uint32_t> Dictionary::find(std::string_view name) const {
+  const uint64_t hash = hash_of(name);
   const std::shared_lock lock(mutex_);
-  const auto found = ids_.find(name);
-  return found == ids_.end() ? std::nullopt : std::optional(found->second);
+  if (slots_.empty()) return std::nullopt;
+  const uint32_t id = slots_[find_slot(name, hash)].id;
+  return id == kEmpty ? std::nullopt : std::optional(id);
 }
 
 std::string Dictionary::name(uint32_t id) const {
   const std::shared_lock lock(mutex_);
-  return id < names_.size() ? names_[id] : std::string();
+  return std::string(name_at(id));
 }
 
 uint32_t Dictionary::size() const {
   const std::shared_lock lock(mutex_);
-  return static_cast<uint32_t>(names_.size());
+  return static_cast<uint32_t>(places_.size());
 }
 
 uint32_t Dictionary::add(std::string_view name) {
   const std::unique_lock lock(mutex_);
-  if (const auto found = ids_.find(name); found != ids_.end()) return found->second;
-  PERENNIAL_CHECK(names_.size() < kNoId, "{} names", names_.size());
-  const auto id = static_cast<uint32_t>(names_.size());
-  ids_.emplace(names_.emplace_back(name), id);
+  if (!slots_.empty())
+    if (const uint32_t known = slots_[find_slot(name, hash_of(name))].id; known != kEmpty) return known;
+  PERENNIAL_CHECK(places_.size() < kNoId, "{} names", places_.size());
+  const auto id = static_cast<uint32_t>(places_.size());
+  put(id, name);
   return id;
 }
 
-void Dictionary::load(uint32_t id, std::string_view name) {
+bool Dictionary::load(uint32_t id, std::string_view name) {
   const std::unique_lock lock(mutex_);
   PERENNIAL_CHECK(id != kNoId, "no id");
-  if (names_.size() <= id) names_.resize(size_t{id} + 1);
-  if (name.empty() || names_[id] == name) return;
-  PERENNIAL_CHECK(names_[id].empty() && !ids_.contains(name), "id {} or its name stands for another", id);
-  names_[id] = name;
-  ids_.emplace(names_[id], id);
+  if (places_.size() <= id) places_.resize(size_t{id} + 1, kNoPlace);
+  if (name.empty()) return true;
+  if (places_[id] != kNoPlace) return name_at(id) == name;
+  if (!slots_.empty() && slots_[find_slot(name, hash_of(name))].id != kEmpty) return false;
+  put(id, name);
+  return true;
+}
+
+/// Of a name that does not stand yet.
+void Dictionary::put(uint32_t id, std::string_view name) {
+  if (places_.size() <= id) places_.resize(size_t{id} + 1, kNoPlace);
+  if (8 * (names_ + 1) > 7 * slots_.size()) grow();
+  const size_t bytes = kLengthBytes + name.size();
+  PERENNIAL_CHECK(bytes <= kChunkBytes, "a name of {} bytes", name.size());
+  if (chunks_.empty() || chunk_used_ + bytes > kChunkBytes) {
+    chunks_.push_back(std::make_unique<char[]>(kChunkBytes));
+    chunk_used_ = 0;
+  }
+  char* place = chunks_.back().get() + chunk_used_;
+  const auto length = static_cast<uint32_t>(name.size());
+  std::memcpy(place, &length, kLengthBytes);
+  name.copy(place + kLengthBytes, name.size());
+  places_[id] = (chunks_.size() - 1) * kChunkBytes + chunk_used_ + 1;
+  chunk_used_ += bytes;
+  const uint64_t hash = hash_of(name);
+  slots_[find_slot(name, hash)] = {tag_of(hash), id};
+  ++names_;
+}
+
+void Dictionary::grow() {
+  slots_.assign(std::max(kFewSlots, 2 * slots_.size()), Slot());
+  for (uint32_t id = 0; id < places_.size(); ++id) {
+    if (places_[id] == kNoPlace) continue;
+    const uint64_t hash = hash_of(name_at(id));
+    size_t slot = hash & (slots_.size() - 1);
+    while (slots_[slot].id != kEmpty) slot = next(slot);
+    slots_[slot] = {tag_of(hash), id};
+  }
 }
 
 void Dictionary::erase(uint32_t id) {
   const std::unique_lock lock(mutex_);
-  if (id >= names_.size() || names_[id].empty()) return;
-  ids_.erase(names_[id]);
-  names_[id] = std::string();
+  const std::string_view name = name_at(id);
+  if (name.empty()) return;
+  size_t hole = find_slot(name, hash_of(name));
+  slots_[hole] = {};
+  --names_;
+  // Those behind it move up, where their own place does not lie behind the hole.
+  for (size_t slot = next(hole); slots_[slot].id != kEmpty; slot = next(slot)) {
+    const size_t home = hash_of(name_at(slots_[slot].id)) & (slots_.size() - 1);
+    const bool between = hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
+    if (between) continue;
+    slots_[hole] = std::exchange(slots_[slot], {});
+    hole = slot;
+  }
+  std::memset(const_cast<char*>(name.data()), 0, name.size());
+  places_[id] = kNoPlace;
 }
 
 }  // namespace perennial

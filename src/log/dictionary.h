@@ -1,13 +1,14 @@
-// External names to dense ids and back, in memory; the log persists it. Thread rule: any thread; one writer at a time.
+// External names to dense ids and back, in memory; the log persists it. A name takes its bytes and some 20 more: there
+// are as many as visitors. Thread rule: any thread; one writer at a time. Covered by log/dictionary_test.cc.
 #pragma once
 
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <optional>
 #include <shared_mutex>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace perennial {
 
@@ -24,16 +25,35 @@ class Dictionary {
   /// The id of the name, given now if it is new.
   uint32_t add(std::string_view name);
 
-  /// Sets id to name when loading; ids between are erased ones. Does nothing when it is already so.
-  void load(uint32_t id, std::string_view name);
+  /// Sets id to name when loading; ids between are erased ones. Does nothing when it is already so; false when the id or
+  /// the name stands for another.
+  [[nodiscard]] bool load(uint32_t id, std::string_view name);
 
   /// Forgets the name of the id; the same name gets a new id when it comes again.
   void erase(uint32_t id);
 
  private:
+  static constexpr size_t kNoPlace = 0;
+  static constexpr uint32_t kEmpty = 0xFFFFFFFF;
+
+  /// The tag, other bits of the hash, spares a look at the name of most ids that are not the one sought.
+  struct Slot {
+    uint32_t tag = 0;
+    uint32_t id = kEmpty;
+  };
+
+  [[nodiscard]] std::string_view name_at(uint32_t id) const;
+  [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
+  [[nodiscard]] size_t find_slot(std::string_view name, uint64_t hash) const;
+  void put(uint32_t id, std::string_view name);
+  void grow();
+
   mutable std::shared_mutex mutex_;
-  std::deque<std::string> names_;  // stable addresses: the keys of ids_ point into it
-  std::unordered_map<std::string_view, uint32_t> ids_;
+  std::vector<std::unique_ptr<char[]>> chunks_;  // names, each behind its length
+  size_t chunk_used_ = 0;                        // bytes of the last one
+  std::vector<uint64_t> places_;                 // by id: chunk and byte of its name; kNoPlace for an erased id
+  std::vector<Slot> slots_;                      // open addressing, linear; at most 7/8 full, a power of two long
+  size_t names_ = 0;                             // in slots_
 };
 
 }  // namespace perennial

@@ -13,9 +13,8 @@ Status load_new(Database& database, const char* table, Dictionary& dictionary) {
     if (!more) return {};
     const int64_t id = rows.integer(0);
     const std::string_view name = rows.column_type(1) == SQLITE_TEXT ? rows.bytes(1) : std::string_view();
-    if (id < 0 || id >= kNoId || (!name.empty() && dictionary.find(name).has_value()))
+    if (id < 0 || id >= kNoId || !dictionary.load(static_cast<uint32_t>(id), name))
       return data_loss("the log's table '{}' has a wrong or doubled row at id {}: restore a backup", table, id);
-    dictionary.load(static_cast<uint32_t>(id), name);
   }
 }
 

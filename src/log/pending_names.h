@@ -10,6 +10,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/check.h"
 #include "events/ids.h"
 #include "log/dictionary.h"
 
@@ -45,7 +46,10 @@ class PendingNames {
 
   void apply() {
     for (const uint32_t id : erased_) dictionary_.erase(id);
-    for (size_t i = 0; i < added_.size(); ++i) dictionary_.load(first_ + static_cast<uint32_t>(i), added_[i]);
+    for (size_t i = 0; i < added_.size(); ++i) {
+      const auto id = first_ + static_cast<uint32_t>(i);
+      PERENNIAL_CHECK(dictionary_.load(id, added_[i]), "id {} or its name stands for another", id);
+    }
   }
 
   void clear() {

@@ -3,13 +3,14 @@
 
 #include <array>
 #include <bit>
+#include <boost/container/flat_map.hpp>
 #include <compare>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "events/record.h"
+#include "profiles/user_store.h"
 
 namespace perennial {
 
@@ -60,16 +61,27 @@ struct Rejection {
   auto operator<=>(const Rejection&) const = default;
 };
 
+/// There is one of every visitor: its maps are sorted vectors.
+template <typename Key, typename Value>
+using SmallMap = boost::container::flat_map<Key, Value>;
+
 struct Profile {
   std::vector<HistoryToken> history;     // the newest Profiles::history_limit() tokens, rising
-  std::map<ItemId, Rejection> rejected;  // by negative events; the newest Profiles::history_limit(), no later token
-  std::map<std::string, Trait> traits;
-  std::map<EventTypeId, uint32_t> event_counts;      // all events, tokens or not
-  std::map<std::string, int64_t> value_by_currency;  // minor units over value events; refunds subtract
+  SmallMap<ItemId, Rejection> rejected;  // by negative events; the newest Profiles::history_limit(), no later token
+  SmallMap<std::string, Trait> traits;
+  SmallMap<EventTypeId, uint32_t> event_counts;      // all events, tokens or not
+  SmallMap<std::string, int64_t> value_by_currency;  // minor units over value events; refunds subtract
   TimeMs first_seen = kNoTime;                       // of events with a time
   TimeMs last_seen = kNoTime;
 
   bool operator==(const Profile&) const = default;
+};
+
+template <>
+struct UserCodec<Profile> {
+  static void encode(const Profile& profile, std::string& out);
+  static bool decode(ByteReader& in, Profile& profile);
+  static size_t bytes(const Profile& profile);
 };
 
 }  // namespace perennial

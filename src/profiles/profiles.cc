@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
 #include "base/json.h"
 
 namespace perennial {
@@ -35,75 +34,6 @@ void set_trait(Profile& profile, const std::string& key, Trait trait) {
   if (std::pair(trait.time, trait.offset) >= std::pair(kept.time, kept.offset)) kept = std::move(trait);
 }
 
-std::vector<UserId> sorted_keys(const auto& map) {
-  std::vector<UserId> keys;
-  keys.reserve(map.size());
-  for (const auto& [key, value] : map) keys.push_back(key);
-  std::sort(keys.begin(), keys.end());
-  return keys;
-}
-
-void serialize_profile(std::string& out, const Profile& profile) {
-  put(out, static_cast<uint64_t>(profile.history.size()));
-  for (const HistoryToken& token : profile.history) put(out, token);
-  put(out, static_cast<uint64_t>(profile.rejected.size()));
-  for (const auto& [item, rejection] : profile.rejected) {
-    put(out, item);
-    put(out, rejection.time);
-    put(out, rejection.offset);
-  }
-  put(out, static_cast<uint64_t>(profile.traits.size()));
-  for (const auto& [key, trait] : profile.traits) {
-    put_text(out, key);
-    put_text(out, trait.value);
-    put(out, trait.time);
-    put(out, trait.offset);
-  }
-  put(out, static_cast<uint64_t>(profile.event_counts.size()));
-  for (const auto& [type, count] : profile.event_counts) {
-    put(out, type);
-    put(out, count);
-  }
-  put(out, static_cast<uint64_t>(profile.value_by_currency.size()));
-  for (const auto& [currency, value] : profile.value_by_currency) {
-    put_text(out, currency);
-    put(out, value);
-  }
-  put(out, profile.first_seen);
-  put(out, profile.last_seen);
-}
-
-Profile parse_profile(ByteReader& in) {
-  Profile profile;
-  const uint64_t tokens = in.get_count(sizeof(HistoryToken));
-  profile.history.reserve(tokens);
-  for (uint64_t i = 0; i < tokens; ++i) profile.history.push_back(in.get<HistoryToken>());
-  for (uint64_t i = in.get_count(20); i > 0 && in.ok(); --i) {
-    const auto item = in.get<ItemId>();
-    Rejection& rejection = profile.rejected[item];
-    rejection.time = in.get<TimeMs>();
-    rejection.offset = in.get<Offset>();
-  }
-  for (uint64_t i = in.get_count(16); i > 0 && in.ok(); --i) {
-    std::string key(in.get_text());
-    Trait trait{.value = std::string(in.get_text())};
-    trait.time = in.get<TimeMs>();
-    trait.offset = in.get<Offset>();
-    profile.traits.emplace(std::move(key), std::move(trait));
-  }
-  for (uint64_t i = in.get_count(6); i > 0 && in.ok(); --i) {
-    const auto type = in.get<EventTypeId>();
-    profile.event_counts[type] = in.get<uint32_t>();
-  }
-  for (uint64_t i = in.get_count(16); i > 0 && in.ok(); --i) {
-    std::string currency(in.get_text());
-    profile.value_by_currency[std::move(currency)] = in.get<int64_t>();
-  }
-  profile.first_seen = in.get<TimeMs>();
-  profile.last_seen = in.get<TimeMs>();
-  return profile;
-}
-
 }  // namespace
 
 Profiles::Profiles(EventRoles roles, const Dictionary& event_types, size_t history_limit)
@@ -117,7 +47,7 @@ HistoryChange Profiles::apply(const StoredRecord& record) {
   if (const auto* said = std::get_if<UserTraits>(&record.payload)) {
     const Result<json::object> traits = parse_json_object(said->traits);
     if (!traits.ok()) return HistoryChange::none;  // validate() keeps such records out of the log
-    Profile& profile = profiles_[identities_.shorten(record.user)];
+    Profile& profile = profiles_.edit(identities_.shorten(record.user));
     widen_seen(profile, record.time);
     for (const auto& [key, value] : *traits)
       set_trait(profile, std::string(key), {json::serialize(value), record.time, record.offset});
@@ -131,7 +61,7 @@ HistoryChange Profiles::apply(const StoredRecord& record) {
 }
 
 HistoryChange Profiles::apply_event(const StoredRecord& record, const Event& event) {
-  Profile& profile = profiles_[identities_.shorten(record.user)];
+  Profile& profile = profiles_.edit(identities_.shorten(record.user));
   const EventRole role = role_of(record.type);
   widen_seen(profile, record.time);
   ++profile.event_counts[record.type];
@@ -174,16 +104,17 @@ void Profiles::reject(Profile& profile, ItemId item, const Rejection& rejection)
 HistoryChange Profiles::merge(UserId from, UserId into) {
   const auto joined = identities_.merge(from, into);
   if (!joined) return HistoryChange::none;
-  auto node = profiles_.extract(joined->from);
-  if (node.empty()) return HistoryChange::none;
-  const Profile& other = node.mapped();
-  Profile& profile = profiles_[joined->into];
+  const std::optional<Profile> taken = profiles_.extract(joined->from);
+  if (!taken) return HistoryChange::none;
+  const Profile& other = *taken;
+  Profile& profile = profiles_.edit(joined->into);
   std::vector<HistoryToken> both(profile.history.size() + other.history.size());
   std::merge(profile.history.begin(), profile.history.end(), other.history.begin(), other.history.end(), both.begin(),
              [](const HistoryToken& a, const HistoryToken& b) { return a.before(b); });
   if (both.size() > history_limit_) both.erase(both.begin(), both.end() - static_cast<ptrdiff_t>(history_limit_));
   profile.history = std::move(both);
-  std::erase_if(profile.rejected, [&](const auto& known) { return speaks_for(profile, known.first, known.second); });
+  for (auto known = profile.rejected.begin(); known != profile.rejected.end();)
+    known = speaks_for(profile, known->first, known->second) ? profile.rejected.erase(known) : known + 1;
   for (const auto& [item, rejection] : other.rejected) reject(profile, item, rejection);
   for (const auto& [key, trait] : other.traits) set_trait(profile, key, trait);
   for (const auto& [type, count] : other.event_counts) profile.event_counts[type] += count;
@@ -198,17 +129,9 @@ void Profiles::erase(UserId user) {
   identities_.forget(user);
 }
 
-const Profile* Profiles::find(UserId user) const {
-  const auto found = profiles_.find(resolve(user));
-  return found == profiles_.end() ? nullptr : &found->second;
-}
-
-void Profiles::for_each(const std::function<void(UserId, const Profile&)>& visit) const {
-  for (const UserId user : sorted_keys(profiles_)) visit(user, profiles_.at(user));
-}
-
 void Profiles::drain(const std::function<void(UserId, const Profile&)>& visit) {
-  for (const UserId user : sorted_keys(profiles_)) visit(user, profiles_.extract(user).mapped());
+  for (UserId user = 0; user < profiles_.end(); ++user)
+    if (const std::optional<Profile> profile = profiles_.extract(user)) visit(user, *profile);
   clear();
 }
 
@@ -223,28 +146,6 @@ EventRole Profiles::role_of(EventTypeId type) {
 void Profiles::clear() {
   identities_.clear();
   profiles_.clear();
-}
-
-void Profiles::serialize(std::string& out) const {
-  identities_.serialize(out);
-  put(out, static_cast<uint64_t>(profiles_.size()));
-  for_each([&](UserId user, const Profile& profile) {
-    put(out, user);
-    serialize_profile(out, profile);
-  });
-}
-
-Status Profiles::parse(std::string_view bytes) {
-  ByteReader in(bytes);
-  clear();
-  identities_.parse(in);
-  for (uint64_t i = in.get_count(60); i > 0 && in.ok(); --i) {
-    const auto user = in.get<UserId>();
-    profiles_[user] = parse_profile(in);
-  }
-  if (in.ok() && in.at_end()) return {};
-  clear();
-  return data_loss("the profiles in the snapshot are cut short or not of this format");
 }
 
 }  // namespace perennial

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <unordered_map>
 
 #include "events/roles.h"
 #include "log/dictionary.h"
@@ -29,7 +28,7 @@ class Profiles {
   HistoryChange apply(const StoredRecord& record);
 
   /// The user's profile, through merges; null for a user without one (never seen, or erased).
-  [[nodiscard]] const Profile* find(UserId user) const;
+  [[nodiscard]] Found<Profile> find(UserId user) const { return profiles_.find(resolve(user)); }
 
   /// The identity that `user` was merged into, at the end of the chain; itself when never merged.
   [[nodiscard]] UserId resolve(UserId user) const { return identities_.resolve(user); }
@@ -38,22 +37,21 @@ class Profiles {
   [[nodiscard]] std::vector<UserId> identities_of(UserId user) const { return identities_.all_of(user); }
 
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
-  void for_each(const std::function<void(UserId, const Profile&)>& visit) const;
+  void for_each(const std::function<void(UserId, const Profile&)>& visit) const { profiles_.for_each(visit); }
 
   /// The same, and each is taken out for its visit: who turns them into something else needs no room for both.
   void drain(const std::function<void(UserId, const Profile&)>& visit);
+
+  /// Where they are kept: how much memory they may take, what is put away, snapshots.
+  [[nodiscard]] UserStore<Profile>& store() { return profiles_; }
+  [[nodiscard]] const UserStore<Profile>& store() const { return profiles_; }
+  [[nodiscard]] const Identities& identities() const { return identities_; }
+  [[nodiscard]] Identities& identities() { return identities_; }
 
   [[nodiscard]] size_t size() const { return profiles_.size(); }
   [[nodiscard]] size_t history_limit() const { return history_limit_; }
 
   void clear();
-
-  /// Canonical bytes: equal states, equal bytes. Format: docs/formats/snapshot.md.
-  void serialize(std::string& out) const;
-
-  /// Replaces the state with that in the bytes; data_loss when they are not a serialized Profiles; then the state is
-  /// empty.
-  Status parse(std::string_view bytes);
 
  private:
   EventRole role_of(EventTypeId type);
@@ -66,7 +64,7 @@ class Profiles {
   EventRoles roles_;
   const Dictionary& event_types_;
   size_t history_limit_;
-  std::unordered_map<UserId, Profile> profiles_;
+  UserStore<Profile> profiles_;
   Identities identities_;
   std::vector<EventRole> role_by_type_;  // of the types applied so far
 };

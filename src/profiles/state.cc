@@ -1,12 +1,11 @@
 #include "profiles/state.h"
 
 #include "base/bytes.h"
-#include "base/digest.h"
 
 namespace perennial {
 namespace {
 
-constexpr std::string_view kMagic = "perennial state snapshot 2\n";
+constexpr std::string_view kMagic = "perennial state snapshot 3\n";
 
 fs::path snapshot_path(const fs::path& data_folder) { return data_folder / "state.snapshot"; }
 
@@ -32,28 +31,26 @@ Status State::catch_up(LogReader& log, Offset up_to) {
   });
 }
 
-std::string State::serialize() const {
-  std::string profiles;
-  std::string catalogue;
-  profiles_.serialize(profiles);
-  catalogue_.serialize(catalogue);
-  std::string out(kMagic);
-  put_text(out, fingerprint_);
-  put(out, applied_);
-  put(out, applied_message_);
-  put_text(out, profiles);
-  put_text(out, catalogue);
-  seal(out);
-  return out;
-}
-
-Status State::save(const fs::path& data_folder, std::string_view snapshot) {
-  return write_file_atomically(snapshot_path(data_folder), snapshot);
+Status State::save(const fs::path& data_folder, const WhileStill& still) {
+  return save_snapshot(snapshot_path(data_folder), kMagic, profiles_.store(), still,
+                       [this](const BlockSink& put_block) {
+                         std::string head;
+                         put_text(head, fingerprint_);
+                         put(head, applied_);
+                         put(head, applied_message_);
+                         put_block(std::move(head));
+                         std::string identities;
+                         profiles_.identities().serialize(identities);
+                         put_block(std::move(identities));
+                         std::string catalogue;
+                         catalogue_.serialize(catalogue);
+                         put_block(std::move(catalogue));
+                       });
 }
 
 Status State::load(const fs::path& data_folder) {
-  PERENNIAL_TRY_ASSIGN(const std::string bytes, read_file(snapshot_path(data_folder)));
-  const Status status = parse(bytes);
+  PERENNIAL_TRY_ASSIGN(BlockReader blocks, BlockReader::open(snapshot_path(data_folder), kMagic));
+  const Status status = read(blocks);
   if (status.ok()) return status;
   clear();
   return status.with_context(snapshot_path(data_folder).string());
@@ -72,17 +69,21 @@ void State::clear() {
   applied_message_ = {};
 }
 
-Status State::parse(std::string_view bytes) {
-  if (!bytes.starts_with(kMagic)) return data_loss("not a state snapshot of this version");
-  PERENNIAL_TRY_ASSIGN(const std::string_view body, unsealed(bytes));
-  if (body.size() < kMagic.size()) return data_loss("not a state snapshot of this version");
-  ByteReader in(body.substr(kMagic.size()));
-  if (in.get_text() != fingerprint_)
+Status State::read(BlockReader& blocks) {
+  PERENNIAL_TRY_ASSIGN(std::string_view block, blocks.next());
+  ByteReader head(block);
+  if (head.get_text() != fingerprint_)
     return failed_precondition("the snapshot was made with other event roles or another history length");
-  const auto applied = in.get<Offset>();
-  const auto applied_message = in.get<MessageId>();
-  PERENNIAL_TRY(profiles_.parse(in.get_text()));
-  PERENNIAL_TRY(catalogue_.parse(in.get_text()));
+  const auto applied = head.get<Offset>();
+  const auto applied_message = head.get<MessageId>();
+  PERENNIAL_TRY_ASSIGN(block, blocks.next());
+  ByteReader identities(block);
+  profiles_.identities().parse(identities);
+  if (!head.ok() || !head.at_end() || !identities.ok() || !identities.at_end())
+    return data_loss("the beginning of the snapshot is not of this format");
+  PERENNIAL_TRY_ASSIGN(block, blocks.next());
+  PERENNIAL_TRY(catalogue_.parse(block));
+  PERENNIAL_TRY(read_users(blocks, profiles_.store()));
   applied_ = applied;
   applied_message_ = applied_message;
   return {};

@@ -1,10 +1,11 @@
 // Everything that is folded from the log, at one offset, and its snapshots.
 #pragma once
 
-#include "base/files.h"
+#include "base/block_file.h"
 #include "log/event_log.h"
 #include "profiles/catalogue.h"
 #include "profiles/profiles.h"
+#include "profiles/snapshot.h"
 
 namespace perennial {
 
@@ -22,11 +23,15 @@ class State {
   [[nodiscard]] const Catalogue& catalogue() const { return catalogue_; }
   [[nodiscard]] Offset applied() const { return applied_; }
 
-  [[nodiscard]] std::string serialize() const;
+  /// From now on users that do not fit into the budget go to a file in the folder: UserStore.
+  Status spill_to(const fs::path& folder) { return profiles_.store().spill_to(folder); }
+  void set_budget(size_t bytes) { profiles_.store().set_budget(bytes); }
+  [[nodiscard]] UserStore<Profile>& users() { return profiles_.store(); }
 
-  /// Writes the snapshot, serialize()'s bytes, atomically: `state.snapshot` in the data directory. Apart from
-  /// serialize(), so that who holds a lock for that need not hold it for the disk.
-  static Status save(const fs::path& data_folder, std::string_view snapshot);
+  /// Writes the state as it is when this begins, atomically, to `state.snapshot` in the data directory: equal states,
+  /// equal bytes. Looks at the state within `still` only, a few milliseconds at a time, and takes it as it was however
+  /// it changes between. data_loss when users are damaged (UserStore).
+  Status save(const fs::path& data_folder, const WhileStill& still);
 
   /// Loads it. failed_precondition when it was made with other roles or a shorter history; data_loss when its bytes are
   /// not whole; not_found when there is none. In each case the state is empty and a replay from 0 gives the same.
@@ -36,7 +41,7 @@ class State {
   Status check_log(LogReader& log);
 
  private:
-  Status parse(std::string_view bytes);
+  Status read(BlockReader& blocks);
   void clear();
 
   std::string fingerprint_;

@@ -14,6 +14,7 @@ namespace perennial {
 namespace {
 
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
+constexpr double kMostHalfLives = 900;  // so that 2^x is a double
 constexpr double kUncounted = -30;    // the logit of an item of which nothing has been counted
 constexpr double kMostLogCount = 80;  // so that its e^x is a float
 constexpr int kMostRounds = 6;        // of looking for items that no cap holds back, each among four times as many
@@ -27,7 +28,7 @@ Random& thread_random() {
   return random;
 }
 
-const Profile* profile_of(const State& state, std::optional<UserId> user) {
+Found<Profile> profile_of(const State& state, std::optional<UserId> user) {
   return user ? state.profiles().find(*user) : nullptr;
 }
 
@@ -101,17 +102,30 @@ std::shared_ptr<const ServingModel> Recommender::model() const {
 }
 
 std::vector<float> Recommender::popularity_weights(const State& state) const {
+  // Weights by the age at some instant, brought to that at the newest token's when that is known: one look at everybody.
+  TimeMs instant = kNoTime;
   TimeMs newest = kNoTime;
-  state.profiles().for_each([&](UserId, const Profile& profile) {
-    if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
-  });
-  std::vector<float> weights(items_.size());
+  std::vector<double> timed(items_.size());
+  std::vector<double> timeless(items_.size());
   state.profiles().for_each([&](UserId, const Profile& profile) {
     for (const HistoryToken& token : profile.history) {
-      const double age_ms = token.time == kNoTime ? 0 : static_cast<double>(newest - token.time);
-      weights[token.item] += static_cast<float>(std::exp2(-age_ms / kHalfLifeMs));
+      if (token.time == kNoTime) {
+        timeless[token.item] += 1;
+        continue;
+      }
+      if (instant == kNoTime) instant = token.time;
+      if (const double later = static_cast<double>(token.time - instant) / kHalfLifeMs; later > kMostHalfLives) {
+        for (double& weight : timed) weight *= std::exp2(-later);
+        instant = token.time;
+      }
+      newest = std::max(newest, token.time);
+      timed[token.item] += std::exp2(static_cast<double>(token.time - instant) / kHalfLifeMs);
     }
   });
+  const double aged = newest == kNoTime ? 1 : std::exp2(static_cast<double>(instant - newest) / kHalfLifeMs);
+  std::vector<float> weights(items_.size());
+  for (size_t item = 0; item < weights.size(); ++item)
+    weights[item] = static_cast<float>(timed[item] * aged + timeless[item]);
   return weights;
 }
 
@@ -408,7 +422,7 @@ void Recommender::fill(const Source& source, Choice& choice, Recommendation& res
 
 size_t Recommender::catch_up(const State& state, UserId user) {
   const std::shared_ptr<const ServingModel> model = this->model();
-  const Profile* profile = state.profiles().find(user);
+  const Found<Profile> profile = state.profiles().find(user);
   return model != nullptr && profile != nullptr ? vectors_.catch_up(model, user, *profile) : 0;
 }
 
@@ -421,7 +435,8 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     model = model_;
     popularity = popularity_;
   }
-  const Profile* profile = profile_of(state, user);
+  const Found<Profile> known = profile_of(state, user);
+  const Profile* profile = known.get();
   const std::optional<Profile> in_session =
       with_session(profile, ids_of(request.session_items), request.session_type, now);
   if (in_session) profile = &*in_session;

@@ -112,6 +112,12 @@ class Recommender {
 
   [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
 
+  /// How much memory users' vectors may take from now on.
+  void set_vector_budget(size_t bytes) {
+    vectors_.set_budget(bytes);
+    vectors_.make_room();
+  }
+
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
   /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now);

@@ -155,6 +155,13 @@ void UserVectors::make_room(Shard& shard) const {
   }
 }
 
+void UserVectors::make_room() {
+  for (Shard& shard : shards_) {
+    const std::lock_guard lock(shard.mutex);
+    make_room(shard);
+  }
+}
+
 UserVectors::Counts UserVectors::counts() const {
   Counts all;
   for (const Shard& shard : shards_) {

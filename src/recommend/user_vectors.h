@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -22,7 +23,13 @@ class UserVectors {
  public:
   /// What is kept stays within the bytes, but for what the calls under way are working on. Below 16 times a cache of
   /// the model no keys and values are kept.
-  explicit UserVectors(size_t budget_bytes) : shard_budget_(budget_bytes / kShards) {}
+  explicit UserVectors(size_t budget_bytes) { set_budget(budget_bytes); }
+
+  /// From the next change of what is kept on.
+  void set_budget(size_t bytes) { shard_budget_ = bytes / kShards; }
+
+  /// Drops what is over the budget.
+  void make_room();
 
   /// To be told of each record's effect on the history of a user, the one that identities resolve to, before the next
   /// read.
@@ -82,7 +89,7 @@ class UserVectors {
   static void book(Shard& shard, Kept& kept);
   void make_room(Shard& shard) const;
 
-  size_t shard_budget_;
+  std::atomic<size_t> shard_budget_{0};
   std::array<Shard, kShards> shards_;
 };
 

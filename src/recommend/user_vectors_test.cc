@@ -65,7 +65,7 @@ class UserVectorsTest : public testing::Test {
   }
 
   void expect_current(UserVectors& vectors, UserId user, const std::string& where) {
-    const Profile* profile = profiles_->find(user);
+    const Found<Profile> profile = profiles_->find(user);
     if (profile == nullptr) return;
     const std::vector<float> got = vectors.history_vector(model_, profiles_->resolve(user), *profile);
     std::vector<float> want = model_->ensemble().history_vector(model_->tokens_of(*profile));
@@ -119,7 +119,7 @@ TEST_F(UserVectorsTest, AreThoseOfTheWholeHistoryWhateverHappens) {
         } else if (dice < 0.68) {
           model_ = make_model(random.below(3), 1 + static_cast<int32_t>(random.below(2)));
         } else if (dice < 0.8) {
-          if (const Profile* profile = profiles_->find(user))
+          if (const Found<Profile> profile = profiles_->find(user))
             vectors.catch_up(model_, profiles_->resolve(user), *profile);
         } else {
           expect_current(vectors, user, fmt::format("budget {} seed {} step {}", budget, seed, step));

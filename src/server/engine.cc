@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <future>
 
@@ -24,6 +26,9 @@ constexpr double kPopularityShare = 50;  // a refresh takes at most a fiftieth o
 constexpr double kPopularityMinSeconds = 1;
 constexpr double kOutcomesShare = 500;  // what comes of an item changes slowly
 constexpr double kOutcomesMinSeconds = 10;
+constexpr Offset kReplaySlice = 20'000;  // records between two looks at the memory
+constexpr size_t kMemorySlice = 500;     // users looked at while recommendations wait: a millisecond or two
+constexpr double kTrimEverySeconds = 2;
 
 constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
 
@@ -49,6 +54,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
       model_watch_(options_.data_folder, options_.load_model),
       forecast_watch_(options_.data_folder),
       list_rules_(options_.data_folder),
+      memory_(options_.memory_bytes, options_.vector_bytes),
       snapshot_tried_at_(monotonic_seconds()),
       log_(std::move(log)) {
   recommender_ = std::make_unique<Recommender>(log_->items(), options_.vector_bytes);
@@ -65,22 +71,16 @@ Engine::~Engine() {
 Status Engine::load_state() {
   PERENNIAL_TRY_ASSIGN(const Offset end, log_->end());
   state_ = std::make_unique<State>(options_.roles, log_->event_types(), options_.history_limit);
-  Status loaded = state_->load(options_.data_folder);
-  if (loaded.ok()) loaded = state_->check_log(*log_);
-  if (!loaded.ok() && loaded.code() != Code::not_found) {
-    spdlog::warn("snapshot not used, replaying the whole log instead: {}", loaded.message());
-  }
   PERENNIAL_TRY_ASSIGN(const std::set<std::string> currencies, recent_currencies(*log_));
   if (currencies.size() == 1) {
     currency_ = *currencies.begin();
     use_currency(options_.stages, currency_);
   }
   lives_ = std::make_unique<Lives>(options_.stages, log_->event_types(), log_->users());
-  if (const Status lives = lives_->load(options_.data_folder, *log_); !lives.ok() && lives.code() != Code::not_found)
-    spdlog::warn("lifecycle snapshot not used, replaying the whole log instead: {}", lives.message());
+  PERENNIAL_TRY(load_snapshots());
   snapshot_offset_ = std::min(state_->applied(), lives_->applied());
   PERENNIAL_TRY(catch_up(end));
-  stages_ = std::make_unique<StageWatch>(*lives_, clock_.now_ms());
+  auto stages = std::async(std::launch::async, [&] { return std::make_unique<StageWatch>(*lives_, clock_.now_ms()); });
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
   take_new_model();
@@ -88,6 +88,25 @@ Status Engine::load_state() {
   if (const std::optional<Status> rules = list_rules_.poll()) PERENNIAL_TRY(*rules);
   refresh_popularity_when_due();
   refresh_outcomes_when_due();
+  stages_ = stages.get();
+  mind_memory();
+  return {};
+}
+
+/// Both at once: of millions of users each takes a second. A replay from 0 gives the same as one that cannot be used.
+Status Engine::load_snapshots() {
+  for (const Status& status : {state_->spill_to(options_.data_folder), lives_->spill_to(options_.data_folder)})
+    PERENNIAL_TRY(status);
+  state_->set_budget(memory_.bytes() / 4);
+  lives_->set_budget(memory_.bytes() / 4);
+  const auto load = [this](auto& fold) {
+    const Status loaded = fold.load(options_.data_folder);
+    return loaded.ok() ? fold.check_log(*log_) : loaded;
+  };
+  auto lives = std::async(std::launch::async, [&] { return load(*lives_); });
+  for (const Status& loaded : {load(*state_), lives.get()})
+    if (!loaded.ok() && loaded.code() != Code::not_found)
+      spdlog::warn("a snapshot is not used, replaying the whole log instead: {}", loaded.message());
   return {};
 }
 
@@ -96,6 +115,7 @@ Status Engine::catch_up(Offset end) {
   return log_->replay(std::min(state_->applied(), lives_->applied()), end, [this](const StoredRecord& record) {
     if (record.offset > state_->applied()) state_->apply(record);
     if (record.offset > lives_->applied()) lives_->apply(record);
+    if (record.offset % kReplaySlice == 0) mind_memory();
     return Status();
   });
 }
@@ -112,6 +132,10 @@ void Engine::end_pending() {
 }
 
 void Engine::post(std::vector<Record> records, Done done) {
+  if (memory_full_)
+    return done(
+        resource_exhausted("the memory of {} MiB is full: send it again later, or give the server more (--memory)",
+                           memory_.bytes() >> 20));
   begin_pending();
   log_->append_async(std::move(records), [this, done = std::move(done)](const Result<AppendOutcome>& outcome) mutable {
     if (outcome.ok()) metrics_.records_repeated.Increment(static_cast<double>(outcome->repeated));
@@ -136,9 +160,9 @@ Status Engine::check_type(const Record& record) const {
 
 void Engine::committed(std::span<const StoredRecord> records) {
   const TimeMs now = clock_.now_ms();
-  {
+  for (size_t first = 0; first < records.size(); first += kInteractiveRecords) {  // lists go on between
     const auto lock = gate_.write();
-    for (const StoredRecord& record : records) {
+    for (const StoredRecord& record : records.subspan(first, std::min(kInteractiveRecords, records.size() - first))) {
       apply_to_state(record);
       lives_->apply(record);
       stages_->touched(lives_->touched(), now);
@@ -232,7 +256,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     const auto lock = gate_.read();
     const std::optional<UserId> user = find_user(request, asker);
     std::optional<double> churn;
-    if (const Life* life = user ? lives_->find(*user) : nullptr) {
+    if (const Found<Life> life = user ? lives_->find(*user) : nullptr) {
       served.standing = standing_at(lives_->definition(), life->facts, now);
       if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
     }
@@ -295,7 +319,7 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
   const std::optional<UserId> id = log_->users().find(user_id);
   const auto lock = gate_.read();
   const Profiles& profiles = state_->profiles();
-  const Profile* profile = id ? profiles.find(*id) : nullptr;
+  const Found<Profile> profile = id ? profiles.find(*id) : nullptr;
   if (profile == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
   UserView view;
   view.user_id = log_->users().name(profiles.resolve(*id));
@@ -314,7 +338,7 @@ Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) 
     if (value.ok()) view.traits[name] = std::move(value).value();
   }
   for (const auto& [type, count] : profile->event_counts) view.event_counts[log_->event_types().name(type)] += count;
-  view.value_by_currency = profile->value_by_currency;
+  view.value_by_currency.insert(profile->value_by_currency.begin(), profile->value_by_currency.end());
   view.first_seen = profile->first_seen;
   view.last_seen = profile->last_seen;
   return view;
@@ -452,6 +476,7 @@ void Engine::housekeeping() {
       forecast_watch_.poll(options_.stages);
       take_new_rules();
     }
+    mind_memory();
     refresh_popularity_when_due();
     refresh_outcomes_when_due();
     advance_stages_when_due();
@@ -523,21 +548,44 @@ void Engine::save_snapshot_when_due() {
   if (!status.ok()) spdlog::error("saving the snapshot: {}; a restart will replay more of the log", status.message());
 }
 
+/// Tells what may shrink how much it may hold, as what is resident and what is held are now.
+void Engine::mind_memory() {
+  if (memory_.bytes() == SIZE_MAX) return;
+  const size_t resident = resident_bytes();
+  memory_full_ = memory_.is_full(resident, memory_full_);
+  bool done = false;
+  while (!done) {
+    const auto lock = gate_.write();
+    UserStore<Profile>& profiles = state_->users();
+    UserStore<Life>& lives = lives_->users();
+    const MemoryShares held{.profiles = profiles.memory_bytes(),
+                      .lives = lives.memory_bytes(),
+                     .vectors = static_cast<size_t>(recommender_->vector_counts().bytes)};
+    const MemoryShares shares = memory_.divide(resident, held, {profiles.in_memory(), profiles.size()},
+                                               {lives.in_memory(), lives.size()});
+    profiles.set_budget(shares.profiles);
+    lives.set_budget(shares.lives);
+    done = profiles.make_room(kMemorySlice);
+    done &= lives.make_room(kMemorySlice);
+    recommender_->set_vector_budget(shares.vectors);
+  }
+  if (!memory_.is_tight(resident) || monotonic_seconds() < trim_due_at_) return;
+  ::malloc_trim(0);
+  trim_due_at_ = monotonic_seconds() + kTrimEverySeconds;
+}
+
 Status Engine::save_snapshot() {
   snapshot_tried_at_ = monotonic_seconds();
-  std::string snapshot;
-  std::string lives;
-  bool erased_since = false;
-  Offset offset = 0;
-  {
+  const bool erased_since = snapshot_due_.exchange(false);
+  std::optional<Offset> began_at;
+  const WhileStill still = [&](const std::function<void()>& look) {
     const auto lock = gate_.long_read();
-    erased_since = snapshot_due_.exchange(false);
-    offset = state_->applied();
-    snapshot = state_->serialize();
-    lives = lives_->serialize();
-  }
-  Status status = State::save(options_.data_folder, snapshot);
-  if (status.ok()) status = Lives::save(options_.data_folder, lives);
+    if (!began_at) began_at = state_->applied();
+    look();
+  };
+  Status status = state_->save(options_.data_folder, still);
+  if (status.ok()) status = lives_->save(options_.data_folder, still);
+  const Offset offset = *began_at;
   snapshot_failed_ = !status.ok();
   (status.ok() ? metrics_.snapshots_saved : metrics_.snapshots_failed).Increment();
   if (status.ok()) {

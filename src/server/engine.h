@@ -27,6 +27,7 @@
 #include "server/feedback.h"
 #include "server/forecast_watch.h"
 #include "server/list_rules_file.h"
+#include "server/memory_budget.h"
 #include "server/metrics.h"
 #include "server/model_watch.h"
 #include "server/stage_objectives.h"
@@ -43,7 +44,8 @@ struct EngineOptions {
   std::string currency = "USD";  // of amounts that name none
   StageObjectives objectives;
   size_t history_limit = 512;                       // tokens kept a user
-  size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values
+  size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values, at most
+  size_t memory_bytes = SIZE_MAX;                   // of the process; users that do not fit are in a file
   SlateLogOptions slates;
   double snapshot_every_seconds = 600;
   int64_t snapshot_every_records = 500'000;
@@ -68,7 +70,8 @@ class Engine {
   ~Engine();
 
   /// Puts valid records in (events/record.h, validate). `done` comes from the log's thread when they are on the disk
-  /// and in the state, or at once when the log's queue is full. Never blocks on the disk.
+  /// and in the state, or at once when the log's queue or the memory is full (resource_exhausted). Never blocks on the
+  /// disk.
   void post(std::vector<Record> records, Done done);
 
   /// The same, waiting.
@@ -135,6 +138,7 @@ class Engine {
   Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWriter> log);
 
   Status load_state();
+  Status load_snapshots();
   Status catch_up(Offset end);
   std::optional<double> churn_probability(const Subject& subject, TimeMs now) const;
   std::optional<HeadForecast> head_forecast(const ServingModel* model, const Subject& subject, TimeMs now) const;
@@ -160,6 +164,7 @@ class Engine {
   void refresh_outcomes_when_due();
   void advance_stages_when_due();
   void tell_stages();
+  void mind_memory();
   void save_snapshot_when_due();
   Status save_snapshot();
 
@@ -182,6 +187,9 @@ class Engine {
   std::atomic<Offset> applied_{0};
   std::atomic<Offset> snapshot_offset_{0};
   std::atomic<bool> snapshot_due_{false};
+  const MemoryBudget memory_;
+  std::atomic<bool> memory_full_{false};
+  double trim_due_at_ = 0;
   double snapshot_tried_at_ = 0;  // this and the next seven: housekeeping's thread
   bool snapshot_failed_ = false;
   Offset popularity_offset_ = -1;

@@ -18,7 +18,7 @@ Result<LifeStory> Engine::life_story(const std::string& user_id, TimeMs at) {
   {
     const auto lock = gate_.read();
     const std::optional<UserId> id = log_->users().find(user_id);
-    const Life* life = id ? lives_->find(*id) : nullptr;
+    const Found<Life> life = id ? lives_->find(*id) : nullptr;
     if (life == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
     copy = *life;
     name = log_->users().name(lives_->root_of(*id));
@@ -36,7 +36,7 @@ Result<UserForecasts> Engine::forecasts(const std::string& user_id) const {
   const TimeMs now = clock_.now_ms();
   const auto lock = gate_.read();
   const std::optional<UserId> id = log_->users().find(user_id);
-  const Life* life = id ? lives_->find(*id) : nullptr;
+  const Found<Life> life = id ? lives_->find(*id) : nullptr;
   if (life == nullptr) return not_found("no events or traits of the user '{}' are known", user_id);
   const Subject subject{lives_->root_of(*id), life->first_seen, &life->facts};
   std::optional<HeadForecast> head;
@@ -53,7 +53,7 @@ std::optional<HeadForecast> Engine::head_forecast(const ServingModel* model, con
   const Definition& definition = lives_->definition();
   if (model == nullptr || !model->config().forecasts || !check_head(*model->config().forecasts, definition).ok())
     return std::nullopt;
-  const Profile* profile = state_->profiles().find(subject.user);
+  const Found<Profile> profile = state_->profiles().find(subject.user);
   const std::vector<Token> tokens = profile == nullptr ? std::vector<Token>() : model->tokens_of(*profile);
   return model->ensemble().forecast(model->ensemble().history_vector(tokens),
                                     HeadFeatures(definition).of(definition, subject, now));

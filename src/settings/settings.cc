@@ -122,8 +122,12 @@ std::vector<Setting> plain_settings() {
       whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model",
             &S::history_limit, 16, 1'000'000),
       whole("profiles.vectors_mib",
-            "memory for users' vectors, and for the keys and values of those who act now; tens at least",
+            "of the memory, the most for users' vectors, and for the keys and values of those who act now",
             &S::vectors_mib, 1, 1 << 20),
+      word("server.memory",
+           "that the server may take, such as 800M or 4G, users in a file beyond it; empty: three quarters of what "
+           "there is",
+           &S::memory),
       word("server.bind", "address to listen on; another than loopback needs server.expose", &S::bind),
       whole("server.port", "port to listen on; 0 takes a free one", &S::port, 0, 65'535),
       whole("server.threads", "threads that answer requests", &S::threads, 1, 64),

@@ -41,6 +41,7 @@ struct Settings {
   // [profiles]
   int64_t history_limit = 1'024;
   int64_t vectors_mib = 256;
+  std::string memory;  // empty: three quarters of what there is
   // [server]
   std::string bind = "127.0.0.1";
   int64_t port = 8080;

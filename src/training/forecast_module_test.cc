@@ -273,7 +273,7 @@ TEST_F(ForecastTraining, ATrainedModelTellsWhoComesAgain) {
     Ensemble::Cache cache = model.ensemble->new_cache();
     for (const Token& token : dataset_.users[user].tokens)
       if (token.time_ms <= now) model.ensemble->append(cache, token);
-    const Life* life = lives_.find(user);
+    const Found<Life> life = lives_.find(user);
     const HeadForecast forecast = *model.ensemble->forecast(
         cache.history_vector(), features.of(lives_.definition(), {user, life->first_seen, &life->facts}, now));
     const Question week{"return_7d", Outcome::returns, 7 * kMsOfDay};

@@ -1,6 +1,5 @@
 // perennial-train: the training process. Apart from `perennial`, so that serving never loads libtorch.
 #include <CLI/CLI.hpp>
-#include <charconv>
 
 #include "base/exit_code.h"
 #include "base/json.h"
@@ -110,26 +109,13 @@ TrainerOptions trainer_options(const Settings& settings) {
   return options;
 }
 
-/// "10m" with units "smh" of 1, 60 and 3,600; invalid_argument, naming the flag, when it is something else.
-Result<double> parse_amount(std::string_view flag, const std::string& text, std::string_view units,
-                            std::span<const double> sizes) {
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const size_t unit = end + 1 == text.data() + text.size() ? units.find(*end) : std::string_view::npos;
-  if (error != std::errc() || unit == std::string_view::npos || !(number > 0 && number < 1e9))
-    return invalid_argument("{} '{}' is no number above 0 with one of the units {}", flag, text, units);
-  return number * sizes[unit];
-}
-
 Status apply_limits(const Flags& flags, TrainerOptions& options) {
   constexpr double kSeconds[] = {1, 60, 3'600};
-  constexpr double kBytes[] = {1 << 20, 1 << 30};
   if (!flags.budget.empty()) {
     PERENNIAL_TRY_ASSIGN(options.budget_seconds, parse_amount("--budget", flags.budget, "smh", kSeconds));
   }
   if (!flags.memory.empty()) {
-    PERENNIAL_TRY_ASSIGN(const double bytes, parse_amount("--memory", flags.memory, "MG", kBytes));
-    options.memory_limit_bytes = static_cast<int64_t>(bytes);
+    PERENNIAL_TRY_ASSIGN(options.memory_limit_bytes, parse_bytes("--memory", flags.memory));
   }
   return {};
 }

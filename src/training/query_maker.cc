@@ -39,7 +39,7 @@ QueryMaker::QueryMaker(const ForecastSource& source, const Dataset& dataset, con
 
 void QueryMaker::ask(const ForecastSource& source, const HeadFeatures& features, const UserHistory& history,
                      size_t visible, int64_t count, Random& random) {
-  const Life* life = source.lives->find(history.user);
+  const Found<Life> life = source.lives->find(history.user);
   if (life == nullptr || is_judge(source.lives->root_of(history.user)) || life->first_seen == kNoTime ||
       life->first_seen >= source.until)
     return;

@@ -1,0 +1,55 @@
+// Files that are written and read in one go, a block at a time, and known whole by a digest at their end: a snapshot of
+// gigabytes needs no memory of its size. Format: a magic line, blocks (uint64 length, bytes), an empty block, SHA-256
+// of all before it. Covered by base/block_file_test.cc.
+#pragma once
+
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/digest.h"
+#include "base/files.h"
+
+namespace perennial {
+
+class BlockWriter {
+ public:
+  /// The bytes go to `put`; its errors are add()'s and finish()'s.
+  BlockWriter(std::string_view magic, BytesWriter put);
+
+  /// Not an empty one.
+  Status add(std::string_view block);
+  Status finish();
+
+ private:
+  Status write(std::string_view bytes);
+
+  std::string head_;  // what goes before the next block
+  BytesWriter put_;
+  Sha256Stream digest_;
+};
+
+class BlockReader {
+ public:
+  /// not_found when there is no such file; data_loss when it does not begin with the magic.
+  static Result<BlockReader> open(const fs::path& path, std::string_view magic);
+
+  /// The next block, good until the next call; an empty one after the last. data_loss when the file is cut, too long,
+  /// or not as it was written: what the blocks before said must be thrown away then.
+  Result<std::string_view> next();
+
+ private:
+  BlockReader(std::FILE* file, fs::path path, uint64_t size)
+      : file_(file, std::fclose), path_(std::move(path)), left_(size) {}
+
+  Status read(size_t size);
+
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file_;
+  fs::path path_;
+  uint64_t left_;  // bytes of the file
+  std::string block_;
+  Sha256Stream digest_;
+};
+
+}  // namespace perennial

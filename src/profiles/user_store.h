@@ -1,0 +1,344 @@
+// What is known of each user, within a budget of memory: who was changed lately is there, the others lie encoded in a
+// file and come back when they are asked for. Snapshots are taken in steps while it goes on changing.
+// Covered by profiles/profiles_test.cc. Thread rule: many readers or one writer; the owner locks.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/spill_file.h"
+#include "events/ids.h"
+
+namespace perennial {
+
+/// To be specialised for each T of a UserStore:
+///   static void encode(const T&, std::string& out);  equal values give equal bytes
+///   static bool decode(ByteReader&, T&);             false for bytes that encode() does not give
+///   static size_t bytes(const T&);                   of memory, what it points to included
+template <typename T>
+struct UserCodec;
+
+/// A user that was looked for: borrowed from memory until the next change, or read from the file and owned. Like a
+/// pointer, null for nobody.
+template <typename T>
+class Found {
+ public:
+  Found() = default;
+  Found(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): as of a pointer
+  explicit Found(const T* in_memory) : value_(in_memory) {}
+  explicit Found(std::unique_ptr<const T> read) : read_(std::move(read)), value_(read_.get()) {}
+
+  [[nodiscard]] const T* get() const { return value_; }
+  const T* operator->() const { return value_; }
+  const T& operator*() const { return *value_; }
+  explicit operator bool() const { return value_ != nullptr; }
+  friend bool operator==(const Found& found, std::nullptr_t) { return found.value_ == nullptr; }
+
+ private:
+  std::unique_ptr<const T> read_;
+  const T* value_ = nullptr;
+};
+
+template <typename T>
+class UserStore {
+ public:
+  using Codec = UserCodec<T>;
+
+  /// From now on users that do not fit into set_budget()'s bytes go to a file in the folder.
+  Status spill_to(const fs::path& folder) {
+    PERENNIAL_TRY_ASSIGN(SpillFile file, SpillFile::create(folder));
+    file_.emplace(std::move(file));
+    return {};
+  }
+
+  /// Of the users in memory. Takes effect with the next changes, a few users each, and with make_room().
+  void set_budget(size_t bytes) { budget_ = bytes; }
+  [[nodiscard]] size_t memory_bytes() const { return bytes_; }
+  [[nodiscard]] size_t in_memory() const { return in_memory_; }  // users
+
+  /// The first thing that went wrong with the file: somebody's history could not be read, and began anew. The log has
+  /// it still: nothing of this may be saved. Users that could not be written stay in memory.
+  [[nodiscard]] Status damage() const {
+    const std::lock_guard lock(*damage_mutex_);
+    return damage_;
+  }
+
+  [[nodiscard]] size_t size() const { return size_; }
+
+  [[nodiscard]] bool contains(UserId user) const {
+    return user < slots_.size() && (slots_[user].entry != nullptr || !slots_[user].place.empty());
+  }
+
+  [[nodiscard]] Found<T> find(UserId user) const {
+    if (!contains(user)) return {};
+    const Slot& slot = slots_[user];
+    if (slot.entry != nullptr) {
+      slot.entry->used.store(true, std::memory_order_relaxed);
+      return Found<T>(&slot.entry->value);
+    }
+    auto value = std::make_unique<T>();
+    return decode(file_->get(slot.place), *value) ? Found<T>(std::move(value)) : Found<T>();
+  }
+
+  /// To be changed, until the next call of anything; made when there is none.
+  T& edit(UserId user) {
+    settle();
+    keep_for_snapshot(user);
+    Entry& entry = bring_in(user);
+    entry.used.store(true, std::memory_order_relaxed);
+    entry.changed = true;
+    edited_ = user;
+    put_away(kRoomAnEdit);
+    return entry.value;
+  }
+
+  /// Takes the user out, and leaves nothing of it on the disk.
+  void erase(UserId user) {
+    if (!extract(user) || !file_.has_value()) return;
+    if (const Status status = file_->scrub(); !status.ok()) remember_damage(status);
+  }
+
+  /// Takes the user out; none when there is none.
+  std::optional<T> extract(UserId user) {
+    settle();
+    if (!contains(user)) return std::nullopt;
+    keep_for_snapshot(user);
+    Slot& slot = slots_[user];
+    std::optional<T> value(std::move(bring_in(user).value));
+    drop_entry(slot);
+    forget_place(slot);
+    --size_;
+    return value;
+  }
+
+  /// Those in [first, end) by rising id.
+  void for_each(UserId first, UserId end, const std::function<void(UserId, const T&)>& visit) const {
+    std::optional<SpillFile::Window> window;
+    if (file_.has_value()) window.emplace(*file_);
+    T read;
+    for (size_t user = first; user < std::min<size_t>(end, slots_.size()); ++user) {
+      const Slot& slot = slots_[user];
+      if (slot.entry != nullptr) {
+        visit(static_cast<UserId>(user), slot.entry->value);
+      } else if (!slot.place.empty() && decode(window->get(slot.place), read)) {
+        visit(static_cast<UserId>(user), read);
+      }
+    }
+  }
+  void for_each(const std::function<void(UserId, const T&)>& visit) const { for_each(0, kNoId, visit); }
+
+  /// One past the highest id.
+  [[nodiscard]] UserId end() const { return static_cast<UserId>(slots_.size()); }
+
+  /// Puts users into the file until the others keep the budget; false when there are more after `most` were looked at.
+  bool make_room(size_t most) {
+    settle();
+    return put_away(most);
+  }
+
+  /// A user as encode() gives it, when it is not there yet.
+  Status add_encoded(UserId user, std::string_view bytes) {
+    if (contains(user)) return data_loss("user {} stands twice in a snapshot", user);
+    if (file_.has_value() && bytes_ + kSpareBytes > budget_ && bytes.size() <= SpillFile::kMostBytes) {
+      grow(user);
+      PERENNIAL_TRY_ASSIGN(slots_[user].place, file_->put(bytes));
+      ++size_;
+      return {};
+    }
+    ByteReader in(bytes);
+    if (Entry& entry = bring_in(user); !Codec::decode(in, entry.value) || !in.ok() || !in.at_end())
+      return data_loss("a user in a snapshot is not of this format");
+    edited_ = user;
+    slots_[user].entry->changed = true;
+    settle();
+    return {};
+  }
+
+  /// From now on next_of_snapshot() gives the users as they are now, however they change.
+  void begin_snapshot() {
+    settle();
+    end_snapshot();
+    snapshot_end_ = slots_.size();
+    snapshot_at_ = 0;
+  }
+
+  /// Appends the next ones, each with id and length, until that makes about `most_bytes`: false after the last.
+  bool next_of_snapshot(size_t most_bytes, std::string& out) {
+    settle();
+    std::string body;
+    for (; snapshot_at_ < snapshot_end_ && out.size() < most_bytes; ++snapshot_at_) {
+      const auto user = static_cast<UserId>(snapshot_at_);
+      if (const auto kept = before_.extract(user); !kept.empty()) {
+        body = std::move(kept.mapped());
+      } else {
+        body = encoded(user);
+      }
+      if (body.empty()) continue;
+      put_varint(out, user);
+      put_varint(out, body.size());
+      out += body;
+    }
+    return snapshot_at_ < snapshot_end_;
+  }
+
+  void end_snapshot() {
+    snapshot_at_ = snapshot_end_ = 0;
+    before_.clear();
+  }
+
+  void clear() {
+    for (Slot& slot : slots_) forget_place(slot);
+    slots_.clear();
+    bytes_ = size_ = in_memory_ = hand_ = 0;
+    edited_ = kNobody;
+    end_snapshot();
+  }
+
+ private:
+  static constexpr size_t kNobody = std::numeric_limits<size_t>::max();
+  static constexpr size_t kRoomAnEdit = 64;
+  static constexpr size_t kSpareBytes = 4096;
+
+  struct Entry {
+    T value;
+    size_t bytes = 0;                       // as they are counted
+    bool changed = false;                   // since it was read from its place
+    mutable std::atomic<bool> used = true;  // since the hand came by
+  };
+  struct Slot {
+    std::unique_ptr<Entry> entry;  // null: not in memory
+    SpillPlace place;              // empty: not in the file
+  };
+
+  void grow(UserId user) {
+    if (user >= slots_.size()) slots_.resize(user + size_t{1});
+  }
+
+  /// What was got of the file; false, and remembered, when it is not whole.
+  template <typename Bytes>
+  bool decode(const Result<Bytes>& bytes, T& value) const {
+    Status status = bytes.status();
+    if (status.ok()) {
+      ByteReader in(*bytes);
+      if (Codec::decode(in, value) && in.at_end()) return true;
+      status = data_loss("a user out of memory is damaged");
+    }
+    remember_damage(status);
+    return false;
+  }
+
+  void remember_damage(const Status& status) const {
+    const std::lock_guard lock(*damage_mutex_);
+    if (damage_.ok()) damage_ = status;
+  }
+
+  Entry& bring_in(UserId user) {
+    grow(user);
+    Slot& slot = slots_[user];
+    if (slot.entry != nullptr) return *slot.entry;
+    slot.entry = std::make_unique<Entry>();
+    ++in_memory_;
+    if (slot.place.empty())
+      ++size_;
+    else if (!decode(file_->get(slot.place), slot.entry->value))
+      slot.entry->value = T();
+    slot.entry->bytes = bytes_of(*slot.entry);
+    bytes_ += slot.entry->bytes;
+    return *slot.entry;
+  }
+
+  /// But for the one that is being edited. When the file takes nothing, they stay.
+  bool put_away(size_t most) {
+    for (; bytes_ > budget_ && file_.has_value(); --most) {
+      if (most == 0) return false;
+      hand_ = hand_ + 1 < slots_.size() ? hand_ + 1 : 0;
+      Slot& slot = slots_[hand_];
+      if (slot.entry == nullptr || hand_ == edited_ || slot.entry->used.exchange(false, std::memory_order_relaxed))
+        continue;
+      if (!put_away(slot).ok()) return true;
+    }
+    return true;
+  }
+
+  Status put_away(Slot& slot) {
+    if (slot.entry->changed) {
+      std::string bytes;
+      Codec::encode(slot.entry->value, bytes);
+      if (bytes.size() > SpillFile::kMostBytes) return {};  // a bot with tens of millions of events stays
+      Result<SpillPlace> place = file_->put(bytes);
+      if (!place.ok()) return place.status();
+      forget_place(slot);
+      slot.place = *place;
+    }
+    drop_entry(slot);
+    return {};
+  }
+
+  void drop_entry(Slot& slot) {
+    bytes_ -= slot.entry->bytes;
+    --in_memory_;
+    slot.entry.reset();
+  }
+
+  void forget_place(Slot& slot) {
+    if (!slot.place.empty()) file_->free(slot.place);
+    slot.place = {};
+  }
+
+  /// Counts what the last edit() has made of its user.
+  void settle() {
+    if (edited_ == kNobody) return;
+    if (Entry* entry = slots_[edited_].entry.get(); entry != nullptr) {
+      bytes_ -= entry->bytes;
+      entry->bytes = bytes_of(*entry);
+      bytes_ += entry->bytes;
+    }
+    edited_ = kNobody;
+  }
+
+  static size_t bytes_of(const Entry& entry) { return sizeof(Entry) - sizeof(T) + Codec::bytes(entry.value); }
+
+  [[nodiscard]] std::string encoded(UserId user) const {
+    std::string bytes;
+    if (!contains(user)) return bytes;
+    const Slot& slot = slots_[user];
+    if (slot.entry != nullptr) {
+      Codec::encode(slot.entry->value, bytes);
+    } else if (Result<std::string> put_away = file_->get(slot.place); put_away.ok()) {
+      bytes = *std::move(put_away);
+    } else {
+      remember_damage(put_away.status());
+    }
+    return bytes;
+  }
+
+  /// Before a change: the snapshot under way gets the user as it is. Nobody is an empty text.
+  void keep_for_snapshot(UserId user) {
+    if (user >= snapshot_at_ && user < snapshot_end_ && !before_.contains(user)) before_.emplace(user, encoded(user));
+  }
+
+  std::vector<Slot> slots_;  // by user id
+  std::optional<SpillFile> file_;
+  size_t budget_ = std::numeric_limits<size_t>::max();
+  size_t bytes_ = 0;  // of the entries, but for what the last edit changed
+  size_t size_ = 0;
+  size_t in_memory_ = 0;
+  size_t hand_ = 0;  // goes round, past those that were used since it came by
+  size_t edited_ = kNobody;
+  mutable Status damage_;
+  std::unique_ptr<std::mutex> damage_mutex_ = std::make_unique<std::mutex>();  // of readers
+
+  size_t snapshot_at_ = 0;   // the next of the snapshot under way
+  size_t snapshot_end_ = 0;  // 0: there is none
+  std::unordered_map<UserId, std::string> before_;
+};
+
+}  // namespace perennial
