@@ -31,7 +31,7 @@ bool UserCodec<Life>::decode(ByteReader& in, Life& life) {
   return life.facts.decode(in);
 }
 
-size_t UserCodec<Life>::bytes(const Life& life) { return sizeof(Life) + life.facts.bytes(); }
+size_t UserCodec<Life>::bytes(const Life& life) { return life.facts.bytes(); }
 
 Lives::Lives(Definition definition, const Dictionary& event_types, const Dictionary& users)
     : definition_(std::move(definition)),

@@ -131,7 +131,7 @@ size_t UserCodec<Profile>::bytes(const Profile& profile) {
   const auto text = [&](const std::string& string) {
     return block(string.capacity() > 15 ? string.capacity() + 1 : 0);
   };
-  size_t sum = sizeof(Profile) + block(profile.history.capacity() * sizeof(HistoryToken)) +
+  size_t sum = block(sizeof(Profile)) + block(profile.history.capacity() * sizeof(HistoryToken)) +
                block(profile.rejected.capacity() * sizeof(*profile.rejected.begin())) +
                block(profile.traits.capacity() * sizeof(*profile.traits.begin())) +
                block(profile.event_counts.capacity() * sizeof(*profile.event_counts.begin())) +

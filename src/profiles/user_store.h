@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <type_traits>
 #include <unordered_map>
 #include <vector>
 
@@ -22,7 +23,7 @@ namespace perennial {
 /// To be specialised for each T of a UserStore:
 ///   static void encode(const T&, std::string& out);  equal values give equal bytes
 ///   static bool decode(ByteReader&, T&);             false for bytes that encode() does not give
-///   static size_t bytes(const T&);                   of memory, what it points to included
+///   static size_t bytes(const T&);                   of memory that it points to
 template <typename T>
 struct UserCodec;
 
@@ -74,15 +75,15 @@ class UserStore {
   [[nodiscard]] size_t size() const { return size_; }
 
   [[nodiscard]] bool contains(UserId user) const {
-    return user < slots_.size() && (slots_[user].entry != nullptr || !slots_[user].place.empty());
+    return user < slots_.size() && (slots_[user].in_memory || !slots_[user].place.empty());
   }
 
   [[nodiscard]] Found<T> find(UserId user) const {
     if (!contains(user)) return {};
     const Slot& slot = slots_[user];
-    if (slot.entry != nullptr) {
-      slot.entry->used.store(true, std::memory_order_relaxed);
-      return Found<T>(&slot.entry->value);
+    if (slot.in_memory) {
+      std::atomic_ref(slot.used).store(true, std::memory_order_relaxed);
+      return Found<T>(&value_of(slot));
     }
     auto value = std::make_unique<T>();
     return decode(file_->get(slot.place), *value) ? Found<T>(std::move(value)) : Found<T>();
@@ -92,12 +93,13 @@ class UserStore {
   T& edit(UserId user) {
     settle();
     keep_for_snapshot(user);
-    Entry& entry = bring_in(user);
-    entry.used.store(true, std::memory_order_relaxed);
-    entry.changed = true;
+    Slot& slot = bring_in(user);
+    slot.used = true;
+    slot.changed = true;
     edited_ = user;
+    edited_bytes_ = Codec::bytes(value_of(slot));
     put_away(kRoomAnEdit);
-    return entry.value;
+    return value_of(slot);
   }
 
   /// Takes the user out, and leaves nothing of it on the disk.
@@ -111,9 +113,10 @@ class UserStore {
     settle();
     if (!contains(user)) return std::nullopt;
     keep_for_snapshot(user);
-    Slot& slot = slots_[user];
-    std::optional<T> value(std::move(bring_in(user).value));
-    drop_entry(slot);
+    Slot& slot = bring_in(user);
+    bytes_ -= bytes_of(slot);
+    std::optional<T> value(std::move(value_of(slot)));
+    drop(slot);
     forget_place(slot);
     --size_;
     return value;
@@ -126,8 +129,8 @@ class UserStore {
     T read;
     for (size_t user = first; user < std::min<size_t>(end, slots_.size()); ++user) {
       const Slot& slot = slots_[user];
-      if (slot.entry != nullptr) {
-        visit(static_cast<UserId>(user), slot.entry->value);
+      if (slot.in_memory) {
+        visit(static_cast<UserId>(user), value_of(slot));
       } else if (!slot.place.empty() && decode(window->get(slot.place), read)) {
         visit(static_cast<UserId>(user), read);
       }
@@ -154,10 +157,9 @@ class UserStore {
       return {};
     }
     ByteReader in(bytes);
-    if (Entry& entry = bring_in(user); !Codec::decode(in, entry.value) || !in.ok() || !in.at_end())
-      return data_loss("a user in a snapshot is not of this format");
-    edited_ = user;
-    slots_[user].entry->changed = true;
+    T value;
+    if (!Codec::decode(in, value) || !in.at_end()) return data_loss("a user in a snapshot is not of this format");
+    edit(user) = std::move(value);
     settle();
     return {};
   }
@@ -207,16 +209,24 @@ class UserStore {
   static constexpr size_t kRoomAnEdit = 64;
   static constexpr size_t kSpareBytes = 4096;
 
-  struct Entry {
-    T value;
-    size_t bytes = 0;                       // as they are counted
-    bool changed = false;                   // since it was read from its place
-    mutable std::atomic<bool> used = true;  // since the hand came by
-  };
+  // What is small lies in its slot: one wait for memory less for each event.
+  static constexpr bool kInSlot = sizeof(T) <= 32;
+
   struct Slot {
-    std::unique_ptr<Entry> entry;  // null: not in memory
-    SpillPlace place;              // empty: not in the file
+    std::conditional_t<kInSlot, T, std::unique_ptr<T>> held{};
+    SpillPlace place;  // empty: not in the file
+    bool in_memory = false;
+    bool changed = false;       // since it was read from its place
+    mutable bool used = false;  // since the hand came by; readers set it
   };
+
+  static const T& value_of(const Slot& slot) {
+    if constexpr (kInSlot)
+      return slot.held;
+    else
+      return *slot.held;
+  }
+  static T& value_of(Slot& slot) { return const_cast<T&>(value_of(std::as_const(slot))); }
 
   void grow(UserId user) {
     if (user >= slots_.size()) slots_.resize(user + size_t{1});
@@ -240,19 +250,20 @@ class UserStore {
     if (damage_.ok()) damage_ = status;
   }
 
-  Entry& bring_in(UserId user) {
+  Slot& bring_in(UserId user) {
     grow(user);
     Slot& slot = slots_[user];
-    if (slot.entry != nullptr) return *slot.entry;
-    slot.entry = std::make_unique<Entry>();
-    ++in_memory_;
+    if (slot.in_memory) return slot;
+    if constexpr (!kInSlot) slot.held = std::make_unique<T>();
     if (slot.place.empty())
       ++size_;
-    else if (!decode(file_->get(slot.place), slot.entry->value))
-      slot.entry->value = T();
-    slot.entry->bytes = bytes_of(*slot.entry);
-    bytes_ += slot.entry->bytes;
-    return *slot.entry;
+    else if (!decode(file_->get(slot.place), value_of(slot)))
+      value_of(slot) = T();
+    slot.in_memory = true;
+    slot.changed = false;
+    ++in_memory_;
+    bytes_ += bytes_of(slot);
+    return slot;
   }
 
   /// But for the one that is being edited. When the file takes nothing, they stay.
@@ -261,31 +272,31 @@ class UserStore {
       if (most == 0) return false;
       hand_ = hand_ + 1 < slots_.size() ? hand_ + 1 : 0;
       Slot& slot = slots_[hand_];
-      if (slot.entry == nullptr || hand_ == edited_ || slot.entry->used.exchange(false, std::memory_order_relaxed))
-        continue;
+      if (!slot.in_memory || hand_ == edited_ || std::exchange(slot.used, false)) continue;
       if (!put_away(slot).ok()) return true;
     }
     return true;
   }
 
   Status put_away(Slot& slot) {
-    if (slot.entry->changed) {
+    if (slot.changed) {
       std::string bytes;
-      Codec::encode(slot.entry->value, bytes);
+      Codec::encode(value_of(slot), bytes);
       if (bytes.size() > SpillFile::kMostBytes) return {};  // a bot with tens of millions of events stays
       Result<SpillPlace> place = file_->put(bytes);
       if (!place.ok()) return place.status();
       forget_place(slot);
       slot.place = *place;
     }
-    drop_entry(slot);
+    bytes_ -= bytes_of(slot);
+    drop(slot);
     return {};
   }
 
-  void drop_entry(Slot& slot) {
-    bytes_ -= slot.entry->bytes;
+  void drop(Slot& slot) {
+    slot.held = {};
+    slot.in_memory = false;
     --in_memory_;
-    slot.entry.reset();
   }
 
   void forget_place(Slot& slot) {
@@ -296,22 +307,19 @@ class UserStore {
   /// Counts what the last edit() has made of its user.
   void settle() {
     if (edited_ == kNobody) return;
-    if (Entry* entry = slots_[edited_].entry.get(); entry != nullptr) {
-      bytes_ -= entry->bytes;
-      entry->bytes = bytes_of(*entry);
-      bytes_ += entry->bytes;
-    }
+    bytes_ += Codec::bytes(value_of(slots_[edited_])) - edited_bytes_;
     edited_ = kNobody;
   }
 
-  static size_t bytes_of(const Entry& entry) { return sizeof(Entry) - sizeof(T) + Codec::bytes(entry.value); }
+  /// Of memory, the slot apart.
+  static size_t bytes_of(const Slot& slot) { return Codec::bytes(value_of(slot)); }
 
   [[nodiscard]] std::string encoded(UserId user) const {
     std::string bytes;
     if (!contains(user)) return bytes;
     const Slot& slot = slots_[user];
-    if (slot.entry != nullptr) {
-      Codec::encode(slot.entry->value, bytes);
+    if (slot.in_memory) {
+      Codec::encode(value_of(slot), bytes);
     } else if (Result<std::string> put_away = file_->get(slot.place); put_away.ok()) {
       bytes = *std::move(put_away);
     } else {
@@ -328,11 +336,12 @@ class UserStore {
   std::vector<Slot> slots_;  // by user id
   std::optional<SpillFile> file_;
   size_t budget_ = std::numeric_limits<size_t>::max();
-  size_t bytes_ = 0;  // of the entries, but for what the last edit changed
+  size_t bytes_ = 0;  // of those in memory, but for what the last edit changed
   size_t size_ = 0;
   size_t in_memory_ = 0;
   size_t hand_ = 0;  // goes round, past those that were used since it came by
   size_t edited_ = kNobody;
+  size_t edited_bytes_ = 0;  // as it was counted
   mutable Status damage_;
   std::unique_ptr<std::mutex> damage_mutex_ = std::make_unique<std::mutex>();  // of readers
 

@@ -97,8 +97,8 @@ Status Engine::load_state() {
 Status Engine::load_snapshots() {
   for (const Status& status : {state_->spill_to(options_.data_folder), lives_->spill_to(options_.data_folder)})
     PERENNIAL_TRY(status);
-  state_->set_budget(memory_.bytes() / 4);
-  lives_->set_budget(memory_.bytes() / 4);
+  state_->set_budget(memory_.bytes() / 5);
+  lives_->set_budget(memory_.bytes() / 5);
   const auto load = [this](auto& fold) {
     const Status loaded = fold.load(options_.data_folder);
     return loaded.ok() ? fold.check_log(*log_) : loaded;
