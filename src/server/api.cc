@@ -17,6 +17,7 @@ namespace {
 constexpr size_t kSmallBody = 64 << 10;
 constexpr int kMaxBackground = 64;
 constexpr size_t kMaxRequestId = 128;
+constexpr const char* kPageHeaders = "authorization, content-type, x-retry-count";  // the last by Segment's browser SDK
 
 /// Empty when the text is not base64.
 std::string decode_base64(std::string_view text) {
@@ -172,7 +173,7 @@ HttpResponse Api::unmatched(const HttpRequest& head, const Router::Match& match)
     response.status = 204;
     if (match.from_browsers && origin_allowed(head.origin)) {
       response.headers.emplace_back("Access-Control-Allow-Methods", match.allow);
-      response.headers.emplace_back("Access-Control-Allow-Headers", "authorization, content-type");
+      response.headers.emplace_back("Access-Control-Allow-Headers", kPageHeaders);
       response.headers.emplace_back("Access-Control-Max-Age", "86400");
     }
   } else {
@@ -221,6 +222,7 @@ void Api::finish(const Admission& admission, const HttpRequest& request, HttpRes
   response.headers.emplace_back("X-Request-Id", admission.request_id.empty() ? new_request_id() : admission.request_id);
   if (match.from_browsers && origin_allowed(request.origin)) {
     response.headers.emplace_back("Access-Control-Allow-Origin", request.origin);
+    response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After, X-Request-Id");
     response.headers.emplace_back("Vary", "Origin");
   }
   if (options_.access_log == AccessLog::off || (options_.access_log == AccessLog::errors && response.status < 500))

@@ -173,12 +173,14 @@ void Api::browser_settings(const Call& call, Reply reply) {
   const std::optional<KeyRole> role = keys_ == nullptr ? KeyRole::write : keys_->role_of(key);
   if (!role || !role_allows(*role, KeyRole::write)) return reply(problem(404, "not_found", "no such write key"));
   const json::object enabled{{"__default", json::object{{"enabled", true}}}};
+  // Without 'metrics' the SDK tells api.segment.io, every half minute, how often it was called.
   reply(json_response(json::object{
       {"integrations", json::object{{"Segment.io", json::object{{"apiKey", key},
                                                                 {"apiHost", call.request.host + "/v1"},
                                                                 {"protocol", call.request.by_tls ? "https" : "http"},
                                                                 {"addBundledMetadata", true},
                                                                 {"unbundledIntegrations", json::array()}}}}},
+      {"metrics", json::object{{"sampleRate", 0}}},
       {"plan", json::object{{"track", enabled}, {"identify", enabled}, {"group", enabled}}}}));
 }
 

@@ -493,6 +493,7 @@ TEST_F(HttpTest, BrowserSdkGetsItsSettings) {
   const TestReply reply = browser.send("GET", "/v1/projects/" + *write + "/settings");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.object().at("integrations").at("Segment.io").at("apiHost"), "localhost/v1");
+  EXPECT_EQ(reply.object().at("metrics").at("sampleRate"), 0) << "or the SDK tells others of its use";
   EXPECT_EQ(browser.send("GET", "/v1/projects/wrong/settings").status, 404);
 }
 
@@ -512,9 +513,12 @@ TEST_F(CorsTest, OnlyAllowedOriginsAndOnlyBrowserRoutes) {
   EXPECT_EQ(origin("POST", "/v1/t", "https://shop.example"), "https://shop.example");
   EXPECT_EQ(origin("OPTIONS", "/v1/t", "https://other.example"), "");
   EXPECT_EQ(origin("OPTIONS", "/v1/recommend", "https://shop.example"), "");
-  EXPECT_TRUE(has(client_->send("OPTIONS", "/v1/t", "", {{"Origin", "https://shop.example"}})
-                      .header("access-control-allow-methods"),
-                  "POST"));
+  const TestReply preflight = client_->send("OPTIONS", "/v1/t", "", {{"Origin", "https://shop.example"}});
+  EXPECT_TRUE(has(preflight.header("access-control-allow-methods"), "POST"));
+  EXPECT_TRUE(has(preflight.header("access-control-allow-headers"), "x-retry-count"));
+  EXPECT_TRUE(has(
+      client_->send("POST", "/v1/t", "", {{"Origin", "https://shop.example"}}).header("access-control-expose-headers"),
+      "Retry-After"));
 }
 
 TEST(ServerOptionsTest, ExposureNeedsAWordAndIsNeverWithoutKeys) {
