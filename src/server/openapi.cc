@@ -16,7 +16,7 @@ struct Operation {
   const char* summary;
   const char* role;          // of the key; null: none is needed
   const char* body_schema;   // null: no body
-  const char* reply_schema;  // null: an object that the summary tells of
+  const char* reply_schema;  // null: an object, or the text of /metrics
   const char* errors;        // statuses beyond those that every route has
   const char* parameters = "[]";
 };
@@ -74,7 +74,7 @@ constexpr Operation kOperations[] = {
     {"post", "/v1/a", "browserAlias", "/v1/alias for the browser SDK", "write", kEvent, "Accepted", kEventErrors},
     {"post", "/v1/b", "browserBatch", "/v1/batch for the browser SDK", "write", "Batch", "Accepted", kEventErrors},
     {"get", "/v1/projects/{write_key}/settings", "browserSettings", "What the browser SDK asks first", nullptr, nullptr,
-     nullptr, "404"},
+     "BrowserSettings", "400 404"},
     {"get", "/v1/recommend", "getRecommendation", "What to show a user now", "read", nullptr, "Recommendation", "400",
      kRecommendParameters},
     {"post", "/v1/recommend", "recommend", "What to show a user now; unknown fields are errors", "read",
@@ -83,21 +83,21 @@ constexpr Operation kOperations[] = {
      "A list of the caller's in the order for a user; what may not be shown is left out", "read", "RerankRequest",
      "Recommendation", "400 413 415"},
     {"get", "/v1/recommendations/{recommendation_id}", "servedRecommendation",
-     "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "404 429"},
+     "A slate that was served and its feedback", "read", nullptr, "ServedRecommendation", "400 404 429"},
     {"get", "/v1/feedback", "feedback", "What became of the lists that were served, as a report", "read", nullptr,
      "Report", "400 429", kFeedbackOptions},
     {"post", "/v1/items", "upsertItems", "Describes one item or many", "admin", "Items", "Accepted", "400 413 415 429"},
-    {"get", "/v1/items/{item_id}", "getItem", "An item's fields", "read", nullptr, "Item", "404"},
+    {"get", "/v1/items/{item_id}", "getItem", "An item's fields", "read", nullptr, "Item", "400 404"},
     {"get", "/v1/items/{item_id}/similar", "similarItems", "Items like this one", "read", nullptr, "Recommendation",
      "400 404", kRecommendParameters},
-    {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, nullptr,
-     "404 429"},
+    {"delete", "/v1/items/{item_id}", "deleteItem", "The item is recommended no more", "admin", nullptr, "Deleted",
+     "400 404 429"},
     {"get", "/v1/users/{user_id}", "getUser", "A user's profile", "read", nullptr, "User", "400 404", kLimit},
     {"get", "/v1/users/{user_id}/lifecycle", "userLifecycle",
      "A user's stage at a time, and every change that led there", "read", nullptr, "UserLifecycle", "400 404 429", kAt},
     {"get", "/v1/users/{user_id}/forecasts", "userForecasts",
      "What a user will do next, with the measured quality of each forecast", "read", nullptr, "UserForecasts",
-     "404 409"},
+     "400 404 409"},
     {"get", "/v1/lifecycle/reports/{report}", "lifecycleReport",
      "A report over users' lives: today, stages, flows, activity, stickiness, rfm, activation, revenue, "
      "revenue-by-cohort, cohorts or users",
@@ -105,9 +105,9 @@ constexpr Operation kOperations[] = {
     {"get", "/v1/lifecycle/stages", "lifecycleStages", "Users by stage at a time", "read", nullptr, "Stages", "400 429",
      kAt},
     {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin",
-     nullptr, nullptr, "404 429"},
-    {"get", "/healthz", "health", "The process answers", nullptr, nullptr, nullptr, ""},
-    {"get", "/readyz", "ready", "It may be sent traffic", nullptr, nullptr, nullptr, "503"},
+     nullptr, "Erased", "400 404 429"},
+    {"get", "/healthz", "health", "The process answers", nullptr, nullptr, "Health", ""},
+    {"get", "/readyz", "ready", "It may be sent traffic", nullptr, nullptr, "Readiness", "503"},
     {"get", "/metrics", "metrics", "Prometheus text", "read", nullptr, nullptr, ""},
     {"get", "/openapi.json", "openapi", "This document", nullptr, nullptr, nullptr, ""},
 };
@@ -132,6 +132,8 @@ json::object responses_of(const Operation& operation) {
   json::object good = text ? content("text/plain", {{"type", "string"}})
                            : content("application/json", reference(operation.reply_schema));
   good["description"] = operation.summary;
+  if (operation.reply_schema != nullptr && std::string_view(operation.reply_schema) == "Report")  // format=csv
+    good["content"].as_object()["text/csv"] = json::object{{"schema", json::object{{"type", "string"}}}};
   json::object responses{{"200", std::move(good)}};
   std::string statuses = operation.errors;
   if (operation.role != nullptr) statuses += " 401 403";

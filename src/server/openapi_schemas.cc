@@ -4,7 +4,7 @@ namespace perennial {
 
 const std::string_view kOpenapiSchemas = R"json({
   "Problem": {
-    "description": "RFC 9457. A batch that was wholly rejected carries 'accepted' and 'rejected' as well.",
+    "description": "RFC 9457. A batch that was wholly rejected carries 'success', 'accepted' and 'rejected' as well.",
     "type": "object",
     "required": ["type", "title", "status", "detail", "code"],
     "properties": {
@@ -13,6 +13,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "status": {"type": "integer"},
       "detail": {"type": "string", "description": "What is wrong and what to do."},
       "code": {"type": "string", "examples": ["invalid_argument", "unauthenticated", "not_found", "resource_exhausted"]},
+      "success": {"type": "boolean", "const": false},
       "accepted": {"type": "integer"},
       "rejected": {"type": "array", "items": {"$ref": "#/components/schemas/Rejection"}}
     }
@@ -146,7 +147,7 @@ const std::string_view kOpenapiSchemas = R"json({
     }
   },
   "RecommendedItem": {
-    "description": "With the item's title, price, currency, image_url, url, category and brand as far as they are known.",
+    "description": "With the item's own fields from title on as far as they are known.",
     "type": "object",
     "required": ["item_id", "score", "propensity", "source"],
     "properties": {
@@ -162,7 +163,12 @@ const std::string_view kOpenapiSchemas = R"json({
         }
       },
       "title": {"type": "string"},
-      "price": {"type": "number"}
+      "price": {"type": "number"},
+      "currency": {"type": "string"},
+      "image_url": {"type": "string"},
+      "url": {"type": "string"},
+      "category": {"type": ["array", "string"], "items": {"type": "string"}},
+      "brand": {"type": "string"}
     }
   },
   "Recommendation": {
@@ -215,6 +221,7 @@ const std::string_view kOpenapiSchemas = R"json({
     "description": "Fields that are named replace those before, the others stay. Further fields are kept as they are.",
     "type": "object",
     "required": ["item_id"],
+    "additionalProperties": true,
     "properties": {
       "item_id": {"type": "string"},
       "title": {"type": "string"},
@@ -238,6 +245,32 @@ const std::string_view kOpenapiSchemas = R"json({
         "properties": {"items": {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Item"}}}
       }
     ]
+  },
+  "Deleted": {
+    "type": "object",
+    "properties": {"item_id": {"type": "string"}, "deleted": {"type": "boolean"}}
+  },
+  "Erased": {
+    "type": "object",
+    "properties": {
+      "user_id": {"type": "string"},
+      "erased": {"type": "boolean"},
+      "identities": {"type": "integer", "description": "That were merged into it, itself among them; 0 when only a served slate named it."}
+    }
+  },
+  "Health": {"type": "object", "properties": {"status": {"type": "string", "const": "ok"}}},
+  "Readiness": {
+    "type": "object",
+    "properties": {
+      "status": {"type": "string", "const": "ready"},
+      "model": {"type": "string", "description": "Its id, or none."},
+      "log_offset": {"type": "integer", "description": "Records in the log that the answers know."}
+    }
+  },
+  "BrowserSettings": {
+    "description": "As Segment's CDN has them: the SDK's own format.",
+    "type": "object",
+    "properties": {"integrations": {"type": "object"}, "metrics": {"type": "object"}, "plan": {"type": "object"}}
   },
   "Variant": {
     "description": "The arm of the user, also in the logged slate: plain when objectives are off, holdout for users who never have one.",
@@ -340,8 +373,9 @@ const std::string_view kOpenapiSchemas = R"json({
       "title": {"type": "string"},
       "explanation": {"type": "string"},
       "at": {"type": "string", "format": "date-time"},
-      "columns": {"type": "array", "items": {"type": "object"}},
-      "rows": {"type": "array", "items": {"type": "object"}}
+      "currency": {"type": "string", "description": "Of the amounts, when there are some."},
+      "rows": {"type": "array", "items": {"type": "object"}},
+      "notes": {"type": "array", "items": {"type": "string"}}
     }
   },
   "Stages": {
