@@ -24,7 +24,7 @@ doctor_packages() {
     note "packages: no dpkg here; the libraries in scripts/packages.txt must come from elsewhere"
     return
   fi
-  for group in build check fuzz check-tests; do
+  for group in build test check fuzz check-tests; do
     mapfile -t packages < <(packages_of "$group")
     mapfile -t missing < <(missing_of "${packages[@]}")
     if ((${#missing[@]} == 0)); then
