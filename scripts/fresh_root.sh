@@ -73,6 +73,12 @@ run_inside() {
   for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY; do
     [[ -n ${!name:-} ]] && variables+=("$name=${!name}")
   done
+  # npm asks its registry by TLS; where a proxy signs for it, Node is told of whom to trust.
+  if [[ -f ${NODE_EXTRA_CA_CERTS:-} ]]; then
+    mkdir -p "$root/etc/ssl"
+    cp -L "$NODE_EXTRA_CA_CERTS" "$root/etc/ssl/node_extra.crt"
+    variables+=(NODE_EXTRA_CA_CERTS=/etc/ssl/node_extra.crt)
+  fi
   # shellcheck disable=SC2016  # expanded by the inner shell
   unshare --mount --pid --fork --kill-child -- bash -c '
     set -euo pipefail
