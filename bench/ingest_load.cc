@@ -76,8 +76,9 @@ class Connection {
 
 std::string event(int client, int number, bool typed) {
   return fmt::format(
-      R"({{{}"event":"Product Viewed","userId":"u{}","messageId":"m{}-{}","properties":{{"product_id":"i{}"}},"timestamp":"2026-01-01T00:00:00Z"}})",
-      typed ? R"("type":"track",)" : "", (client * 7919 + number) % 20'000, client, number, number * 31 % 3'000);
+      R"({{{}"event":"Product Viewed","userId":"u{}","messageId":"{}-{}-{}","properties":{{"product_id":"i{}"}},"timestamp":"2026-01-01T00:00:00Z"}})",
+      typed ? R"("type":"track",)" : "", (client * 7919 + number) % 20'000, ::getpid(), client, number,
+      number * 31 % 3'000);
 }
 
 struct Told {

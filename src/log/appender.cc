@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kIdLimit = kNoId - 1;
 constexpr uint32_t kEventTypeLimit = kNoEventType;
+constexpr size_t kAhead = 16;  // records that memory is asked for together
 
 StoredRecord stored_of(const RowPlace& place, const MessageId& message_id, TimeMs time, Payload payload) {
   return {place.offset, message_id, time, place.user, place.into, place.item, place.type, std::move(payload)};
@@ -22,8 +23,7 @@ Appender::Appender(Database database, Names& names, int64_t repeat_window)
       repeats_(repeat_window),
       users_(names.users),
       items_(names.items),
-      event_types_(names.event_types),
-      new_messages_(std::numeric_limits<int64_t>::max()) {}
+      event_types_(names.event_types) {}
 
 Result<std::unique_ptr<Appender>> Appender::open(Database database, Names& names, int64_t repeat_window) {
   std::unique_ptr<Appender> appender(new Appender(std::move(database), names, repeat_window));
@@ -106,10 +106,15 @@ const ImportProgress* Appender::progress(const std::string& file_digest) const {
 }
 
 Status Appender::commit(std::span<Batch* const> batches, std::vector<StoredRecord>& stored) {
+  const Status status = put_batches(batches);
+  if (status.ok()) {
+    apply(stored);
+  } else {
+    repeats_.rollback();
+    for (auto old = old_chains_.rbegin(); old != old_chains_.rend(); ++old) chains_[old->first] = old->second;
+  }
   discard();
-  PERENNIAL_TRY(put_batches(batches));
-  apply(stored);
-  return {};
+  return status;
 }
 
 Status Appender::put_batches(std::span<Batch* const> batches) {
@@ -121,19 +126,23 @@ Status Appender::put_batches(std::span<Batch* const> batches) {
 
 Status Appender::put_batch(Batch& batch) {
   batch.outcome = {};
-  for (Record& record : batch.records) PERENNIAL_TRY(put_record(record, batch.outcome));
+  for (size_t i = 0; i < batch.records.size(); ++i) {
+    if (i % kAhead == 0) warm_up(batch, i);
+    PERENNIAL_TRY(put_record(batch, i));
+  }
   if (batch.outcome.appended == 0) batch.outcome.last_offset = last_offset_;
   return batch.progress.has_value() ? put_progress(*batch.progress) : Status();
 }
 
-Status Appender::put_record(Record& record, AppendOutcome& outcome) {
-  const bool known = repeats_.contains(record.message_id) || new_messages_.contains(record.message_id);
-  if (known && !joins_again(record)) {
+Status Appender::put_record(Batch& batch, size_t index) {
+  Record& record = batch.records[index];
+  AppendOutcome& outcome = batch.outcome;
+  if (repeats_.contains(record.message_id) && !joins_again(record)) {
     ++outcome.repeated;
     return {};
   }
   if (std::holds_alternative<Erasure>(record.payload)) return put_erasure(record, outcome);
-  PERENNIAL_TRY_ASSIGN(const RowPlace place, place_of(record));
+  PERENNIAL_TRY_ASSIGN(const RowPlace place, place_of(record, batch.known[index], batch.erasures));
   PERENNIAL_TRY(insert(record, place, &record));
   ++outcome.appended;
   outcome.last_offset = last_offset_;
@@ -155,7 +164,7 @@ Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
   for (size_t i = 0; i < identities.size(); ++i) {
     const UserId identity = identities[i];
     users_.erase(identity);
-    new_chains_[identity] = 0;
+    move_chain(identity, 0);
     erased_at_[identity] = last_offset_ + 1;
     RowPlace place;
     place.user = identity;
@@ -174,39 +183,44 @@ Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
 Status Appender::insert(const Record& record, RowPlace place, Record* source) {
   place.offset = last_offset_ + 1;
   if (place.user != kNoId) place.previous = chain_end(place.user);
-  const std::string message = message_bytes(record.message_id);
+  const MessageBytes message = message_bytes(record.message_id);
   const std::string body = encode_body(record.payload);
-  bind_record(statements_->insert_record, place, record, message, body);
+  bind_record(statements_->insert_record, place, record, {message.data(), message.size()}, body);
   PERENNIAL_TRY(statements_->insert_record.run());
   last_offset_ = place.offset;
-  if (place.user != kNoId) new_chains_[place.user] = place.offset;
-  new_messages_.add(record.message_id);
+  if (place.user != kNoId) move_chain(place.user, place.offset);
+  repeats_.add(record.message_id);
   rows_.push_back({place, source, record.message_id, record.time});
   return {};
 }
 
-Result<RowPlace> Appender::place_of(const Record& record) {
+Result<RowPlace> Appender::place_of(const Record& record, const KnownIds& known, uint64_t erasures) {
   RowPlace place;
   if (!record.user.empty()) {
-    PERENNIAL_TRY_ASSIGN(place.user, id_of(record.user, users_, kIdLimit, statements_->insert_user, "users"));
+    const auto user = users_.find(record.user, known.user, erasures);
+    PERENNIAL_TRY_ASSIGN(place.user, id_of(record.user, user, users_, kIdLimit, statements_->insert_user, "users"));
   }
   if (const auto* merge = std::get_if<IdentityMerge>(&record.payload)) {
-    PERENNIAL_TRY_ASSIGN(place.into, id_of(merge->into, users_, kIdLimit, statements_->insert_user, "users"));
+    const auto into = users_.find(merge->into);
+    PERENNIAL_TRY_ASSIGN(place.into, id_of(merge->into, into, users_, kIdLimit, statements_->insert_user, "users"));
   }
   if (!record.item.empty()) {
-    PERENNIAL_TRY_ASSIGN(place.item, id_of(record.item, items_, kIdLimit, statements_->insert_item, "items"));
+    const auto item = known.item != kNoId ? known.item : items_.find(record.item);
+    PERENNIAL_TRY_ASSIGN(place.item, id_of(record.item, item, items_, kIdLimit, statements_->insert_item, "items"));
   }
   if (!record.type.empty()) {
-    PERENNIAL_TRY_ASSIGN(const uint32_t type, id_of(record.type, event_types_, kEventTypeLimit,
+    const auto known_type = known.type != kNoId ? known.type : event_types_.find(record.type);
+    PERENNIAL_TRY_ASSIGN(const uint32_t type, id_of(record.type, known_type, event_types_, kEventTypeLimit,
                                                     statements_->insert_event_type, "event types"));
     place.type = static_cast<EventTypeId>(type);
   }
   return place;
 }
 
-Result<uint32_t> Appender::id_of(std::string_view name, PendingNames& names, uint32_t limit, Statement& insert,
-                                 const char* what) {
-  if (const std::optional<uint32_t> known = names.find(name); known.has_value()) return *known;
+/// The name's id: the one that is known, or a new one.
+Result<uint32_t> Appender::id_of(std::string_view name, std::optional<uint32_t> known, PendingNames& names,
+                                 uint32_t limit, Statement& insert, const char* what) {
+  if (known) return *known;
   const uint32_t id = names.next_id();
   if (id >= limit)
     return invalid_argument("the log has {} {} already, no more fit, '{:.60}' is new: send fewer different ones", limit,
@@ -217,9 +231,18 @@ Result<uint32_t> Appender::id_of(std::string_view name, PendingNames& names, uin
   return names.add(name);
 }
 
-Offset Appender::chain_end(UserId user) const {
-  if (const auto found = new_chains_.find(user); found != new_chains_.end()) return found->second;
-  return user < chains_.size() ? chains_[user] : 0;
+void Appender::move_chain(UserId user, Offset end) {
+  if (user >= chains_.size()) chains_.resize(user + size_t{1}, 0);
+  if (chains_[user] <= end_) old_chains_.emplace_back(user, chains_[user]);  // else this transaction did already
+  chains_[user] = end;
+}
+
+/// Asks the memory for what the next records will look at: it is waited for once, and not between two rows of SQLite.
+void Appender::warm_up(const Batch& batch, size_t first) const {
+  for (size_t i = first; i < std::min(first + kAhead, batch.records.size()); ++i) {
+    repeats_.prefetch(batch.records[i].message_id);
+    if (const UserId user = batch.known[i].user; user < chains_.size()) __builtin_prefetch(&chains_[user]);
+  }
 }
 
 Status Appender::put_progress(const ImportProgress& progress) {
@@ -242,9 +265,12 @@ Status Appender::put_progress(const ImportProgress& progress) {
 }
 
 Status Appender::put_chains() {
-  for (const auto& [user, last] : new_chains_) {
+  std::vector<UserId> users;
+  for (const auto& [user, old] : old_chains_) users.push_back(user);
+  std::ranges::sort(users);  // neighbours in the table: pages are found once
+  for (const UserId user : users) {
     statements_->put_chain.bind(1, static_cast<int64_t>(user));
-    statements_->put_chain.bind(2, last);
+    statements_->put_chain.bind(2, chains_[user]);
     PERENNIAL_TRY(statements_->put_chain.run());
   }
   return {};
@@ -263,9 +289,6 @@ void Appender::apply(std::vector<StoredRecord>& stored) {
   users_.apply();
   items_.apply();
   event_types_.apply();
-  new_messages_.for_each([&](const MessageId& id) { repeats_.add(id); });
-  chains_.resize(names_.users.size(), 0);
-  for (const auto& [user, last] : new_chains_) chains_[user] = last;
   for (auto& [digest, progress] : new_imports_) imports_[digest] = progress;
   end_ = last_offset_;
 }
@@ -274,8 +297,8 @@ void Appender::discard() {
   users_.clear();
   items_.clear();
   event_types_.clear();
-  new_messages_.clear();
-  new_chains_.clear();
+  repeats_.begin();
+  old_chains_.clear();
   new_imports_.clear();
   erased_at_.clear();
   rows_.clear();

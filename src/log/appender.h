@@ -18,9 +18,18 @@
 
 namespace perennial {
 
+/// What the dictionaries say of a record's names; kNoId for a name that is new, or that the record has not.
+struct KnownIds {
+  UserId user = kNoId;
+  ItemId item = kNoId;
+  uint32_t type = kNoId;
+};
+
 struct Batch {
   std::vector<Record> records;
-  size_t bytes = 0;  // of their JSON
+  std::vector<KnownIds> known;  // of the records: looked up by the thread that appends, so that the log's need not
+  uint64_t erasures = 0;        // of users, before that
+  size_t bytes = 0;             // of their JSON
   std::optional<ImportProgress> progress;
   LogWriter::Done done;
   AppendOutcome outcome;  // of the last commit() that succeeded with it
@@ -67,16 +76,18 @@ class Appender {
 
   Status put_batches(std::span<Batch* const> batches);
   Status put_batch(Batch& batch);
-  Status put_record(Record& record, AppendOutcome& outcome);
+  Status put_record(Batch& batch, size_t index);
   [[nodiscard]] bool joins_again(const Record& record) const;
   Status put_erasure(Record& record, AppendOutcome& outcome);
   Status insert(const Record& record, RowPlace place, Record* source);
   Status put_progress(const ImportProgress& progress);
   Status put_chains();
-  Result<RowPlace> place_of(const Record& record);
-  Result<uint32_t> id_of(std::string_view name, PendingNames& names, uint32_t limit, Statement& insert,
-                         const char* what);
-  [[nodiscard]] Offset chain_end(UserId user) const;
+  Result<RowPlace> place_of(const Record& record, const KnownIds& known, uint64_t erasures);
+  Result<uint32_t> id_of(std::string_view name, std::optional<uint32_t> known, PendingNames& names, uint32_t limit,
+                         Statement& insert, const char* what);
+  [[nodiscard]] Offset chain_end(UserId user) const { return user < chains_.size() ? chains_[user] : 0; }
+  void move_chain(UserId user, Offset end);
+  void warm_up(const Batch& batch, size_t first) const;
   void apply(std::vector<StoredRecord>& stored);
   void discard();
 
@@ -84,7 +95,8 @@ class Appender {
   Names& names_;
   std::unique_ptr<Statements> statements_;
   RepeatWindow repeats_;
-  std::vector<Offset> chains_;  // by user: the offset of the newest record, 0 for none
+  std::vector<Offset>
+      chains_;  // by user: the offset of the newest record, 0 for none; of the transaction that runs too
   std::unordered_map<std::string, ImportProgress> imports_;
   Offset end_ = 0;
 
@@ -92,8 +104,7 @@ class Appender {
   PendingNames users_;
   PendingNames items_;
   PendingNames event_types_;
-  RepeatWindow new_messages_;
-  std::unordered_map<UserId, Offset> new_chains_;
+  std::vector<std::pair<UserId, Offset>> old_chains_;  // as they were before it, each before its first change
   std::unordered_map<std::string, ImportProgress> new_imports_;
   std::unordered_map<UserId, Offset> erased_at_;
   std::vector<PendingRow> rows_;

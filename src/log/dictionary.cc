@@ -20,11 +20,10 @@ uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
 }  // namespace
 
 std::string_view Dictionary::name_at(uint32_t id) const {
-  if (id >= places_.size() || places_[id] == kNoPlace) return {};
-  const char* place = chunks_[(places_[id] - 1) / kChunkBytes].get() + (places_[id] - 1) % kChunkBytes;
+  if (id >= places_.size() || places_[id] == nullptr) return {};
   uint32_t length = 0;
-  std::memcpy(&length, place, kLengthBytes);
-  return {place + kLengthBytes, length};
+  std::memcpy(&length, places_[id], kLengthBytes);
+  return {places_[id] + kLengthBytes, length};
 }
 
 /// Where the name stands, or the empty slot where it would. There are slots.
@@ -66,9 +65,9 @@ uint32_t Dictionary::add(std::string_view name) {
 bool Dictionary::load(uint32_t id, std::string_view name) {
   const std::unique_lock lock(mutex_);
   PERENNIAL_CHECK(id != kNoId, "no id");
-  if (places_.size() <= id) places_.resize(size_t{id} + 1, kNoPlace);
+  if (places_.size() <= id) places_.resize(size_t{id} + 1);
   if (name.empty()) return true;
-  if (places_[id] != kNoPlace) return name_at(id) == name;
+  if (places_[id] != nullptr) return name_at(id) == name;
   if (!slots_.empty() && slots_[find_slot(name, hash_of(name))].id != kEmpty) return false;
   put(id, name);
   return true;
@@ -76,7 +75,7 @@ bool Dictionary::load(uint32_t id, std::string_view name) {
 
 /// Of a name that does not stand yet.
 void Dictionary::put(uint32_t id, std::string_view name) {
-  if (places_.size() <= id) places_.resize(size_t{id} + 1, kNoPlace);
+  if (places_.size() <= id) places_.resize(size_t{id} + 1);
   if (8 * (names_ + 1) > 7 * slots_.size()) grow();
   const size_t bytes = kLengthBytes + name.size();
   PERENNIAL_CHECK(bytes <= kChunkBytes, "a name of {} bytes", name.size());
@@ -88,7 +87,7 @@ void Dictionary::put(uint32_t id, std::string_view name) {
   const auto length = static_cast<uint32_t>(name.size());
   std::memcpy(place, &length, kLengthBytes);
   name.copy(place + kLengthBytes, name.size());
-  places_[id] = (chunks_.size() - 1) * kChunkBytes + chunk_used_ + 1;
+  places_[id] = place;
   chunk_used_ += bytes;
   const uint64_t hash = hash_of(name);
   slots_[find_slot(name, hash)] = {tag_of(hash), id};
@@ -98,7 +97,7 @@ void Dictionary::put(uint32_t id, std::string_view name) {
 void Dictionary::grow() {
   slots_.assign(std::max(kFewSlots, 2 * slots_.size()), Slot());
   for (uint32_t id = 0; id < places_.size(); ++id) {
-    if (places_[id] == kNoPlace) continue;
+    if (places_[id] == nullptr) continue;
     const uint64_t hash = hash_of(name_at(id));
     size_t slot = hash & (slots_.size() - 1);
     while (slots_[slot].id != kEmpty) slot = next(slot);
@@ -121,8 +120,9 @@ void Dictionary::erase(uint32_t id) {
     slots_[hole] = std::exchange(slots_[slot], {});
     hole = slot;
   }
-  std::memset(const_cast<char*>(name.data()), 0, name.size());
-  places_[id] = kNoPlace;
+  std::memset(places_[id], 0, kLengthBytes + name.size());
+  places_[id] = nullptr;
+  erasures_.fetch_add(1, std::memory_order_release);
 }
 
 }  // namespace perennial

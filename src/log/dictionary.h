@@ -2,6 +2,7 @@
 // are as many as visitors. Thread rule: any thread; one writer at a time. Covered by log/dictionary_test.cc.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,15 +26,17 @@ class Dictionary {
   /// The id of the name, given now if it is new.
   uint32_t add(std::string_view name);
 
-  /// Sets id to name when loading; ids between are erased ones. Does nothing when it is already so; false when the id or
-  /// the name stands for another.
+  /// Sets id to name when loading; ids between are erased ones. Does nothing when it is already so; false when the id
+  /// or the name stands for another.
   [[nodiscard]] bool load(uint32_t id, std::string_view name);
 
   /// Forgets the name of the id; the same name gets a new id when it comes again.
   void erase(uint32_t id);
 
+  /// How many were erased: what find() has said stands while this does.
+  [[nodiscard]] uint64_t erasures() const { return erasures_.load(std::memory_order_acquire); }
+
  private:
-  static constexpr size_t kNoPlace = 0;
   static constexpr uint32_t kEmpty = 0xFFFFFFFF;
 
   /// The tag, other bits of the hash, spares a look at the name of most ids that are not the one sought.
@@ -51,9 +54,10 @@ class Dictionary {
   mutable std::shared_mutex mutex_;
   std::vector<std::unique_ptr<char[]>> chunks_;  // names, each behind its length
   size_t chunk_used_ = 0;                        // bytes of the last one
-  std::vector<uint64_t> places_;                 // by id: chunk and byte of its name; kNoPlace for an erased id
+  std::vector<char*> places_;                    // by id: its name; null for an erased id
   std::vector<Slot> slots_;                      // open addressing, linear; at most 7/8 full, a power of two long
   size_t names_ = 0;                             // in slots_
+  std::atomic<uint64_t> erasures_ = 0;
 };
 
 }  // namespace perennial

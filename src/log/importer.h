@@ -10,7 +10,7 @@ namespace perennial {
 struct ImportOptions {
   ReaderOptions reader;            // layout, column names, defaults (events/file_reader.h)
   bool strict = false;             // refuse a file with a bad row, with its line number: nothing of it is kept
-  int64_t batch_records = 25'000;  // a transaction and an fsync each; an append beside the import waits for at most one
+  int64_t batch_records = 50'000;  // a transaction and an fsync each; an append beside the import waits for at most one
   fs::path rejects_file;           // empty: rejects_path()
   bool show_progress = true;
 };

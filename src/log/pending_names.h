@@ -21,6 +21,12 @@ class PendingNames {
  public:
   explicit PendingNames(Dictionary& dictionary) : dictionary_(dictionary) { clear(); }
 
+  /// The same, where it was looked up before: `hint` is what the dictionary said then, or kNoId, after so many
+  /// erasures.
+  [[nodiscard]] std::optional<uint32_t> find(std::string_view name, uint32_t hint, uint64_t erasures) const {
+    return hint != kNoId && erasures == dictionary_.erasures() && erased_.empty() ? hint : find(name);
+  }
+
   [[nodiscard]] std::optional<uint32_t> find(std::string_view name) const {
     if (!ids_.empty())
       if (const auto found = ids_.find(name); found != ids_.end()) return found->second;

@@ -208,8 +208,8 @@ Result<StoredRecord> read_record(const Statement& row) {
   return record;
 }
 
-std::string message_bytes(const MessageId& id) {
-  std::string bytes(16, '\0');
+MessageBytes message_bytes(const MessageId& id) {
+  MessageBytes bytes;
   std::memcpy(bytes.data(), &id.high, 8);
   std::memcpy(bytes.data() + 8, &id.low, 8);
   return bytes;

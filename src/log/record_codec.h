@@ -2,6 +2,7 @@
 // Format: docs/formats/log.md. Covered by log/record_codec_test.cc.
 #pragma once
 
+#include <array>
 #include <string>
 
 #include "events/record.h"
@@ -33,7 +34,8 @@ void bind_record(Statement& insert, const RowPlace& place, const Record& record,
 Result<StoredRecord> read_record(const Statement& row);
 
 /// 16 bytes, in the order of the id's hex digits.
-std::string message_bytes(const MessageId& id);
+using MessageBytes = std::array<char, 16>;
+MessageBytes message_bytes(const MessageId& id);
 
 /// Zero when the bytes are not 16.
 MessageId message_of_bytes(std::string_view bytes);

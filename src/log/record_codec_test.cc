@@ -64,7 +64,8 @@ TEST(RecordCodec, MessageBytesAreThoseOfTheHexDigits) {
   std::string hex;
   for (const char c : message_bytes(id)) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
   EXPECT_EQ(hex, to_hex(id));
-  EXPECT_EQ(message_of_bytes(message_bytes(id)), id);
+  const MessageBytes bytes = message_bytes(id);
+  EXPECT_EQ(message_of_bytes({bytes.data(), bytes.size()}), id);
   EXPECT_TRUE(message_of_bytes("short").is_zero());
 }
 

@@ -36,10 +36,12 @@ void RepeatWindow::add(const MessageId& id) {
   size_t slot = find_slot(id, id_hash);
   if (slots_[slot].place != kEmpty) return;
   size_t place = ring_.size();
+  ++added_;
   if (place < window_) {
     ring_.push_back(id);
   } else {
     place = oldest_;
+    replaced_.push_back(ring_[place]);
     remove(ring_[place]);
     slot = find_slot(id, id_hash);  // the removal may have made a nearer one free
     ring_[place] = id;
@@ -69,10 +71,25 @@ void RepeatWindow::grow() {
   }
 }
 
-void RepeatWindow::clear() {
-  ring_.clear();
-  oldest_ = 0;
-  slots_.assign(std::min(slots_.size(), size_t{1} << 12), {});
+void RepeatWindow::begin() {
+  added_ = 0;
+  replaced_.clear();
+}
+
+void RepeatWindow::rollback() {
+  for (; added_ > 0; --added_) {
+    if (replaced_.empty()) {
+      remove(ring_.back());
+      ring_.pop_back();
+      continue;
+    }
+    oldest_ = (oldest_ + window_ - 1) % window_;
+    remove(ring_[oldest_]);
+    ring_[oldest_] = replaced_.back();
+    replaced_.pop_back();
+    const uint64_t id_hash = hash(ring_[oldest_]);
+    put(find_slot(ring_[oldest_], id_hash), id_hash, oldest_);
+  }
 }
 
 }  // namespace perennial

@@ -21,8 +21,12 @@ class RepeatWindow {
   /// there.
   void add(const MessageId& id);
 
-  /// Forgets all.
-  void clear();
+  /// From now on rollback() takes back what is added, and what gave way to it comes back.
+  void begin();
+  void rollback();
+
+  /// Asks the memory for where contains() will look.
+  void prefetch(const MessageId& id) const { __builtin_prefetch(&slots_[hash(id) & (slots_.size() - 1)]); }
 
   /// Oldest first.
   template <typename Visit>
@@ -51,7 +55,9 @@ class RepeatWindow {
   size_t window_;
   size_t oldest_ = 0;
   std::vector<MessageId> ring_;
-  std::vector<Slot> slots_;  // open addressing, linear; at most 3/4 full, a power of two long
+  size_t added_ = 0;                 // since begin()
+  std::vector<MessageId> replaced_;  // by the last ones of these
+  std::vector<Slot> slots_;          // open addressing, linear; at most 3/4 full, a power of two long
 };
 
 }  // namespace perennial

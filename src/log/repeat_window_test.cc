@@ -30,14 +30,27 @@ TEST(RepeatWindow, AgreesWithADequeUnderRandomAdds) {
   }
 }
 
-TEST(RepeatWindow, ClearForgetsAll) {
-  RepeatWindow ids(1 << 20);
-  for (uint64_t i = 0; i < 10'000; ++i) ids.add({i, ~i});
-  ids.clear();
-  EXPECT_EQ(ids.size(), 0U);
-  for (uint64_t i = 0; i < 10'000; ++i) ASSERT_FALSE(ids.contains({i, ~i})) << i;
-  ids.add({5, 6});
-  EXPECT_TRUE(ids.contains({5, 6}));
+TEST(RepeatWindow, WhatWasAddedCanBeTakenBack) {
+  for (const int64_t window : {0, 1, 5, 100}) {
+    Random random(static_cast<uint64_t>(window) + 9);
+    RepeatWindow ids(window);
+    RepeatWindow kept(window);
+    for (int round = 0; round < 300; ++round) {
+      const bool keeps = random.chance(0.5);
+      ids.begin();
+      for (uint64_t i = random.below(static_cast<uint64_t>(2 * window + 3)); i > 0; --i) {
+        const MessageId id{0, random.below(static_cast<uint64_t>(3 * window + 10))};
+        ids.add(id);
+        if (keeps) kept.add(id);
+      }
+      if (!keeps) ids.rollback();
+      std::vector<MessageId> left, right;
+      ids.for_each([&](const MessageId& id) { left.push_back(id); });
+      kept.for_each([&](const MessageId& id) { right.push_back(id); });
+      ASSERT_EQ(left, right) << "window " << window << " round " << round;
+      for (const MessageId& id : left) ASSERT_TRUE(ids.contains(id));
+    }
+  }
 }
 
 }  // namespace

@@ -97,8 +97,18 @@ void SqliteWriter::append_async(std::vector<Record> records, Done done) {
 
 void SqliteWriter::submit(std::unique_ptr<Batch> batch) {
   Status status = check_records(batch->records);
+  if (status.ok()) look_up_names(*batch);
   if (status.ok()) status = enqueue(batch);
   if (!status.ok()) batch->done(status);
+}
+
+void SqliteWriter::look_up_names(Batch& batch) const {
+  batch.erasures = names_.users.erasures();
+  batch.known.reserve(batch.records.size());
+  for (const Record& record : batch.records)
+    batch.known.push_back({.user = names_.users.find(record.user).value_or(kNoId),
+                           .item = names_.items.find(record.item).value_or(kNoId),
+                           .type = names_.event_types.find(record.type).value_or(kNoId)});
 }
 
 /// Takes the batch unless the queue is full.

@@ -48,6 +48,7 @@ class SqliteWriter final : public LogWriter {
   SqliteWriter(FileLock lock, const fs::path& data_folder, const SqliteLogOptions& options);
 
   Status start(const fs::path& data_folder);
+  void look_up_names(Batch& batch) const;
   Status enqueue(std::unique_ptr<Batch>& batch);
   void submit(std::unique_ptr<Batch> batch);
   void run();
