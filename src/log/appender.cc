@@ -9,6 +9,7 @@ namespace {
 
 constexpr uint32_t kIdLimit = kNoId - 1;
 constexpr uint32_t kEventTypeLimit = kNoEventType;
+constexpr int kRowsAtOnce = 8;
 constexpr size_t kAhead = 16;  // records that memory is asked for together
 
 StoredRecord stored_of(const RowPlace& place, const MessageId& message_id, TimeMs time, Payload payload) {
@@ -81,9 +82,8 @@ Status Appender::load_imports() {
 }
 
 Status Appender::prepare() {
-  PERENNIAL_TRY_ASSIGN(
-      Statement record,
-      database_.prepare(fmt::format("INSERT INTO records({}) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", kRecordColumns)));
+  PERENNIAL_TRY_ASSIGN(Statement rows, database_.prepare(insert_rows_sql(kRowsAtOnce)));
+  PERENNIAL_TRY_ASSIGN(Statement row, database_.prepare(insert_rows_sql(1)));
   PERENNIAL_TRY_ASSIGN(Statement user, database_.prepare("INSERT INTO users(id, name) VALUES(?,?)"));
   PERENNIAL_TRY_ASSIGN(Statement item, database_.prepare("INSERT INTO items(id, name) VALUES(?,?)"));
   PERENNIAL_TRY_ASSIGN(Statement event_type, database_.prepare("INSERT INTO event_types(id, name) VALUES(?,?)"));
@@ -94,9 +94,9 @@ Status Appender::prepare() {
       database_.prepare("INSERT OR REPLACE INTO imports(digest, name, rows_read, rows_kept, finished, updated) "
                         "VALUES(?,?,?,?,?,?)"));
   PERENNIAL_TRY_ASSIGN(Eraser eraser, Eraser::prepare(database_));
-  statements_ = std::make_unique<Statements>(Statements{std::move(record), std::move(user), std::move(item),
-                                                        std::move(event_type), std::move(chain), std::move(progress),
-                                                        std::move(eraser)});
+  statements_ = std::make_unique<Statements>(Statements{std::move(rows), std::move(row), std::move(user),
+                                                        std::move(item), std::move(event_type), std::move(chain),
+                                                        std::move(progress), std::move(eraser)});
   return {};
 }
 
@@ -120,6 +120,7 @@ Status Appender::commit(std::span<Batch* const> batches, std::vector<StoredRecor
 Status Appender::put_batches(std::span<Batch* const> batches) {
   PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(database_, Transaction::Kind::write));
   for (Batch* batch : batches) PERENNIAL_TRY(put_batch(*batch));
+  PERENNIAL_TRY(insert_waiting());
   PERENNIAL_TRY(put_chains());
   return transaction.commit();
 }
@@ -137,11 +138,13 @@ Status Appender::put_batch(Batch& batch) {
 Status Appender::put_record(Batch& batch, size_t index) {
   Record& record = batch.records[index];
   AppendOutcome& outcome = batch.outcome;
-  if (repeats_.contains(record.message_id) && !joins_again(record)) {
+  const bool erasure = std::holds_alternative<Erasure>(record.payload);  // one of nobody is no record
+  const bool known = erasure ? repeats_.contains(record.message_id) : !repeats_.add(record.message_id);
+  if (known && !joins_again(record)) {
     ++outcome.repeated;
     return {};
   }
-  if (std::holds_alternative<Erasure>(record.payload)) return put_erasure(record, outcome);
+  if (erasure) return put_erasure(record, outcome);
   PERENNIAL_TRY_ASSIGN(const RowPlace place, place_of(record, batch.known[index], batch.erasures));
   PERENNIAL_TRY(insert(record, place, &record));
   ++outcome.appended;
@@ -159,6 +162,7 @@ bool Appender::joins_again(const Record& record) const {
 Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
   const std::optional<uint32_t> user = users_.find(record.user);
   if (!user.has_value()) return {};
+  PERENNIAL_TRY(insert_waiting());
   PERENNIAL_TRY_ASSIGN(const std::vector<UserId> identities,
                        statements_->eraser.erase(*user, [&](UserId id) -> Result<Offset> { return chain_end(id); }));
   for (size_t i = 0; i < identities.size(); ++i) {
@@ -172,7 +176,9 @@ Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
     erasure.message_id = i == 0 ? record.message_id : derive_message_id(record.message_id, i);
     erasure.time = record.time;
     erasure.payload = Erasure();
+    repeats_.add(erasure.message_id);
     PERENNIAL_TRY(insert(erasure, place, nullptr));
+    PERENNIAL_TRY(insert_waiting());  // while this record lives
     ++outcome.appended;
   }
   outcome.last_offset = last_offset_;
@@ -183,13 +189,10 @@ Status Appender::put_erasure(Record& record, AppendOutcome& outcome) {
 Status Appender::insert(const Record& record, RowPlace place, Record* source) {
   place.offset = last_offset_ + 1;
   if (place.user != kNoId) place.previous = chain_end(place.user);
-  const MessageBytes message = message_bytes(record.message_id);
-  const std::string body = encode_body(record.payload);
-  bind_record(statements_->insert_record, place, record, {message.data(), message.size()}, body);
-  PERENNIAL_TRY(statements_->insert_record.run());
+  waiting_.push_back({place, &record, message_bytes(record.message_id), encode_body(record.payload)});
+  if (waiting_.size() == kRowsAtOnce) PERENNIAL_TRY(insert_waiting());
   last_offset_ = place.offset;
   if (place.user != kNoId) move_chain(place.user, place.offset);
-  repeats_.add(record.message_id);
   rows_.push_back({place, source, record.message_id, record.time});
   return {};
 }
@@ -231,6 +234,20 @@ Result<uint32_t> Appender::id_of(std::string_view name, std::optional<uint32_t> 
   return names.add(name);
 }
 
+Status Appender::insert_waiting() {
+  const bool full = waiting_.size() == kRowsAtOnce;
+  Statement& insert = full ? statements_->insert_rows : statements_->insert_row;
+  int row = 0;
+  for (const WaitingRow& waiting : waiting_) {
+    const std::string_view message(waiting.message.data(), waiting.message.size());
+    bind_record(insert, row, waiting.place, *waiting.record, message, waiting.body);
+    if (full && ++row < kRowsAtOnce) continue;
+    PERENNIAL_TRY(insert.run());
+  }
+  waiting_.clear();
+  return {};
+}
+
 void Appender::move_chain(UserId user, Offset end) {
   if (user >= chains_.size()) chains_.resize(user + size_t{1}, 0);
   if (chains_[user] <= end_) old_chains_.emplace_back(user, chains_[user]);  // else this transaction did already
@@ -240,7 +257,7 @@ void Appender::move_chain(UserId user, Offset end) {
 /// Asks the memory for what the next records will look at: it is waited for once, and not between two rows of SQLite.
 void Appender::warm_up(const Batch& batch, size_t first) const {
   for (size_t i = first; i < std::min(first + kAhead, batch.records.size()); ++i) {
-    repeats_.prefetch(batch.records[i].message_id);
+    repeats_.prefetch(batch.records[i].message_id, i - first);
     if (const UserId user = batch.known[i].user; user < chains_.size()) __builtin_prefetch(&chains_[user]);
   }
 }
@@ -302,6 +319,7 @@ void Appender::discard() {
   new_imports_.clear();
   erased_at_.clear();
   rows_.clear();
+  waiting_.clear();
   last_offset_ = end_;
 }
 

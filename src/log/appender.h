@@ -51,13 +51,20 @@ class Appender {
 
  private:
   struct Statements {
-    Statement insert_record;
+    Statement insert_rows;  // kRowsAtOnce
+    Statement insert_row;
     Statement insert_user;
     Statement insert_item;
     Statement insert_event_type;
     Statement put_chain;
     Statement put_progress;
     Eraser eraser;
+  };
+  struct WaitingRow {  // for SQLite
+    RowPlace place;
+    const Record* record = nullptr;
+    MessageBytes message{};
+    std::string body;
   };
   struct PendingRow {
     RowPlace place;
@@ -80,6 +87,7 @@ class Appender {
   [[nodiscard]] bool joins_again(const Record& record) const;
   Status put_erasure(Record& record, AppendOutcome& outcome);
   Status insert(const Record& record, RowPlace place, Record* source);
+  Status insert_waiting();
   Status put_progress(const ImportProgress& progress);
   Status put_chains();
   Result<RowPlace> place_of(const Record& record, const KnownIds& known, uint64_t erasures);
@@ -108,6 +116,7 @@ class Appender {
   std::unordered_map<std::string, ImportProgress> new_imports_;
   std::unordered_map<UserId, Offset> erased_at_;
   std::vector<PendingRow> rows_;
+  std::vector<WaitingRow> waiting_;  // the newest of these, that are not in the table yet
   Offset last_offset_ = 0;
 };
 

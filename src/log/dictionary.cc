@@ -14,8 +14,7 @@ constexpr size_t kChunkBytes = 1 << 18;
 constexpr size_t kFewSlots = 64;
 constexpr size_t kLengthBytes = sizeof(uint32_t);
 
-uint64_t hash_of(std::string_view name) { return std::hash<std::string_view>()(name); }
-uint32_t tag_of(uint64_t hash) { return static_cast<uint32_t>(hash >> 32); }
+uint32_t tag_of(std::string_view name) { return static_cast<uint32_t>(std::hash<std::string_view>()(name)); }
 
 }  // namespace
 
@@ -27,18 +26,17 @@ std::string_view Dictionary::name_at(uint32_t id) const {
 }
 
 /// Where the name stands, or the empty slot where it would. There are slots.
-size_t Dictionary::find_slot(std::string_view name, uint64_t hash) const {
-  size_t slot = hash & (slots_.size() - 1);
-  while (slots_[slot].id != kEmpty && (slots_[slot].tag != tag_of(hash) || name_at(slots_[slot].id) != name))
-    slot = next(slot);
+size_t Dictionary::find_slot(std::string_view name, uint32_t tag) const {
+  size_t slot = home(tag);
+  while (slots_[slot].id != kEmpty && (slots_[slot].tag != tag || name_at(slots_[slot].id) != name)) slot = next(slot);
   return slot;
 }
 
 std::optional<uint32_t> Dictionary::find(std::string_view name) const {
-  const uint64_t hash = hash_of(name);
+  const uint32_t tag = tag_of(name);
   const std::shared_lock lock(mutex_);
   if (slots_.empty()) return std::nullopt;
-  const uint32_t id = slots_[find_slot(name, hash)].id;
+  const uint32_t id = slots_[find_slot(name, tag)].id;
   return id == kEmpty ? std::nullopt : std::optional(id);
 }
 
@@ -55,7 +53,7 @@ uint32_t Dictionary::size() const {
 uint32_t Dictionary::add(std::string_view name) {
   const std::unique_lock lock(mutex_);
   if (!slots_.empty())
-    if (const uint32_t known = slots_[find_slot(name, hash_of(name))].id; known != kEmpty) return known;
+    if (const uint32_t known = slots_[find_slot(name, tag_of(name))].id; known != kEmpty) return known;
   PERENNIAL_CHECK(places_.size() < kNoId, "{} names", places_.size());
   const auto id = static_cast<uint32_t>(places_.size());
   put(id, name);
@@ -68,7 +66,7 @@ bool Dictionary::load(uint32_t id, std::string_view name) {
   if (places_.size() <= id) places_.resize(size_t{id} + 1);
   if (name.empty()) return true;
   if (places_[id] != nullptr) return name_at(id) == name;
-  if (!slots_.empty() && slots_[find_slot(name, hash_of(name))].id != kEmpty) return false;
+  if (!slots_.empty() && slots_[find_slot(name, tag_of(name))].id != kEmpty) return false;
   put(id, name);
   return true;
 }
@@ -89,8 +87,8 @@ void Dictionary::put(uint32_t id, std::string_view name) {
   name.copy(place + kLengthBytes, name.size());
   places_[id] = place;
   chunk_used_ += bytes;
-  const uint64_t hash = hash_of(name);
-  slots_[find_slot(name, hash)] = {tag_of(hash), id};
+  const uint32_t tag = tag_of(name);
+  slots_[find_slot(name, tag)] = {tag, id};
   ++names_;
 }
 
@@ -98,10 +96,10 @@ void Dictionary::grow() {
   slots_.assign(std::max(kFewSlots, 2 * slots_.size()), Slot());
   for (uint32_t id = 0; id < places_.size(); ++id) {
     if (places_[id] == nullptr) continue;
-    const uint64_t hash = hash_of(name_at(id));
-    size_t slot = hash & (slots_.size() - 1);
+    const uint32_t tag = tag_of(name_at(id));
+    size_t slot = home(tag);
     while (slots_[slot].id != kEmpty) slot = next(slot);
-    slots_[slot] = {tag_of(hash), id};
+    slots_[slot] = {tag, id};
   }
 }
 
@@ -109,14 +107,13 @@ void Dictionary::erase(uint32_t id) {
   const std::unique_lock lock(mutex_);
   const std::string_view name = name_at(id);
   if (name.empty()) return;
-  size_t hole = find_slot(name, hash_of(name));
+  size_t hole = find_slot(name, tag_of(name));
   slots_[hole] = {};
   --names_;
-  // Those behind it move up, where their own place does not lie behind the hole.
+  // Those that stand behind it for want of a nearer slot move back.
+  const size_t mask = slots_.size() - 1;
   for (size_t slot = next(hole); slots_[slot].id != kEmpty; slot = next(slot)) {
-    const size_t home = hash_of(name_at(slots_[slot].id)) & (slots_.size() - 1);
-    const bool between = hole <= slot ? hole < home && home <= slot : hole < home || home <= slot;
-    if (between) continue;
+    if (((slot - home(slots_[slot].tag)) & mask) < ((slot - hole) & mask)) continue;
     slots_[hole] = std::exchange(slots_[slot], {});
     hole = slot;
   }

@@ -39,7 +39,7 @@ class Dictionary {
  private:
   static constexpr uint32_t kEmpty = 0xFFFFFFFF;
 
-  /// The tag, other bits of the hash, spares a look at the name of most ids that are not the one sought.
+  /// The tag, a hash, says where the name wants to stand, and spares a look at most that are not the one sought.
   struct Slot {
     uint32_t tag = 0;
     uint32_t id = kEmpty;
@@ -47,7 +47,8 @@ class Dictionary {
 
   [[nodiscard]] std::string_view name_at(uint32_t id) const;
   [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
-  [[nodiscard]] size_t find_slot(std::string_view name, uint64_t hash) const;
+  [[nodiscard]] size_t home(uint32_t tag) const { return tag & (slots_.size() - 1); }
+  [[nodiscard]] size_t find_slot(std::string_view name, uint32_t tag) const;
   void put(uint32_t id, std::string_view name);
   void grow();
 

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/text.h"
+#include "log/log_schema.h"
 #include "log/raw_json.h"
 
 namespace perennial {
@@ -25,7 +26,8 @@ enum Column {
   kPrevious,
   kInto,
   kMessage,
-  kBody
+  kBody,
+  kColumns
 };
 
 void encode(ObjectWriter& out, const Event& event) {
@@ -138,22 +140,24 @@ void read_event_columns(const Statement& row, Event& event) {
 }
 
 template <typename Id>
-void bind_id(Statement& statement, int column, Id id, Id none) {
+void bind_id(Statement& statement, int parameter, Id id, Id none) {
   if (id == none)
-    statement.bind_null(column + 1);
+    statement.bind_null(parameter);
   else
-    statement.bind(column + 1, static_cast<int64_t>(id));
+    statement.bind(parameter, static_cast<int64_t>(id));
 }
 
-void bind_event_columns(Statement& statement, const Event* event) {
-  for (const int column : {kValue, kAmount, kCurrency, kQuantity}) statement.bind_null(column + 1);
-  if (event == nullptr) return;
-  if (!std::isnan(event->value)) statement.bind(kValue + 1, static_cast<double>(event->value));
-  if (event->amount.has_value()) {
-    statement.bind(kAmount + 1, event->amount->minor_units);
-    statement.bind_text(kCurrency + 1, event->amount->currency);
+void bind_event_columns(Statement& statement, int first, const Event* event) {
+  const bool valued = event != nullptr && !std::isnan(event->value);
+  valued ? statement.bind(first + kValue, static_cast<double>(event->value)) : statement.bind_null(first + kValue);
+  if (event != nullptr && event->amount.has_value()) {
+    statement.bind(first + kAmount, event->amount->minor_units);
+    statement.bind_text(first + kCurrency, event->amount->currency);
+  } else {
+    statement.bind_null(first + kAmount);
+    statement.bind_null(first + kCurrency);
   }
-  statement.bind(kQuantity + 1, event->quantity);
+  event != nullptr ? statement.bind(first + kQuantity, event->quantity) : statement.bind_null(first + kQuantity);
 }
 
 }  // namespace
@@ -174,22 +178,29 @@ Status decode_body(std::string_view body, Payload& payload) {
       payload);
 }
 
-void bind_record(Statement& insert, const RowPlace& place, const Record& record, std::string_view message,
+std::string insert_rows_sql(int rows) {
+  const std::string row = fmt::format("({})", fmt::join(std::vector<std::string_view>(kColumns, "?"), ","));
+  return fmt::format("INSERT INTO records({}) VALUES{}", kRecordColumns,
+                     fmt::join(std::vector<std::string_view>(static_cast<size_t>(rows), row), ","));
+}
+
+void bind_record(Statement& insert, int row, const RowPlace& place, const Record& record, std::string_view message,
                  std::string_view body) {
-  insert.bind(kOffset + 1, place.offset);
-  insert.bind(kKind + 1, static_cast<int64_t>(kind_of(record.payload)));
-  bind_id(insert, kTime, record.time, kNoTime);
-  bind_id(insert, kUser, place.user, kNoId);
-  bind_id(insert, kItem, place.item, kNoId);
-  bind_id(insert, kType, place.type, kNoEventType);
-  bind_event_columns(insert, std::get_if<Event>(&record.payload));
-  bind_id(insert, kPrevious, place.previous, Offset{0});
-  bind_id(insert, kInto, place.into, kNoId);
-  insert.bind_blob(kMessage + 1, message);
+  const int first = row * kColumns + 1;
+  insert.bind(first + kOffset, place.offset);
+  insert.bind(first + kKind, static_cast<int64_t>(kind_of(record.payload)));
+  bind_id(insert, first + kTime, record.time, kNoTime);
+  bind_id(insert, first + kUser, place.user, kNoId);
+  bind_id(insert, first + kItem, place.item, kNoId);
+  bind_id(insert, first + kType, place.type, kNoEventType);
+  bind_event_columns(insert, first, std::get_if<Event>(&record.payload));
+  bind_id(insert, first + kPrevious, place.previous, Offset{0});
+  bind_id(insert, first + kInto, place.into, kNoId);
+  insert.bind_blob(first + kMessage, message);
   if (body.empty())
-    insert.bind_null(kBody + 1);
+    insert.bind_null(first + kBody);
   else
-    insert.bind_text(kBody + 1, body);
+    insert.bind_text(first + kBody, body);
 }
 
 Result<StoredRecord> read_record(const Statement& row) {

@@ -26,8 +26,11 @@ std::string encode_body(const Payload& payload);
 /// Sets the fields of `payload`, already of its kind, that the body holds. Unknown fields are passed over.
 Status decode_body(std::string_view body, Payload& payload);
 
-/// Binds the columns of kRecordColumns (log/log_schema.h). `message` and `body` must outlive the statement's run.
-void bind_record(Statement& insert, const RowPlace& place, const Record& record, std::string_view message,
+/// Inserts so many rows at once, each kRecordColumns (log/log_schema.h): most of a row's cost is not the row's.
+std::string insert_rows_sql(int rows);
+
+/// Binds the columns of a row of these, from 0. `record`, `message` and `body` must outlive the statement's run.
+void bind_record(Statement& insert, int row, const RowPlace& place, const Record& record, std::string_view message,
                  std::string_view body);
 
 /// The record in the statement's current row, selected as kRecordColumns. data_loss for a row that is not one of ours.

@@ -17,16 +17,16 @@ class RepeatWindow {
 
   [[nodiscard]] bool contains(const MessageId& id) const;
 
-  /// The id is the newest now, the oldest is forgotten when the window is full. Nothing is done for an id that is
-  /// there.
-  void add(const MessageId& id);
+  /// The id is the newest now, the oldest is forgotten when the window is full. False, and nothing is done, for an id
+  /// that is there.
+  bool add(const MessageId& id);
 
   /// From now on rollback() takes back what is added, and what gave way to it comes back.
   void begin();
   void rollback();
 
-  /// Asks the memory for where contains() will look.
-  void prefetch(const MessageId& id) const { __builtin_prefetch(&slots_[hash(id) & (slots_.size() - 1)]); }
+  /// Asks the memory for where add() will look when `others` were added before.
+  void prefetch(const MessageId& id, size_t others) const;
 
   /// Oldest first.
   template <typename Visit>
@@ -39,16 +39,17 @@ class RepeatWindow {
  private:
   static constexpr uint32_t kEmpty = 0xFFFFFFFF;
 
-  /// The tag, other bits of the hash, spares a look into the ring for most ids that are not the one sought.
+  /// The tag, a hash, says where the id wants to stand, and spares a look into the ring for most that are not the one
+  /// sought.
   struct Slot {
     uint32_t tag = 0;
     uint32_t place = kEmpty;
   };
 
-  [[nodiscard]] static uint64_t hash(const MessageId& id);
+  [[nodiscard]] static uint32_t tag_of(const MessageId& id);
+  [[nodiscard]] size_t home(uint32_t tag) const { return tag & (slots_.size() - 1); }
   [[nodiscard]] size_t next(size_t slot) const { return (slot + 1) & (slots_.size() - 1); }
-  [[nodiscard]] size_t find_slot(const MessageId& id, uint64_t hash) const;
-  void put(size_t slot, uint64_t hash, size_t place);
+  [[nodiscard]] size_t find_slot(const MessageId& id, uint32_t tag) const;
   void remove(const MessageId& id);
   void grow();
 

@@ -19,7 +19,7 @@ TEST(RepeatWindow, AgreesWithADequeUnderRandomAdds) {
       const MessageId id{random.below(3), random.below(static_cast<uint64_t>(window) + 50)};
       const bool known = std::find(model.begin(), model.end(), id) != model.end();
       ASSERT_EQ(ids.contains(id), known) << "window " << window << " step " << i;
-      ids.add(id);
+      ASSERT_EQ(ids.add(id), !known);
       if (known || window == 0) continue;
       model.push_back(id);
       if (static_cast<int64_t>(model.size()) > window) model.pop_front();
