@@ -39,6 +39,11 @@ class Profiles {
   /// Every profile, in rising order of user id: the same order whatever the history of this object.
   void for_each(const std::function<void(UserId, const Profile&)>& visit) const { profiles_.for_each(visit); }
 
+  /// The same in steps, each within `still`: UserStore::for_each.
+  void for_each(const WhileStill& still, const std::function<void(UserId, const Profile&)>& visit) const {
+    profiles_.for_each(still, visit);
+  }
+
   /// The same, and each is taken out for its visit: who turns them into something else needs no room for both.
   void drain(const std::function<void(UserId, const Profile&)>& visit);
 

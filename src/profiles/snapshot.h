@@ -10,8 +10,6 @@
 
 namespace perennial {
 
-/// Calls the function while the state does not move.
-using WhileStill = std::function<void(const std::function<void()>&)>;
 using BlockSink = std::function<void(std::string)>;
 
 namespace snapshot_detail {

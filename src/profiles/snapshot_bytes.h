@@ -4,10 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "base/temporary_folder.h"
+#include "profiles/user_store.h"
 
 namespace perennial {
-
-inline void at_once(const std::function<void()>& look) { look(); }
 
 template <typename Fold>
 std::string snapshot_bytes(Fold&& fold) {

@@ -48,6 +48,12 @@ class Found {
   const T* value_ = nullptr;
 };
 
+/// Calls the function while the state does not move.
+using WhileStill = std::function<void(const std::function<void()>&)>;
+
+/// Of a state that does not move anyway.
+inline void at_once(const std::function<void()>& look) { look(); }
+
 template <typename T>
 class UserStore {
  public:
@@ -138,6 +144,15 @@ class UserStore {
   }
   void for_each(const std::function<void(UserId, const T&)>& visit) const { for_each(0, kNoId, visit); }
 
+  /// The same in steps of a millisecond or so, each within `still`: between them users may change, come and go.
+  void for_each(const WhileStill& still, const std::function<void(UserId, const T&)>& visit) const {
+    for (size_t first = 0, last = 1; first < last; first += kStep)
+      still([&] {
+        last = slots_.size();
+        for_each(static_cast<UserId>(first), static_cast<UserId>(std::min(last, first + kStep)), visit);
+      });
+  }
+
   /// One past the highest id.
   [[nodiscard]] UserId end() const { return static_cast<UserId>(slots_.size()); }
 
@@ -208,6 +223,7 @@ class UserStore {
   static constexpr size_t kNobody = std::numeric_limits<size_t>::max();
   static constexpr size_t kRoomAnEdit = 64;
   static constexpr size_t kSpareBytes = 4096;
+  static constexpr size_t kStep = 256;
 
   // What is small lies in its slot: one wait for memory less for each event.
   static constexpr bool kInSlot = sizeof(T) <= 32;

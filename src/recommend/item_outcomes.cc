@@ -14,6 +14,7 @@ constexpr TimeMs kHourMs = 3'600'000;
 constexpr TimeMs kDayMs = 24 * kHourMs;
 constexpr TimeMs kNextVisitMs = 6 * kHourMs;
 constexpr TimeMs kLastsMs[kOutcomes] = {7 * kDayMs, 7 * kDayMs, 7 * kDayMs, 30 * kDayMs};
+constexpr size_t kItemsAtOnce = 1000;
 constexpr double kStrength = 10;  // encounters that the rate of all is worth in that of a user or a step
 
 struct Encounter {
@@ -125,7 +126,9 @@ struct Rates {
 
   /// That of a user's encounter: their own rate, times how much more comes of encounters after that step.
   [[nodiscard]] double expected(const Count& user, size_t before) const {
-    return rate() > 0 ? user.rate_near(rate()) * after[before].rate_near(rate()) / rate() : 0;
+    if (rate() <= 0) return 0;
+    const Count step = before < after.size() ? after[before] : Count();  // one may be new since the rates were taken
+    return user.rate_near(rate()) * step.rate_near(rate()) / rate();
   }
 };
 
@@ -156,24 +159,42 @@ void balance(std::vector<Observed>& items) {
   for (Observed& item : items) item.expected *= sum.successes / sum.expected;
 }
 
-TimeMs newest_event(const State& state) {
+TimeMs newest_event(const State& state, const WhileStill& still) {
   TimeMs newest = kNoTime;
-  state.profiles().for_each([&](UserId, const Profile& profile) {
+  state.profiles().for_each(still, [&](UserId, const Profile& profile) {
     if (!profile.history.empty()) newest = std::max(newest, profile.history.back().time);
   });
   return newest;
 }
 
+/// What the catalogue says of an item.
+struct Described {
+  std::string category;  // the first
+  std::optional<Money> price;
+};
+
+std::vector<Described> described_items(const Catalogue& catalogue, size_t items, const WhileStill& still) {
+  std::vector<Described> all(items);
+  for (size_t first = 0; first < items; first += kItemsAtOnce)
+    still([&] {
+      for (size_t item = first; item < std::min(items, first + kItemsAtOnce); ++item) {
+        const Item* known = catalogue.find(static_cast<ItemId>(item));
+        if (known == nullptr) continue;
+        if (const std::vector<std::string> names = known->categories(); !names.empty())
+          all[item].category = names.front();
+        all[item].price = known->price();
+      }
+    });
+  return all;
+}
+
 /// Of the items that have a price, in the currency that most prices are in; NaN for all others.
-std::vector<double> log_prices(const Catalogue& catalogue, size_t items) {
+std::vector<double> log_prices(const std::vector<Described>& items) {
   std::map<std::string, std::vector<std::pair<size_t, double>>> by_currency;
-  for (size_t item = 0; item < items; ++item) {
-    const Item* known = catalogue.find(static_cast<ItemId>(item));
-    const std::optional<Money> price = known != nullptr ? known->price() : std::nullopt;
-    if (price && price->minor_units > 0)
+  for (size_t item = 0; item < items.size(); ++item)
+    if (const auto& price = items[item].price; price && price->minor_units > 0)
       by_currency[price->currency].emplace_back(item, std::log(static_cast<double>(price->minor_units)));
-  }
-  std::vector<double> prices(items, NAN);
+  std::vector<double> prices(items.size(), NAN);
   const auto most = std::max_element(by_currency.begin(), by_currency.end(),
                                      [](const auto& a, const auto& b) { return a.second.size() < b.second.size(); });
   if (most == by_currency.end()) return prices;
@@ -183,42 +204,41 @@ std::vector<double> log_prices(const Catalogue& catalogue, size_t items) {
 
 }  // namespace
 
-void ItemOutcomes::read_catalogue(const Catalogue& catalogue, size_t items) {
+void ItemOutcomes::read_catalogue(const Catalogue& catalogue, size_t count, const WhileStill& still) {
+  const std::vector<Described> items = described_items(catalogue, count, still);
   std::unordered_map<std::string, int32_t> numbers;
-  category_of_.assign(items, kNoCategory);
-  for (size_t item = 0; item < items; ++item) {
-    const Item* known = catalogue.find(static_cast<ItemId>(item));
-    const std::vector<std::string> names = known != nullptr ? known->categories() : std::vector<std::string>();
-    if (names.empty()) continue;
-    const auto [found, added] = numbers.try_emplace(names.front(), categories_);
+  category_of_.assign(count, kNoCategory);
+  for (size_t item = 0; item < count; ++item) {
+    if (items[item].category.empty()) continue;
+    const auto [found, added] = numbers.try_emplace(items[item].category, categories_);
     if (added) ++categories_;
     category_of_[item] = found->second;
   }
-  const std::vector<double> prices = log_prices(catalogue, items);
+  const std::vector<double> prices = log_prices(items);
   double sum = 0;
-  double count = 0;
+  double priced = 0;
   for (const double price : prices) {
     if (std::isnan(price)) continue;
     sum += price;
-    ++count;
+    ++priced;
   }
   for (const double price : prices)
-    log_prices_.push_back(std::isnan(price) ? 0.0F : static_cast<float>(price - sum / count));
+    log_prices_.push_back(std::isnan(price) ? 0.0F : static_cast<float>(price - sum / priced));
 }
 
-ItemOutcomes ItemOutcomes::learn(const State& state, const OutcomeTypes& types, size_t items) {
+ItemOutcomes ItemOutcomes::learn(const State& state, const OutcomeTypes& types, size_t items, const WhileStill& still) {
   ItemOutcomes learned;
   learned.types_ = types;
-  learned.read_catalogue(state.catalogue(), items);
-  const TimeMs newest = newest_event(state);
+  learned.read_catalogue(state.catalogue(), items, still);
+  const TimeMs newest = newest_event(state, still);
   std::vector<Study> studies;
   for (size_t outcome = 0; outcome < kOutcomes; ++outcome)
     studies.push_back(
         {Encounters(static_cast<ItemOutcome>(outcome), types, items, newest), {}, std::vector<Observed>(items)});
-  state.profiles().for_each([&](UserId, const Profile& profile) {
+  state.profiles().for_each(still, [&](UserId, const Profile& profile) {
     for (Study& study : studies) study.rates.add(study.encounters.of(profile.history));
   });
-  state.profiles().for_each([&](UserId, const Profile& profile) {
+  state.profiles().for_each(still, [&](UserId, const Profile& profile) {
     for (Study& study : studies) add_user(study.encounters.of(profile.history), study.rates, study.items);
   });
   for (size_t outcome = 0; outcome < kOutcomes; ++outcome) {

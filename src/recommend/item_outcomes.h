@@ -39,7 +39,8 @@ class ItemOutcomes {
   /// n encounters, r_u of the user's, r_b of those that began after an event of the same type in the same visit, or
   /// began one. Successes and expectations by item are shrunk to the item's category and to the whole
   /// (credible_ratios). `items` is how many ids there are. Two passes over the histories, about 0.2 us a token.
-  static ItemOutcomes learn(const State& state, const OutcomeTypes& types, size_t items);
+  static ItemOutcomes learn(const State& state, const OutcomeTypes& types, size_t items,
+                            const WhileStill& still = at_once);
 
   /// ln of the item's chance of the outcome over the mean one, for the same user; 0 for an item not known.
   [[nodiscard]] double log_ratio(ItemOutcome outcome, ItemId item) const;
@@ -58,7 +59,7 @@ class ItemOutcomes {
   [[nodiscard]] int32_t categories() const { return categories_; }
 
  private:
-  void read_catalogue(const Catalogue& catalogue, size_t items);
+  void read_catalogue(const Catalogue& catalogue, size_t count, const WhileStill& still);
 
   std::array<std::vector<float>, kOutcomes> log_ratios_;  // by item
   std::array<double, kOutcomes> mean_rates_{};

@@ -15,9 +15,9 @@ namespace {
 
 constexpr double kHalfLifeMs = 30.0 * 86'400'000;
 constexpr double kMostHalfLives = 900;  // so that 2^x is a double
-constexpr double kUncounted = -30;    // the logit of an item of which nothing has been counted
-constexpr double kMostLogCount = 80;  // so that its e^x is a float
-constexpr int kMostRounds = 6;        // of looking for items that no cap holds back, each among four times as many
+constexpr double kUncounted = -30;      // the logit of an item of which nothing has been counted
+constexpr double kMostLogCount = 80;    // so that its e^x is a float
+constexpr int kMostRounds = 6;          // of looking for items that no cap holds back, each among four times as many
 constexpr float kAnyReach = 1e30F;
 constexpr float kLeastCount = 1e-9F;  // what has been counted at all is more
 constexpr size_t kFewAllowed = 50;    // one of so many is few
@@ -101,14 +101,16 @@ std::shared_ptr<const ServingModel> Recommender::model() const {
   return model_;
 }
 
-std::vector<float> Recommender::popularity_weights(const State& state) const {
-  // Weights by the age at some instant, brought to that at the newest token's when that is known: one look at everybody.
+std::vector<float> Recommender::popularity_weights(const State& state, const WhileStill& still) const {
+  // Weights by the age at some instant, brought to that at the newest token's when that is known: one look at
+  // everybody.
   TimeMs instant = kNoTime;
   TimeMs newest = kNoTime;
   std::vector<double> timed(items_.size());
   std::vector<double> timeless(items_.size());
-  state.profiles().for_each([&](UserId, const Profile& profile) {
+  state.profiles().for_each(still, [&](UserId, const Profile& profile) {
     for (const HistoryToken& token : profile.history) {
+      if (token.item >= timed.size()) continue;  // it came meanwhile
       if (token.time == kNoTime) {
         timeless[token.item] += 1;
         continue;
@@ -158,8 +160,8 @@ std::vector<ScoredItem> Recommender::Popularity::best(const Bitmap& allowed, siz
   return best;
 }
 
-void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types) {
-  auto outcomes = std::make_shared<ItemOutcomes>(ItemOutcomes::learn(state, types, items_.size()));
+void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types, const WhileStill& still) {
+  auto outcomes = std::make_shared<ItemOutcomes>(ItemOutcomes::learn(state, types, items_.size(), still));
   const std::lock_guard lock(mutex_);
   outcomes_ = std::move(outcomes);
 }

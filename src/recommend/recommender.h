@@ -89,13 +89,14 @@ class Recommender {
   /// newest one; one without a time weighs 1.
   void refresh_popularity(const State& state) { set_popularity(popularity_weights(state)); }
 
-  /// The two steps of it: only the first looks at the state.
-  [[nodiscard]] std::vector<float> popularity_weights(const State& state) const;  // by item id
+  /// The two steps of it: only the first looks at the state, within `still` a little at a time.
+  [[nodiscard]] std::vector<float> popularity_weights(const State& state,
+                                                      const WhileStill& still = at_once) const;  // by item id
   void set_popularity(std::vector<float> weights);
 
   /// Learns anew what follows after each item (ItemOutcomes::learn), which objectives of the next calls go by. Before
   /// the first call every item is like the mean.
-  void refresh_outcomes(const State& state, const OutcomeTypes& types);
+  void refresh_outcomes(const State& state, const OutcomeTypes& types, const WhileStill& still = at_once);
 
   /// To be told of each item that was described or deleted, before the next list.
   void item_changed(ItemId item) { fields_.changed(item); }

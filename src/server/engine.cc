@@ -513,12 +513,7 @@ void Engine::refresh_popularity_when_due() {
   const double started = monotonic_seconds();
   const Offset offset = applied_;
   if (offset == popularity_offset_ || started < popularity_due_at_) return;
-  std::vector<float> weights;
-  {
-    const auto lock = gate_.long_read();
-    weights = recommender_->popularity_weights(*state_);
-  }
-  recommender_->set_popularity(std::move(weights));
+  recommender_->set_popularity(recommender_->popularity_weights(*state_, while_still()));
   popularity_offset_ = offset;
   const double took = monotonic_seconds() - started;
   popularity_due_at_ = started + std::max(kPopularityMinSeconds, took * kPopularityShare);
@@ -529,10 +524,7 @@ void Engine::refresh_outcomes_when_due() {
   const Offset offset = applied_;
   if (!options_.objectives.enabled || offset == outcomes_offset_ || started < outcomes_due_at_) return;
   const OutcomeTypes types = outcome_types(options_.stages, log_->event_types());
-  {
-    const auto lock = gate_.long_read();
-    recommender_->refresh_outcomes(*state_, types);
-  }
+  recommender_->refresh_outcomes(*state_, types, while_still());
   outcomes_offset_ = offset;
   const double took = monotonic_seconds() - started;
   outcomes_due_at_ = started + std::max(kOutcomesMinSeconds, took * kOutcomesShare);
@@ -548,6 +540,14 @@ void Engine::save_snapshot_when_due() {
   if (!status.ok()) spdlog::error("saving the snapshot: {}; a restart will replay more of the log", status.message());
 }
 
+/// For looks that take a millisecond or two: events wait for one of them, lists do not.
+WhileStill Engine::while_still() {
+  return [this](const std::function<void()>& look) {
+    const auto lock = gate_.long_read();
+    look();
+  };
+}
+
 /// Tells what may shrink how much it may hold, as what is resident and what is held are now.
 void Engine::mind_memory() {
   if (memory_.bytes() == SIZE_MAX) return;
@@ -559,10 +559,10 @@ void Engine::mind_memory() {
     UserStore<Profile>& profiles = state_->users();
     UserStore<Life>& lives = lives_->users();
     const MemoryShares held{.profiles = profiles.memory_bytes(),
-                      .lives = lives.memory_bytes(),
-                     .vectors = static_cast<size_t>(recommender_->vector_counts().bytes)};
-    const MemoryShares shares = memory_.divide(resident, held, {profiles.in_memory(), profiles.size()},
-                                               {lives.in_memory(), lives.size()});
+                            .lives = lives.memory_bytes(),
+                            .vectors = static_cast<size_t>(recommender_->vector_counts().bytes)};
+    const MemoryShares shares =
+        memory_.divide(resident, held, {profiles.in_memory(), profiles.size()}, {lives.in_memory(), lives.size()});
     profiles.set_budget(shares.profiles);
     lives.set_budget(shares.lives);
     done = profiles.make_room(kMemorySlice);
@@ -579,9 +579,10 @@ Status Engine::save_snapshot() {
   const bool erased_since = snapshot_due_.exchange(false);
   std::optional<Offset> began_at;
   const WhileStill still = [&](const std::function<void()>& look) {
-    const auto lock = gate_.long_read();
-    if (!began_at) began_at = state_->applied();
-    look();
+    while_still()([&] {
+      if (!began_at) began_at = state_->applied();
+      look();
+    });
   };
   Status status = state_->save(options_.data_folder, still);
   if (status.ok()) status = lives_->save(options_.data_folder, still);

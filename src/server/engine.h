@@ -165,6 +165,7 @@ class Engine {
   void advance_stages_when_due();
   void tell_stages();
   void mind_memory();
+  WhileStill while_still();
   void save_snapshot_when_due();
   Status save_snapshot();
 
