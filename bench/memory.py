@@ -7,6 +7,7 @@ whole log gives.
 ./dev bench memory [--users 1500000] [--events 10000000] [--memory 1G] [--folder KEEP] [--ask N]
 """
 import argparse
+import atexit
 import hashlib
 import pathlib
 import re
@@ -24,6 +25,8 @@ LOAD = ROOT / "build/release/bench/ingest_load"
 
 
 class Server:
+    running = None
+
     def __init__(self, data, memory):
         started = time.monotonic()
         self.process = subprocess.Popen([PROGRAM, "serve", "--data", data, "--port", "0", "--no-key", "--memory", memory],
@@ -34,6 +37,7 @@ class Server:
                 break
         else:
             raise SystemExit("the server did not start")
+        Server.running = self
         self.started = time.monotonic() - started
         self.port = found[1]
         threading.Thread(target=self.process.stdout.read, daemon=True).start()  # what it says must not fill the pipe
@@ -82,6 +86,7 @@ def main():
         for name in ("state.snapshot", "lives.snapshot"):
             (data / name).unlink(missing_ok=True)
         server = Server(data, options.memory)
+        atexit.register(lambda: Server.running and Server.running.process.kill())
         print(f"from the log alone: serving after {server.started:.1f} s, {server.most_mebibytes():.0f} MiB at most", flush=True)
         asked = options.ask or options.users
         names = "".join(f"user-{user}\n" for user in range(0, options.users, options.users // asked))

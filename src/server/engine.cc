@@ -77,13 +77,14 @@ Status Engine::load_state() {
     use_currency(options_.stages, currency_);
   }
   lives_ = std::make_unique<Lives>(options_.stages, log_->event_types(), log_->users());
+  take_new_model();  // before the users, who get what it leaves of the memory
   PERENNIAL_TRY(load_snapshots());
   snapshot_offset_ = std::min(state_->applied(), lives_->applied());
   PERENNIAL_TRY(catch_up(end));
+  mind_memory();
   auto stages = std::async(std::launch::async, [&] { return std::make_unique<StageWatch>(*lives_, clock_.now_ms()); });
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
-  take_new_model();
   forecast_watch_.poll(options_.stages);
   if (const std::optional<Status> rules = list_rules_.poll()) PERENNIAL_TRY(*rules);
   refresh_popularity_when_due();

@@ -10,7 +10,7 @@
 namespace perennial {
 namespace {
 
-constexpr double kUsed = 0.92;   // of the budget, so that a reply, a report or a snapshot under way has room
+constexpr double kUsed = 0.90;   // of the budget, so that a reply, a report or a snapshot under way has room
 constexpr double kTight = 0.97;  // from there on what is free is given back to the system
 constexpr size_t kLeast = 4 << 20;
 

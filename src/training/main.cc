@@ -1,4 +1,7 @@
 // perennial-train: the training process. Apart from `perennial`, so that serving never loads libtorch.
+#include <sched.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include "base/exit_code.h"
@@ -130,6 +133,12 @@ std::string why_no_forecasts(const Settings& settings, const Holdout& holdout, c
   return {};
 }
 
+/// A server beside must not wait for the hours that this takes: what else wants a core gets it at once.
+void yield_to_others() {
+  const sched_param none{};
+  if (::sched_setscheduler(0, SCHED_IDLE, &none) != 0) (void)::nice(19);
+}
+
 Result<TrainingReport> run(const Flags& flags) {
   const double started = monotonic_seconds();
   PERENNIAL_TRY_ASSIGN(const Settings settings, settings_of(flags));
@@ -202,6 +211,7 @@ void print_report(const TrainingReport& report, bool as_json) {
 int main(int argc, char** argv) {
   using namespace perennial;
   install_stop_signals();
+  yield_to_others();
   CLI::App app("Trains the behaviour Transformer on the log of a data directory.", "perennial train");
   Flags flags;
   add_flags(app, flags);
