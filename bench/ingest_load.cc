@@ -61,7 +61,7 @@ void post_at_rate(uint16_t port, int client, Clock::time_point begin, Clock::tim
       connection.ask("POST /v1/track", event(client, number, false));
       continue;
     }
-    const std::string user = fmt::format("probe-{}-{}", client, number);
+    const std::string user = fmt::format("probe-{}-{}-{}", ::getpid(), client, number);
     connection.ask("POST /v1/track",
                    fmt::format(R"({{"event":"Product Viewed","userId":"{}","properties":{{"product_id":"i{}"}}}})",
                                user, number * 31 % 3'000));

@@ -74,7 +74,7 @@ std::vector<ScoredItem> ServingModel::similar_items(ItemId item, const Bitmap& a
 
 std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k, size_t more,
                                                  float reach) const {
-  return index_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }, more, reach});
+  return scan_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }, more, reach});
 }
 
 Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,

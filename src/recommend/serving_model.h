@@ -11,6 +11,7 @@
 #include "model/read_features.h"
 #include "profiles/profile.h"
 #include "profiles/profiles.h"
+#include "recommend/shared_scan.h"
 
 namespace perennial {
 
@@ -56,6 +57,7 @@ class ServingModel {
   std::vector<int32_t> type_of_;  // by the log's event type id
   FeatureIds features_;
   ItemIndex index_;
+  mutable SharedScan scan_{index_};
   ItemIndex similar_;  // of the items' unit vectors
 };
 
