@@ -1,10 +1,16 @@
 #include "base/block_file.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "base/bytes.h"
 
 namespace perennial {
+namespace {
+
+constexpr size_t kCheckedAtOnce = 1 << 20;
+
+}  // namespace
 
 BlockWriter::BlockWriter(std::string_view magic, BytesWriter put) : head_(magic), put_(std::move(put)) {}
 
@@ -32,9 +38,30 @@ Result<BlockReader> BlockReader::open(const fs::path& path, std::string_view mag
   const uint64_t size = fs::file_size(path, error);
   BlockReader reader(file, path, error ? 0 : size);
   PERENNIAL_TRY(reader.read(magic.size()));
-  reader.digest_.add(reader.block_);
   if (reader.block_ != magic) return data_loss("{} is not of this version's format", path.string());
+  PERENNIAL_TRY(reader.check());
   return reader;
+}
+
+/// From behind the magic to the end, and back.
+Status BlockReader::check() {
+  const uint64_t all = left_;
+  const auto begin = static_cast<int64_t>(block_.size());
+  Sha256Stream stream;
+  stream.add(block_);
+  constexpr size_t kDigestBytes = sizeof(Sha256);
+  while (left_ > kDigestBytes) {
+    PERENNIAL_TRY(read(std::min<uint64_t>(kCheckedAtOnce, left_ - kDigestBytes)));
+    stream.add(block_);
+  }
+  PERENNIAL_TRY(read(kDigestBytes));
+  const Sha256 digest = stream.finish();
+  if (block_ != std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()))
+    return data_loss("{} is damaged: its digest is another", path_.string());
+  if (::fseeko(file_.get(), begin, SEEK_SET) != 0)
+    return errno_status(errno, fmt::format("reading {}", path_.string()));
+  left_ = all;
+  return {};
 }
 
 Status BlockReader::read(size_t size) {
@@ -48,18 +75,9 @@ Status BlockReader::read(size_t size) {
 
 Result<std::string_view> BlockReader::next() {
   PERENNIAL_TRY(read(sizeof(uint64_t)));
-  digest_.add(block_);
   const auto size = ByteReader(block_).get<uint64_t>();
-  if (size > 0) {
-    PERENNIAL_TRY(read(size));
-    digest_.add(block_);
-    return std::string_view(block_);
-  }
-  const Sha256 digest = digest_.finish();
-  PERENNIAL_TRY(read(digest.size()));
-  if (left_ > 0 || block_ != std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()))
-    return data_loss("{} is damaged: its digest is another", path_.string());
-  return std::string_view();
+  PERENNIAL_TRY(read(size));
+  return std::string_view(block_);
 }
 
 }  // namespace perennial

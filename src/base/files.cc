@@ -104,6 +104,14 @@ Status write_file_atomically(const fs::path& path, const std::function<Status(co
   return sync_folder(path.parent_path());
 }
 
+Status remove_leftovers(const fs::path& folder, std::string_view beginning) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (entry->path().extension() == ".tmp" && entry->path().filename().string().starts_with(beginning))
+      fs::remove(entry->path(), error);
+  return error ? errno_status(error.value(), fmt::format("clearing {}", folder.string())) : Status();
+}
+
 Status make_folder(const fs::path& path) {
   std::error_code error;
   std::vector<fs::path> changed;

@@ -27,6 +27,10 @@ using BytesWriter = std::function<Status(std::string_view)>;
 Status write_file_atomically(const fs::path& path, const std::function<Status(const BytesWriter&)>& write,
                              mode_t mode = 0644);
 
+/// Removes what write_file_atomically() left when a process was killed, of files in the folder whose names begin so.
+/// Nobody may be writing them.
+Status remove_leftovers(const fs::path& folder, std::string_view beginning);
+
 /// Makes the folder and those above it, so that they survive a power cut.
 Status make_folder(const fs::path& path);
 

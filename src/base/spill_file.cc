@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kTailBytes = 1 << 20;
 constexpr size_t kWindowBytes = 32 << 10;
+constexpr uint64_t kMostUnits = uint64_t{1} << 36;
 constexpr size_t kFineUnits = 32;  // up to there a place has as many units as its bytes need
 
 /// How many units bytes get: of larger ones a few more, so that there are few lengths and places find new tenants.
@@ -74,6 +75,7 @@ Status SpillFile::flush() {
   const uint64_t at = std::exchange(written_, end_);
   Status status = write(at, tail);
   if (status.ok()) return status;
+  if (::ftruncate(descriptor_, static_cast<off_t>(at)) != 0) return status;  // what got there no scrub would find
   written_ = at;
   tail_ = tail;
   return status;
@@ -87,14 +89,16 @@ Result<SpillPlace> SpillFile::put(std::string_view bytes) {
   if (const auto found = free_.find(units); found != free_.end() && !found->second.units.empty()) {
     auto& [free, scrubbed] = found->second;
     place.unit = free.back();
+    scrubbed = std::min(scrubbed, free.size() - 1);  // also when the write fails half-way
     std::string whole(bytes);
     whole.resize(units * kUnit);  // nothing of who was there before stays
     PERENNIAL_TRY(write(place.unit * kUnit, whole));
     free.pop_back();
-    scrubbed = std::min(scrubbed, free.size());
     return place;
   }
   if (tail_.size() >= kTailBytes) PERENNIAL_TRY(flush());
+  if (end_ / kUnit + units > kMostUnits)
+    return resource_exhausted("a tebibyte is out of memory in {}: no more fits", folder_.string());
   place.unit = end_ / kUnit;
   tail_.append(bytes);
   end_ += units * kUnit;
@@ -127,13 +131,15 @@ void SpillFile::free(SpillPlace place) {
   if (!place.empty()) free_[units_for(place.size)].units.push_back(place.unit);
 }
 
-Status SpillFile::scrub() {
+Result<bool> SpillFile::scrub(size_t most) {
   for (auto& [units, free] : free_) {
     const std::string zeros(units * kUnit, '\0');
-    for (; free.scrubbed < free.units.size(); ++free.scrubbed)
+    for (; free.scrubbed < free.units.size(); ++free.scrubbed) {
+      if (most-- == 0) return false;
       PERENNIAL_TRY(write(free.units[free.scrubbed] * kUnit, zeros));
+    }
   }
-  return {};
+  return true;
 }
 
 Result<std::string_view> SpillFile::Window::get(SpillPlace place) {
@@ -145,7 +151,10 @@ Result<std::string_view> SpillFile::Window::get(SpillPlace place) {
     const uint64_t limit = at < file_.written_ ? file_.written_ : file_.end_;
     bytes_.resize(near ? std::max<uint64_t>(place.size, std::min<uint64_t>(kWindowBytes, limit - at)) : place.size);
     at_ = at;
-    PERENNIAL_TRY(file_.read(at, bytes_.data(), bytes_.size()));
+    if (Status status = file_.read(at, bytes_.data(), bytes_.size()); !status.ok()) {
+      bytes_.clear();
+      return status;
+    }
   }
   return std::string_view(bytes_).substr(at - at_, place.size);
 }

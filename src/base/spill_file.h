@@ -40,8 +40,9 @@ class SpillFile {
   /// Gives the place to a later put. The bytes lie there until then, or until scrub().
   void free(SpillPlace place);
 
-  /// Overwrites with zeros whatever was given back, so that nothing that was erased stays on the disk.
-  Status scrub();
+  /// Overwrites with zeros what was given back, so that nothing that was erased stays on the disk; at most so many
+  /// places, false when there are more.
+  Result<bool> scrub(size_t most = SIZE_MAX);
 
   [[nodiscard]] uint64_t file_bytes() const { return end_; }
 
@@ -74,10 +75,10 @@ class SpillFile {
   [[nodiscard]] Status failed(const char* what) const;
 
   int descriptor_;
-  fs::path folder_;                               // for messages
-  uint64_t end_ = 0;                              // in bytes, of what was put
-  uint64_t written_ = 0;                          // what is in the file; the rest is in tail_
-  std::string tail_;                              // puts come in thousands when a snapshot is loaded
+  fs::path folder_;              // for messages
+  uint64_t end_ = 0;             // in bytes, of what was put
+  uint64_t written_ = 0;         // what is in the file; the rest is in tail_
+  std::string tail_;             // puts come in thousands when a snapshot is loaded
   std::map<size_t, Free> free_;  // by length in units
 };
 

@@ -32,6 +32,8 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
     PERENNIAL_TRY_ASSIGN(const int64_t bytes, parse_bytes(flags.memory.empty() ? "server.memory" : "--memory", memory));
     options.engine.memory_bytes = static_cast<size_t>(bytes);
   }
+  options.engine.log.queue_limit_bytes =
+      std::min(options.engine.log.queue_limit_bytes, options.engine.memory_bytes / 8);
   options.engine.snapshot_every_seconds = 60.0 * static_cast<double>(settings.snapshot_minutes);
   options.engine.load_model = default_model_loader();
   options.address = flags.bind.empty() ? settings.bind : flags.bind;

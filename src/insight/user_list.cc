@@ -80,10 +80,11 @@ Cell time_or_blank(TimeMs time) {
   return cell;
 }
 
-std::vector<Cell> row_of(const Lives& lives, const Dictionary& users, const Listed& listed, TimeMs now) {
-  const Found<Life> life = lives.find(listed.user);
-  const std::vector<Transition> changes = transitions(lives.definition(), life->facts, now);
-  const TimeMs since = changes.empty() ? life->first_seen : std::max(changes.back().time, life->first_seen);
+/// `life` is the user's.
+std::vector<Cell> row_of(const Life& life, const Definition& definition, const Dictionary& users, const Listed& listed,
+                         TimeMs now) {
+  const std::vector<Transition> changes = transitions(definition, life.facts, now);
+  const TimeMs since = changes.empty() ? life.first_seen : std::max(changes.back().time, life.first_seen);
   return {users.name(listed.user),
           std::string(stage_name(listed.standing.stage)),
           std::string(listed.standing.overlay == Overlay::none ? "" : overlay_name(listed.standing.overlay)),
@@ -131,7 +132,9 @@ Result<Table> user_list(const Lives& lives, const Dictionary& users, const UserL
                    {.name = "last_activity", .type = ColumnType::date},
                    {.name = "orders", .type = ColumnType::count},
                    {.name = "money", .type = ColumnType::money}};
-  for (const Listed& one : listed) table.rows.push_back(row_of(lives, users, one, now));
+  for (const Listed& one : listed)
+    if (const Found<Life> life = lives.find(one.user))  // a disk may fail between two looks
+      table.rows.push_back(row_of(*life, definition, users, one, now));
   return table;
 }
 

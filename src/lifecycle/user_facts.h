@@ -56,7 +56,7 @@ class UserFacts {
   /// Equal facts give equal bytes, in whatever order they came.
   void encode(std::string& out) const;
 
-  /// Replaces; false for bytes that encode() does not give.
+  /// Replaces; false for bytes that are cut short or not of this form.
   bool decode(ByteReader& in);
 
   /// Of memory, beside the object's own.

@@ -67,6 +67,7 @@ Status Appender::load_repeats(int64_t repeat_window) {
     newest_first.push_back(message_of_bytes(rows.bytes(0)));
   }
   for (auto id = newest_first.rbegin(); id != newest_first.rend(); ++id) repeats_.add(*id);
+  repeats_.begin();  // a transaction that fails takes back its own, not these
   return {};
 }
 

@@ -283,14 +283,6 @@ Status cut_torn_end(const fs::path& path) {
   return error ? errno_status(error.value(), fmt::format("cutting {}", path.string())) : Status();
 }
 
-/// What a rewriting left that did not come to its end.
-Status remove_leftovers(const fs::path& folder) {
-  std::error_code error;
-  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (entry->path().extension() == ".tmp") fs::remove(entry->path(), error);
-  return error ? errno_status(error.value(), fmt::format("clearing {}", folder.string())) : Status();
-}
-
 }  // namespace
 
 Result<int64_t> read_slates(const fs::path& data_folder, TimeMs from, TimeMs to,
@@ -327,7 +319,7 @@ Result<std::unique_ptr<SlateLog>> SlateLog::open(const fs::path& data_folder, co
   const fs::path folder = folder_of(data_folder);
   PERENNIAL_TRY(make_folder(folder));
   std::unique_ptr<SlateLog> log(new SlateLog(folder, options, clock, std::move(written)));
-  PERENNIAL_TRY(remove_leftovers(folder));
+  PERENNIAL_TRY(remove_leftovers(folder, ""));
   log->expire();
   PERENNIAL_TRY(log->remember_newest());
   log->thread_ = std::thread([raw = log.get()] { raw->run(); });

@@ -14,6 +14,7 @@ namespace perennial {
 struct SqliteLogOptions {
   int64_t repeat_window = 1'000'000;      // message ids of this many newest records are recognised when they come again
   int64_t queue_limit_records = 200'000;  // more waiting than this: resource_exhausted
+  size_t queue_limit_bytes = 256 << 20;   // of their JSON: the same
   int64_t checkpoint_wal_bytes = 64 << 20;
   std::string vfs;  // name of a registered SQLite VFS; empty is the system's. For fault tests.
 };

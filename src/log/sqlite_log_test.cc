@@ -101,6 +101,20 @@ TEST(SqliteLog, RepeatsAreSkippedWithinABatchAcrossBatchesAndAfterReopening) {
   EXPECT_EQ(log->items().size(), 1U);
 }
 
+TEST(SqliteLog, AFailedTransactionAfterAStartForgetsNoRepeats) {
+  const TemporaryFolder folder;
+  const auto progress = [](int64_t rows) { return ImportProgress{"digest", "file", rows, rows, false}; };
+  const ImportProgress later = progress(10);
+  const ImportProgress earlier = progress(5);
+  ASSERT_TRUE(open_or_fail(folder.path())->append({make_event("1", "ada"), make_event("2", "ada")}, &later).ok());
+  const auto log = open_or_fail(folder.path());
+  EXPECT_EQ(log->append({make_event("3", "eve")}, &earlier).status().code(), Code::failed_precondition);
+  const AppendOutcome again = append_or_fail(*log, {make_event("1", "ada"), make_event("3", "eve")});
+  EXPECT_EQ(again.repeated, 1);
+  EXPECT_EQ(again.appended, 1);
+  EXPECT_EQ(describe_user(*log, 0).size(), 2U) << "the chain is as it was";
+}
+
 TEST(SqliteLog, RepeatWindowIsTheNewestRecords) {
   const TemporaryFolder folder;
   const SqliteLogOptions options{.repeat_window = 3};

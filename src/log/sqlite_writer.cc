@@ -10,7 +10,6 @@ namespace {
 // One transaction holds about so many records, so that an append waits no longer than a fraction of a second.
 constexpr size_t kGroupRecords = 50'000;
 constexpr size_t kGroupBytes = 32 << 20;
-constexpr size_t kQueueBytes = 256 << 20;  // waiting for a slow disk
 
 // Time is checked against the clock where records come in; here only their form counts, so that a log can be copied.
 constexpr TimeMs kAnyTime = 253'402'300'799'999;  // the end of year 9999
@@ -117,8 +116,8 @@ Status SqliteWriter::enqueue(std::unique_ptr<Batch>& batch) {
   for (const Record& record : batch->records) batch->bytes += json_bytes(record.payload);
   {
     const std::lock_guard lock(mutex_);
-    const bool full =
-        queued_records_ + count > options_.queue_limit_records || queued_bytes_ + batch->bytes > kQueueBytes;
+    const bool full = queued_records_ + count > options_.queue_limit_records ||
+                      queued_bytes_ + batch->bytes > options_.queue_limit_bytes;
     if (queued_records_ > 0 && full)
       return resource_exhausted("the log's queue is full: {} records wait, {} may: send these {} again a little later",
                                 queued_records_, options_.queue_limit_records, count);

@@ -30,6 +30,9 @@ class Profiles {
   /// The user's profile, through merges; null for a user without one (never seen, or erased).
   [[nodiscard]] Found<Profile> find(UserId user) const { return profiles_.find(resolve(user)); }
 
+  /// Whether find() finds one, without reading it.
+  [[nodiscard]] bool contains(UserId user) const { return profiles_.contains(resolve(user)); }
+
   /// The identity that `user` was merged into, at the end of the chain; itself when never merged.
   [[nodiscard]] UserId resolve(UserId user) const { return identities_.resolve(user); }
 

@@ -340,7 +340,10 @@ TEST_F(StateTest, ASnapshotIsOfTheMomentWhenItBeganWhateverHappensMeanwhile) {
     state.set_budget(seed % 2 == 0 ? 2000 : SIZE_MAX);
     size_t at = 0;
     for (; at < 150; ++at) state.apply(stream[at]);
-    const std::string then = snapshot_bytes(state);
+    State then = fold(stream, 0, 150);
+    std::string expected;
+    then.users().begin_snapshot();
+    then.users().next_of_snapshot(SIZE_MAX, expected);
     UserStore<Profile>& users = state.users();
     users.begin_snapshot();
     std::string taken;
@@ -348,7 +351,7 @@ TEST_F(StateTest, ASnapshotIsOfTheMomentWhenItBeganWhateverHappensMeanwhile) {
       more = users.next_of_snapshot(taken.size() + 1, taken);  // a user at a time
       for (int i = 0; i < 10; ++i) state.apply(stream[at++]);
     }
-    EXPECT_NE(then.find(taken), std::string::npos);
+    EXPECT_EQ(taken, expected);
     EXPECT_FALSE(taken.empty());
     users.end_snapshot();
   }
@@ -403,7 +406,7 @@ TEST_F(StateTest, SnapshotOfOtherRolesOrWithAFlippedByteIsRefusedAndLeavesNothin
     damaged[place] = static_cast<char>(damaged[place] ^ 1);
     ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", damaged).ok());
     State state(test_roles(), types_, kHistoryLimit);
-    EXPECT_FALSE(state.load(folder).ok()) << place;
+    EXPECT_EQ(state.load(folder).code(), Code::data_loss) << place;
     EXPECT_EQ(snapshot_bytes(state), snapshot_bytes(State(test_roles(), types_, kHistoryLimit)));
   }
   ASSERT_TRUE(write_file_atomically(folder / "state.snapshot", bytes.substr(0, bytes.size() / 2)).ok());

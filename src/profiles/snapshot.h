@@ -1,5 +1,5 @@
-// A fold over users, written and read: what is small in blocks of its own, then the users, a megabyte of them at a
-// time. Covered by profiles/profiles_test.cc. Format: docs/formats/snapshot.md.
+// A fold over users, written and read: what is small in blocks of its own, then the users, many to a block. Covered by
+// profiles/profiles_test.cc. Format: docs/formats/snapshot.md.
 #pragma once
 
 #include <functional>
@@ -41,8 +41,7 @@ Status save_snapshot(const fs::path& path, std::string_view magic, UserStore<T>&
   return status;
 }
 
-/// Adds the users in the blocks up to the end, and knows then that the file is whole. After a failure the users are
-/// partly there: clear() them.
+/// Adds the users in the blocks up to the end. After a failure they are partly there: clear() them.
 template <typename T>
 Status read_users(BlockReader& blocks, UserStore<T>& users) {
   while (true) {

@@ -29,8 +29,9 @@ class State {
   [[nodiscard]] UserStore<Profile>& users() { return profiles_.store(); }
 
   /// Writes the state as it is when this begins, atomically, to `state.snapshot` in the data directory: equal states,
-  /// equal bytes. Looks at the state within `still` only, a few milliseconds at a time, and takes it as it was however
-  /// it changes between. data_loss when users are damaged (UserStore).
+  /// equal bytes. Looks at the state within `still` only: once at the catalogue and all merges, then at users a
+  /// millisecond at a time, and takes them as they were however they change between. Fails when users are damaged
+  /// (UserStore).
   Status save(const fs::path& data_folder, const WhileStill& still);
 
   /// Loads it. failed_precondition when it was made with other roles or a shorter history; data_loss when its bytes are

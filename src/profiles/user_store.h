@@ -1,6 +1,8 @@
 // What is known of each user, within a budget of memory: who was changed lately is there, the others lie encoded in a
 // file and come back when they are asked for. Snapshots are taken in steps while it goes on changing.
-// Covered by profiles/profiles_test.cc. Thread rule: many readers or one writer; the owner locks.
+// Covered by profiles/user_store_test.cc and profiles/profiles_test.cc. Thread rule: many readers or one writer; the
+// owner locks. Taking a snapshot changes nothing that readers look at: it may go on beside them, but not beside the
+// writer.
 #pragma once
 
 #include <atomic>
@@ -22,7 +24,7 @@ namespace perennial {
 
 /// To be specialised for each T of a UserStore:
 ///   static void encode(const T&, std::string& out);  equal values give equal bytes
-///   static bool decode(ByteReader&, T&);             false for bytes that encode() does not give
+///   static bool decode(ByteReader&, T&);             false for bytes that are not of this form
 ///   static size_t bytes(const T&);                   of memory that it points to
 template <typename T>
 struct UserCodec;
@@ -104,14 +106,21 @@ class UserStore {
     slot.changed = true;
     edited_ = user;
     edited_bytes_ = Codec::bytes(value_of(slot));
-    put_away(kRoomAnEdit);
+    put_away_some(kRoomAnEdit);
     return value_of(slot);
   }
 
-  /// Takes the user out, and leaves nothing of it on the disk.
+  /// Takes the user out, and leaves nothing of it on the disk; where that fails, scrub() is to try it again.
   void erase(UserId user) {
-    if (!extract(user) || !file_.has_value()) return;
-    if (const Status status = file_->scrub(); !status.ok()) remember_damage(status);
+    if (extract(user)) (void)scrub(SIZE_MAX);
+  }
+
+  /// Overwrites what lies in the file of users who have moved since; at most so many places, false when there are more.
+  /// Now and then a few, so that an erasure finds few.
+  bool scrub(size_t most) {
+    if (!file_.has_value()) return true;
+    const Result<bool> done = file_->scrub(most);
+    return done.ok() && *done;
   }
 
   /// Takes the user out; none when there is none.
@@ -159,7 +168,7 @@ class UserStore {
   /// Puts users into the file until the others keep the budget; false when there are more after `most` were looked at.
   bool make_room(size_t most) {
     settle();
-    return put_away(most);
+    return put_away_some(most);
   }
 
   /// A user as encode() gives it, when it is not there yet.
@@ -282,31 +291,35 @@ class UserStore {
     return slot;
   }
 
-  /// But for the one that is being edited. When the file takes nothing, they stay.
-  bool put_away(size_t most) {
-    for (; bytes_ > budget_ && file_.has_value(); --most) {
+  /// But for the one that is being edited, and those that the file does not take.
+  bool put_away_some(size_t most) {
+    for (bool full = false; bytes_ > budget_ && file_.has_value(); --most) {
       if (most == 0) return false;
       hand_ = hand_ + 1 < slots_.size() ? hand_ + 1 : 0;
       Slot& slot = slots_[hand_];
       if (!slot.in_memory || hand_ == edited_ || std::exchange(slot.used, false)) continue;
-      if (!put_away(slot).ok()) return true;
+      if (slot.changed && (full || !write(slot))) {
+        full = true;  // the disk is: who is there as they are can still go
+        continue;
+      }
+      bytes_ -= bytes_of(slot);
+      drop(slot);
     }
     return true;
   }
 
-  Status put_away(Slot& slot) {
-    if (slot.changed) {
-      std::string bytes;
-      Codec::encode(value_of(slot), bytes);
-      if (bytes.size() > SpillFile::kMostBytes) return {};  // a bot with tens of millions of events stays
-      Result<SpillPlace> place = file_->put(bytes);
-      if (!place.ok()) return place.status();
-      forget_place(slot);
-      slot.place = *place;
-    }
-    bytes_ -= bytes_of(slot);
-    drop(slot);
-    return {};
+  /// False when the file does not take it, or nobody would read so much in one go: a bot with tens of millions of
+  /// events.
+  bool write(Slot& slot) {
+    std::string bytes;
+    Codec::encode(value_of(slot), bytes);
+    if (bytes.size() > SpillFile::kMostBytes) return false;
+    const Result<SpillPlace> place = file_->put(bytes);
+    if (!place.ok()) return false;
+    forget_place(slot);
+    slot.place = *place;
+    slot.changed = false;
+    return true;
   }
 
   void drop(Slot& slot) {

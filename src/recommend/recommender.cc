@@ -125,7 +125,7 @@ std::vector<float> Recommender::popularity_weights(const State& state, const Whi
     }
   });
   const double aged = newest == kNoTime ? 1 : std::exp2(static_cast<double>(instant - newest) / kHalfLifeMs);
-  std::vector<float> weights(items_.size());
+  std::vector<float> weights(timed.size());
   for (size_t item = 0; item < weights.size(); ++item)
     weights[item] = static_cast<float>(timed[item] * aged + timeless[item]);
   return weights;

@@ -28,7 +28,8 @@ constexpr double kOutcomesShare = 500;  // what comes of an item changes slowly
 constexpr double kOutcomesMinSeconds = 10;
 constexpr Offset kReplaySlice = 20'000;  // records between two looks at the memory
 constexpr size_t kMemorySlice = 500;     // users looked at while recommendations wait: a millisecond or two
-constexpr double kTrimEverySeconds = 2;
+constexpr double kTrimmedSeconds = 1;    // until what the allocator gave back shows
+constexpr size_t kScrubbed = 200;        // places of the file, ten times a second
 
 constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
 
@@ -36,6 +37,8 @@ constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_u
 
 Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, const Clock& clock) {
   PERENNIAL_TRY_ASSIGN(std::unique_ptr<LogWriter> log, open_log(options.data_folder, options.log));
+  for (const char* name : {"state.snapshot", "lives.snapshot"})
+    PERENNIAL_TRY(remove_leftovers(options.data_folder, name));
   std::unique_ptr<Engine> engine(new Engine(std::move(options), clock, std::move(log)));
   PERENNIAL_TRY(engine->load_state());
   PERENNIAL_TRY_ASSIGN(engine->slates_, SlateLog::open(engine->options_.data_folder, engine->options_.slates, clock,
@@ -82,6 +85,7 @@ Status Engine::load_state() {
   snapshot_offset_ = std::min(state_->applied(), lives_->applied());
   PERENNIAL_TRY(catch_up(end));
   mind_memory();
+  memory_due_at_ = std::numeric_limits<double>::max();  // nobody is moved while others look
   auto stages = std::async(std::launch::async, [&] { return std::make_unique<StageWatch>(*lives_, clock_.now_ms()); });
   applied_ = state_->applied();
   snapshot_due_ = applied_ != snapshot_offset_;  // there may be an erasure among what came since
@@ -90,7 +94,11 @@ Status Engine::load_state() {
   refresh_popularity_when_due();
   refresh_outcomes_when_due();
   stages_ = stages.get();
+  memory_due_at_ = 0;
   mind_memory();
+  if (memory_full_)
+    spdlog::warn("{} MiB are resident, more than the memory of {} MiB: events get 429, give the server more (--memory)",
+                 resident_bytes() >> 20, memory_.bytes() >> 20);
   return {};
 }
 
@@ -133,7 +141,8 @@ void Engine::end_pending() {
 }
 
 void Engine::post(std::vector<Record> records, Done done) {
-  if (memory_full_)
+  const bool erases = !records.empty() && std::holds_alternative<Erasure>(records.front().payload);
+  if (memory_full_ && !erases)
     return done(
         resource_exhausted("the memory of {} MiB is full: send it again later, or give the server more (--memory)",
                            memory_.bytes() >> 20));
@@ -222,7 +231,7 @@ void Engine::credit(const StoredRecord& record, const Event& event) {
 
 std::optional<UserId> Engine::find_user(const RecommendRequest& request, const Asker& asker) const {
   const std::optional<UserId> known = request.user_id.empty() ? std::nullopt : log_->users().find(request.user_id);
-  if (known && state_->profiles().find(*known) != nullptr) return known;
+  if (known && state_->profiles().contains(*known)) return known;
   const std::optional<UserId> anonymous =
       asker.anonymous_id.empty() ? std::nullopt : log_->users().find(asker.anonymous_id);
   return anonymous ? anonymous : known;
@@ -447,6 +456,7 @@ EngineStatus Engine::status() const {
   status.model = model ? model->id() : "none";
   const auto lock = gate_.read();
   status.users = state_->profiles().size();
+  status.users_in_memory = state_->profiles().store().in_memory();
   status.items = log_->items().size();
   return status;
 }
@@ -454,6 +464,7 @@ EngineStatus Engine::status() const {
 std::string Engine::metrics_text() {
   const EngineStatus now = status();
   metrics_.users.Set(static_cast<double>(now.users));
+  metrics_.users_in_memory.Set(static_cast<double>(now.users_in_memory));
   metrics_.items.Set(static_cast<double>(now.items));
   const UserVectors::Counts vectors = recommender_->vector_counts();
   metrics_.user_vectors.Set(static_cast<double>(vectors.vectors));
@@ -478,6 +489,7 @@ void Engine::housekeeping() {
       take_new_rules();
     }
     mind_memory();
+    scrub();
     refresh_popularity_when_due();
     refresh_outcomes_when_due();
     advance_stages_when_due();
@@ -541,43 +553,79 @@ void Engine::save_snapshot_when_due() {
   if (!status.ok()) spdlog::error("saving the snapshot: {}; a restart will replay more of the log", status.message());
 }
 
-/// For looks that take a millisecond or two: events wait for one of them, lists do not.
+/// For looks that take a millisecond or two: events wait for one of them, lists do not. Whoever looks at everybody
+/// takes seconds: the memory is minded between.
 WhileStill Engine::while_still() {
   return [this](const std::function<void()>& look) {
-    const auto lock = gate_.long_read();
-    look();
+    {
+      const auto lock = gate_.long_read();
+      look();
+    }
+    mind_memory();
   };
 }
 
 /// Tells what may shrink how much it may hold, as what is resident and what is held are now.
 void Engine::mind_memory() {
-  if (memory_.bytes() == SIZE_MAX) return;
+  const double now = monotonic_seconds();
+  if (memory_.bytes() == SIZE_MAX || now < memory_due_at_) return;
+  memory_due_at_ = now + kTickSeconds;
   const size_t resident = resident_bytes();
   memory_full_ = memory_.is_full(resident, memory_full_);
-  bool done = false;
-  while (!done) {
+  UserStore<Profile>& profiles = state_->users();
+  UserStore<Life>& lives = lives_->users();
+  size_t slices = 0;
+  {
     const auto lock = gate_.write();
-    UserStore<Profile>& profiles = state_->users();
-    UserStore<Life>& lives = lives_->users();
     const MemoryShares held{.profiles = profiles.memory_bytes(),
                             .lives = lives.memory_bytes(),
                             .vectors = static_cast<size_t>(recommender_->vector_counts().bytes)};
-    const MemoryShares shares =
+    const std::optional<MemoryShares> shares =
         memory_.divide(resident, held, {profiles.in_memory(), profiles.size()}, {lives.in_memory(), lives.size()});
-    profiles.set_budget(shares.profiles);
-    lives.set_budget(shares.lives);
+    if (!shares) return;
+    profiles.set_budget(shares->profiles);
+    lives.set_budget(shares->lives);
+    recommender_->set_vector_budget(shares->vectors);
+    slices = 2 * size_t{std::max(profiles.end(), lives.end())} / kMemorySlice + 1;  // each is looked at twice at most
+  }
+  for (bool done = false; !done && slices > 0; --slices) {
+    const auto lock = gate_.write();
     done = profiles.make_room(kMemorySlice);
     done &= lives.make_room(kMemorySlice);
-    recommender_->set_vector_budget(shares.vectors);
   }
-  if (!memory_.is_tight(resident) || monotonic_seconds() < trim_due_at_) return;
+  if (!memory_.is_tight(resident)) return;
   ::malloc_trim(0);
-  trim_due_at_ = monotonic_seconds() + kTrimEverySeconds;
+  if (!memory_full_) memory_due_at_ = now + kTrimmedSeconds;
+}
+
+/// A little at a time: the file's places that users have left are overwritten, so that an erasure finds few.
+void Engine::scrub() {
+  const auto lock = gate_.write();
+  state_->users().scrub(kScrubbed);
+  lives_->users().scrub(kScrubbed);
+}
+
+Status Engine::users_damage() const {
+  Status damage = state_->users().damage();
+  return damage.ok() ? lives_->users().damage() : damage;
+}
+
+/// What is in memory is not all that the log says, so the snapshots that are there stay; but not with somebody in them
+/// who was erased since.
+Status Engine::give_up_snapshots(bool erased_since, Status damage) {
+  snapshot_failed_ = true;
+  metrics_.snapshots_failed.Increment();
+  if (!erased_since) return damage;
+  std::error_code error;
+  for (const char* name : {"state.snapshot", "lives.snapshot"}) fs::remove(options_.data_folder / name, error);
+  if (!sync_folder(options_.data_folder).ok() || error) snapshot_due_ = true;
+  return damage;
 }
 
 Status Engine::save_snapshot() {
   snapshot_tried_at_ = monotonic_seconds();
   const bool erased_since = snapshot_due_.exchange(false);
+  if (Status damage = users_damage(); !damage.ok()) return give_up_snapshots(erased_since, std::move(damage));
   std::optional<Offset> began_at;
   const WhileStill still = [&](const std::function<void()>& look) {
     while_still()([&] {

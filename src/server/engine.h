@@ -121,7 +121,8 @@ class Engine {
   Result<SlateView> slate(const std::string& recommendation_id);
 
   /// Erases the user and all identities that were merged into it, from log, slates, state and the snapshot on the disk
-  /// (within a second or two). `done` comes from another thread; not_found for a name that neither log nor slates know.
+  /// (within seconds: all of it is written anew). `done` comes from another thread; not_found for a name that neither
+  /// log nor slates know.
   void erase_user(const std::string& user_id, Done done);
 
   [[nodiscard]] EngineStatus status() const;
@@ -165,6 +166,9 @@ class Engine {
   void advance_stages_when_due();
   void tell_stages();
   void mind_memory();
+  void scrub();
+  Status users_damage() const;
+  Status give_up_snapshots(bool erased_since, Status damage);
   WhileStill while_still();
   void save_snapshot_when_due();
   Status save_snapshot();
@@ -190,7 +194,7 @@ class Engine {
   std::atomic<bool> snapshot_due_{false};
   const MemoryBudget memory_;
   std::atomic<bool> memory_full_{false};
-  double trim_due_at_ = 0;
+  double memory_due_at_ = 0;
   double snapshot_tried_at_ = 0;  // this and the next seven: housekeeping's thread
   bool snapshot_failed_ = false;
   Offset popularity_offset_ = -1;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <future>
 #include <thread>
 
 #include "forecast/simulated_shop.h"
@@ -68,6 +69,52 @@ TEST_F(EngineTest, WhatComesFromManyThreadsIsAllThere) {
   }
   for (std::thread& thread : threads) thread.join();
   for (int t = 0; t < 4; ++t) EXPECT_EQ(engine_->user("u" + std::to_string(t), 1000)->history_size, 50u);
+}
+
+TEST_F(EngineTest, WithinALittleMemoryEverybodyIsKnownAndNothingNewIsTakenIn) {
+  for (int batch = 0; batch < 20; ++batch) {
+    std::vector<Record> records;
+    for (int i = 0; i < 500; ++i)
+      records.push_back(event(fmt::format("u{}", 500 * batch + i), fmt::format("i{}", i % 7)));
+    ASSERT_TRUE(engine_->post_and_wait(std::move(records)).ok());
+  }
+  ASSERT_EQ(engine_->status().users_in_memory, 10'000u);
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+
+  options_.memory_bytes = 1 << 20;  // the program itself is larger
+  open();
+  EXPECT_EQ(engine_->status().users, 10'000u);
+  EXPECT_LT(engine_->status().users_in_memory, 9'000u);
+  for (int i = 0; i < 10'000; i += 97) {
+    const Result<UserView> user = engine_->user(fmt::format("u{}", i), 10);
+    ASSERT_TRUE(user.ok()) << i;
+    EXPECT_EQ(user->history_size, 1u);
+    EXPECT_EQ(user->history.at(0).item_id, fmt::format("i{}", i % 500 % 7));
+    EXPECT_TRUE(engine_->life_story(fmt::format("u{}", i), clock_.now_ms()).ok());
+  }
+  EXPECT_EQ(engine_->post_and_wait({event("u1", "a")}).status().code(), Code::resource_exhausted);
+  std::promise<bool> erased;
+  engine_->erase_user("u2", [&](const Result<AppendOutcome>& outcome) { erased.set_value(outcome.ok()); });
+  EXPECT_TRUE(erased.get_future().get()) << "an erasure is not refused";
+  EXPECT_FALSE(engine_->user("u2", 10).ok());
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_.reset();
+
+  options_.memory_bytes = SIZE_MAX;
+  open();
+  EXPECT_EQ(engine_->status().users_in_memory, 9'999u);
+  EXPECT_TRUE(engine_->post_and_wait({event("u1", "a")}).ok());
+}
+
+TEST_F(EngineTest, WhatAKilledSnapshotLeftIsRemoved) {
+  engine_.reset();
+  for (const char* name : {"state.snapshot.77.0.tmp", "lives.snapshot.77.1.tmp", "training.state.78.0.tmp"})
+    ASSERT_TRUE(write_file_atomically(folder_.path() / name, "somebody's").ok());
+  open();
+  EXPECT_FALSE(fs::exists(folder_.path() / "state.snapshot.77.0.tmp"));
+  EXPECT_FALSE(fs::exists(folder_.path() / "lives.snapshot.77.1.tmp"));
+  EXPECT_TRUE(fs::exists(folder_.path() / "training.state.78.0.tmp")) << "a training may be at it";
 }
 
 TEST_F(EngineTest, ClientsCannotUseUpTheEventTypes) {

@@ -10,8 +10,13 @@
 namespace perennial {
 namespace {
 
-constexpr double kUsed = 0.90;   // of the budget, so that a reply, a report or a snapshot under way has room
-constexpr double kTight = 0.97;  // from there on what is free is given back to the system
+// Of the budget; the rest is for a reply, a report or a snapshot under way. Between the others nothing is moved: what
+// the allocator keeps of users who were put away comes back late or never, and must not cost the next users their
+// place.
+constexpr double kGoal = 0.88;
+constexpr double kLoose = 0.86;
+constexpr double kTight = 0.90;
+constexpr double kRoomAgain = 0.97;
 constexpr size_t kLeast = 4 << 20;
 
 /// What a store would hold, were everybody in memory.
@@ -28,11 +33,13 @@ size_t number_in(const char* path, size_t fallback) {
 
 }  // namespace
 
-MemoryShares MemoryBudget::divide(size_t resident, const MemoryShares& held, const UserShare& profiles,
-                                  const UserShare& lives) const {
+std::optional<MemoryShares> MemoryBudget::divide(size_t resident, const MemoryShares& held, const UserShare& profiles,
+                                                 const UserShare& lives) const {
+  const double used = static_cast<double>(resident) / static_cast<double>(bytes_);
+  if (used > kLoose && used <= kTight) return std::nullopt;
   const size_t movable = held.profiles + held.lives + held.vectors;
   const double fixed = static_cast<double>(resident - std::min(resident, movable));
-  const double room = std::max(0.0, kUsed * static_cast<double>(bytes_) - fixed);
+  const double room = std::max(0.0, kGoal * static_cast<double>(bytes_) - fixed);
   // Vectors get a quarter at most, and of it no more than they may fill soon.
   const double vectors =
       std::min({static_cast<double>(vector_bytes_), room / 4, static_cast<double>(held.vectors) + room / 16});
@@ -40,13 +47,13 @@ MemoryShares MemoryBudget::divide(size_t resident, const MemoryShares& held, con
   const double of_profiles = wanted(held.profiles, profiles) + 1;
   const double of_lives = wanted(held.lives, lives) + 1;
   const auto share = [](double bytes) { return std::max(kLeast, static_cast<size_t>(bytes)); };
-  return {.profiles = share(rest * of_profiles / (of_profiles + of_lives)),
-          .lives = share(rest * of_lives / (of_profiles + of_lives)),
-          .vectors = share(vectors)};
+  return MemoryShares{.profiles = share(rest * of_profiles / (of_profiles + of_lives)),
+                      .lives = share(rest * of_lives / (of_profiles + of_lives)),
+                      .vectors = share(vectors)};
 }
 
 bool MemoryBudget::is_full(size_t resident, bool was_full) const {
-  return static_cast<double>(resident) > static_cast<double>(bytes_) * (was_full ? kTight : 1);
+  return static_cast<double>(resident) > static_cast<double>(bytes_) * (was_full ? kRoomAgain : 1);
 }
 
 bool MemoryBudget::is_tight(size_t resident) const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 
 namespace perennial {
 
@@ -19,21 +20,21 @@ struct UserShare {
   size_t all = 0;
 };
 
-/// Thread rule: one thread, but for full().
+/// Thread rule: immutable.
 class MemoryBudget {
  public:
   /// `vector_bytes` is the most that vectors may have.
   MemoryBudget(size_t bytes, size_t vector_bytes) : bytes_(bytes), vector_bytes_(vector_bytes) {}
 
-  /// How much each may hold now. What the process holds beside them is as it is: the log's names, items, the model,
-  /// requests under way, and what the allocator keeps.
-  [[nodiscard]] MemoryShares divide(size_t resident, const MemoryShares& held, const UserShare& profiles,
-                                    const UserShare& lives) const;
+  /// How much each may hold from now on; none while about as much is resident as should be. What the process holds
+  /// beside them is as it is: the log's names, items, the model, requests under way, and what the allocator keeps.
+  [[nodiscard]] std::optional<MemoryShares> divide(size_t resident, const MemoryShares& held, const UserShare& profiles,
+                                                   const UserShare& lives) const;
 
   /// Whether so much is resident that nothing new should be taken in; until it is a little less again.
   [[nodiscard]] bool is_full(size_t resident, bool was_full) const;
 
-  /// Whether the allocator should be asked to give back what it keeps.
+  /// Whether that is more than should be: the allocator is to give back what was put away.
   [[nodiscard]] bool is_tight(size_t resident) const;
 
   [[nodiscard]] size_t bytes() const { return bytes_; }

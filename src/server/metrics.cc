@@ -51,6 +51,7 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
           counter(*registry, "perennial_rule_loads_failed_total", "Files of list rules that could not be read")),
       model_age(gauge(*registry, "perennial_model_age_seconds", "Since the served model was published; 0 without one")),
       users(gauge(*registry, "perennial_users", "Users with a profile")),
+      users_in_memory(gauge(*registry, "perennial_users_in_memory", "Of them, those that are not in the file")),
       items(gauge(*registry, "perennial_items", "Items ever seen")),
       user_vectors(gauge(*registry, "perennial_user_vectors", "Users whose vector is kept")),
       user_vector_caches(gauge(*registry, "perennial_user_vector_caches", "Of them those with keys and values")),

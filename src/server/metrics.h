@@ -59,6 +59,7 @@ class Metrics {
   prometheus::Counter& rule_loads_failed;
   prometheus::Gauge& model_age;
   prometheus::Gauge& users;
+  prometheus::Gauge& users_in_memory;
   prometheus::Gauge& items;
   prometheus::Gauge& user_vectors;
   prometheus::Gauge& user_vector_caches;

@@ -68,6 +68,7 @@ struct EngineStatus {
   Offset log_offset = 0;
   Offset snapshot_offset = 0;
   size_t users = 0;
+  size_t users_in_memory = 0;  // the others lie in a file
   size_t items = 0;
   std::string model;  // its id, or "none"
 };
