@@ -12,6 +12,8 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kWritebackBytes = 1 << 20;
+
 /// An open descriptor, closed on every way out.
 class Descriptor {
  public:
@@ -96,7 +98,15 @@ Status write_file_atomically(const fs::path& path, const std::function<Status(co
   const char* name = temporary.path().c_str();
   const Descriptor file(::open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode));
   if (file.get() < 0) return errno_status(errno, fmt::format("creating {}", name));
-  PERENNIAL_TRY(write([&](std::string_view bytes) { return write_all(file.get(), bytes, temporary.path()); }));
+  size_t waiting = 0;
+  PERENNIAL_TRY(write([&](std::string_view bytes) {
+    waiting += bytes.size();
+    if (waiting >= kWritebackBytes) {  // a little at a time: a log on the same disk waits for its own fsync
+      waiting = 0;
+      (void)::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
+    return write_all(file.get(), bytes, temporary.path());
+  }));
   if (::fsync(file.get()) != 0) return errno_status(errno, fmt::format("syncing {}", name));
   if (::rename(name, path.c_str()) != 0)
     return errno_status(errno, fmt::format("renaming {} to {}", name, path.string()));

@@ -139,26 +139,16 @@ class UserStore {
 
   /// Those in [first, end) by rising id.
   void for_each(UserId first, UserId end, const std::function<void(UserId, const T&)>& visit) const {
-    std::optional<SpillFile::Window> window;
-    if (file_.has_value()) window.emplace(*file_);
-    T read;
-    for (size_t user = first; user < std::min<size_t>(end, slots_.size()); ++user) {
-      const Slot& slot = slots_[user];
-      if (slot.in_memory) {
-        visit(static_cast<UserId>(user), value_of(slot));
-      } else if (!slot.place.empty() && decode(window->get(slot.place), read)) {
-        visit(static_cast<UserId>(user), read);
-      }
-    }
+    visit_some(first, end, std::numeric_limits<size_t>::max(), visit);
   }
   void for_each(const std::function<void(UserId, const T&)>& visit) const { for_each(0, kNoId, visit); }
 
   /// The same in steps of a millisecond or so, each within `still`: between them users may change, come and go.
   void for_each(const WhileStill& still, const std::function<void(UserId, const T&)>& visit) const {
-    for (size_t first = 0, last = 1; first < last; first += kStep)
+    for (size_t next = 0, last = 1; next < last;)
       still([&] {
         last = slots_.size();
-        for_each(static_cast<UserId>(first), static_cast<UserId>(std::min(last, first + kStep)), visit);
+        next = visit_some(static_cast<UserId>(next), kNoId, kStepBytes, visit);
       });
   }
 
@@ -232,7 +222,8 @@ class UserStore {
   static constexpr size_t kNobody = std::numeric_limits<size_t>::max();
   static constexpr size_t kRoomAnEdit = 64;
   static constexpr size_t kSpareBytes = 4096;
-  static constexpr size_t kStep = 256;
+  static constexpr size_t kStepBytes = 128 << 10;
+  static constexpr size_t kUserBytes = 100;  // that looking at one costs at least
 
   // What is small lies in its slot: one wait for memory less for each event.
   static constexpr bool kInSlot = sizeof(T) <= 32;
@@ -252,6 +243,24 @@ class UserStore {
       return *slot.held;
   }
   static T& value_of(Slot& slot) { return const_cast<T&>(value_of(std::as_const(slot))); }
+
+  /// Until about so many bytes of users were visited: the next one's id.
+  size_t visit_some(UserId first, UserId end, size_t most_bytes,
+                    const std::function<void(UserId, const T&)>& visit) const {
+    std::optional<SpillFile::Window> window;
+    if (file_.has_value()) window.emplace(*file_);
+    T read;
+    size_t user = first;
+    for (size_t bytes = 0; user < std::min<size_t>(end, slots_.size()) && bytes < most_bytes; ++user) {
+      const Slot& slot = slots_[user];
+      const T* value = slot.in_memory ? &value_of(slot) : nullptr;
+      if (value == nullptr && !slot.place.empty() && decode(window->get(slot.place), read)) value = &read;
+      if (value == nullptr) continue;
+      visit(static_cast<UserId>(user), *value);
+      bytes += kUserBytes + Codec::bytes(*value);
+    }
+    return user;
+  }
 
   void grow(UserId user) {
     if (user >= slots_.size()) slots_.resize(user + size_t{1});
