@@ -59,6 +59,10 @@ class Server:
         return max(most)
 
 
+def mebibytes(text):
+    return float(text[:-1]) * {"M": 1, "G": 1024}[text[-1]]
+
+
 def digests(data):
     return [hashlib.sha256((data / name).read_bytes()).hexdigest() for name in ("state.snapshot", "lives.snapshot")]
 
@@ -68,8 +72,21 @@ def make_data(data, scratch, options):
         write_events(scratch / "events.csv", options.users, options.events)
         subprocess.run([PROGRAM, "import", "--data", data, scratch / "events.csv"], check=True)
         (scratch / "events.csv").unlink()
-    if not (data / "models" / "current").exists():
+    if options.ask != 0 and not (data / "models" / "current").exists():
         subprocess.run([PROGRAM, "train", "--data", data, "--holdout", "none", "--max-epochs", "1", "--members", "1"], check=True)
+
+
+def ask_everybody(server, options):
+    asked = options.ask or options.users
+    names = "".join(f"user-{user}\n" for user in range(0, options.users, options.users // asked))
+    asking = subprocess.Popen([ASK, server.port, "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    posting = subprocess.Popen([LOAD, server.port, "8", "20", "1", "500"], stdout=subprocess.PIPE, text=True)
+    told = asking.communicate(names)[0].split()
+    events = posting.communicate()[0].split()
+    if asking.returncode != 0 or posting.returncode != 0:
+        sys.exit("a client failed")
+    print(f"{int(told[0]):,} users asked, each answered by the model: {float(told[1]):,.0f} lists/s, p50 {told[2]}, p99 {told[3]} ms; "
+          f"in the first 20 s {int(events[0]):,} events posted, p99 {events[3]} ms until visible", flush=True)
 
 
 def main():
@@ -77,7 +94,7 @@ def main():
     parser.add_argument("--users", type=int, default=1_500_000)
     parser.add_argument("--events", type=int, default=10_000_000)
     parser.add_argument("--memory", default="1G")
-    parser.add_argument("--ask", type=int, help="so many users only")
+    parser.add_argument("--ask", type=int, help="so many users only; 0: no model is trained and nobody asked")
     parser.add_argument("--folder", type=pathlib.Path, help="keep the data here, or use those that are here")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
@@ -88,17 +105,12 @@ def main():
         server = Server(data, options.memory)
         atexit.register(lambda: Server.running and Server.running.process.kill())
         print(f"from the log alone: serving after {server.started:.1f} s, {server.most_mebibytes():.0f} MiB at most", flush=True)
-        asked = options.ask or options.users
-        names = "".join(f"user-{user}\n" for user in range(0, options.users, options.users // asked))
-        asking = subprocess.Popen([ASK, server.port, "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        posting = subprocess.Popen([LOAD, server.port, "8", "20", "1", "500"], stdout=subprocess.PIPE, text=True)
-        told = asking.communicate(names)[0].split()
-        events = posting.communicate()[0].split()
-        if asking.returncode != 0 or posting.returncode != 0:
-            sys.exit("a client failed")
-        print(f"{int(told[0]):,} users asked, each answered by the model: {float(told[1]):,.0f} lists/s, p50 {told[2]}, p99 {told[3]} ms; "
-              f"in the first 20 s {int(events[0]):,} events posted, p99 {events[3]} ms until visible", flush=True)
-        print(f"stopped: {server.stop():.0f} MiB at most", flush=True)
+        if options.ask != 0:
+            ask_everybody(server, options)
+        most = server.stop()
+        print(f"stopped: {most:.0f} MiB at most", flush=True)
+        if most > mebibytes(options.memory):
+            sys.exit(f"that is more than {options.memory}")
         left = digests(data)
         server = Server(data, options.memory)
         print(f"from its snapshot: serving after {server.started:.1f} s, {server.most_mebibytes():.0f} MiB at most", flush=True)

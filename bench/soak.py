@@ -16,6 +16,8 @@ import tempfile
 import threading
 import time
 
+from serve import users_of
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PERENNIAL = ROOT / "build/release/src/perennial"
 LOAD = ROOT / "build/release/bench/ingest_load"
@@ -27,7 +29,7 @@ class Reader(threading.Thread):
     def __init__(self, port, users, per_second):
         super().__init__(daemon=True)
         self.port, self.users, self.step = port, users, 1 / per_second
-        self.lists, self.errors, self.models, self.forbidden = 0, [], set(), None
+        self.lists, self.errors, self.models, self.forbidden = 0, [], set(), frozenset()
         self.seen_after_rule = 0
         self.done = threading.Event()
 
@@ -52,10 +54,25 @@ class Reader(threading.Thread):
                 continue
             self.lists += 1
             self.models.add(told["model"])
-            if len(told["items"]) != 10:
-                self.errors.append(f"{len(told['items'])} items")
-            if forbidden is not None:
-                self.seen_after_rule += sum(item.get("category") == forbidden for item in told["items"])
+            if len(told["items"]) != 10 or told["fallback"] is not None:
+                self.errors.append(f"{len(told['items'])} items, fallback {told['fallback']}")
+            self.seen_after_rule += sum(bool(forbidden & categories(item)) for item in told["items"])
+            if self.lists % 3 == 0:
+                self.click(connection, told)
+
+    def click(self, connection, told):
+        """The answer changes the next one."""
+        event = {"userId": self.users[(self.lists - 1) % len(self.users)], "event": "Product Clicked",
+                 "properties": {"product_id": told["items"][0]["item_id"], "recommendation_id": told["recommendation_id"]}}
+        connection.request("POST", "/v1/track", json.dumps(event), {"Content-Type": "application/json"})
+        reply = connection.getresponse()
+        if reply.read() is None or reply.status != 200:
+            self.errors.append(f"a click got {reply.status}")
+
+
+def categories(item):
+    named = item.get("category", [])
+    return frozenset([named] if isinstance(named, str) else named)
 
 
 def metrics(port):
@@ -100,11 +117,10 @@ def main():
         folder = pathlib.Path(folder)
         data, shop = folder / "data", folder / "shop"
         run("simulate", "--users", 4000, "--items", 2000, "--months", 4, shop)
-        for file in sorted(shop.glob("*.jsonl"), key=lambda file: file.name != "items.jsonl"):
-            run("import", "--data", data, file)
+        run("import", "--data", data, shop / "items.jsonl", *sorted(shop.glob("events-*.jsonl")))
         train = ["train", "--data", str(data), "--holdout", "time", "--max-epochs", "3", "--members", "1"]
         run(*train)
-        users = [f"u{user}" for user in range(20_000)]  # those that ingest_load posts of
+        users = users_of(data, 1000)
         server = subprocess.Popen([PERENNIAL, "serve", "--data", data, "--port", "0", "--no-key", "--memory", options.memory],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         for line in server.stdout:
@@ -114,10 +130,8 @@ def main():
         said = []
         threading.Thread(target=lambda: said.extend(server.stdout), daemon=True).start()
         reader = Reader(port, users, options.lists)
-        # Its users exist, with vectors, before the quiet minute.
-        subprocess.run([LOAD, str(port), "8", "20", "1", "2000"], check=True, stdout=subprocess.DEVNULL)
         reader.start()
-        time.sleep(5)
+        time.sleep(10)  # until each has been asked for
         start = durations(port)
         time.sleep(60)
         quiet = durations(port)
@@ -131,10 +145,10 @@ def main():
             if minute == options.minutes // 2:
                 connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
                 connection.request("GET", f"/v1/recommend?user_id={users[0]}")
-                category = json.loads(connection.getresponse().read())["items"][0]["category"]
-                rule.write_text(json.dumps({"rules": [{"name": "soak", "filter": {"not": {"category": category}}}]}), encoding="utf-8")
+                forbidden = categories(json.loads(connection.getresponse().read())["items"][0])
+                rule.write_text(json.dumps({"rules": [{"name": "soak", "filter": {"not": {"category": sorted(forbidden)}}}]}), encoding="utf-8")
                 time.sleep(5)
-                reader.forbidden = category if isinstance(category, str) else None
+                reader.forbidden = forbidden
                 time.sleep(55)
             else:
                 time.sleep(60)
@@ -150,7 +164,7 @@ def main():
         complaints = [line for line in said if "[error]" in line or "[warn" in line]
         print(f"{reader.lists:,} lists, {int(told[0]):,} events, each 20th found in the next answer, p99 {told[3]} ms; {trainings} trainings, "
               f"{len(reader.models)} models served; errors: {len(reader.errors)} {reader.errors[:3]}; complaints of the server: {complaints[:3]}")
-        print(f"items that the rule forbids, after it: {reader.seen_after_rule}")
+        print(f"items of {', '.join(sorted(reader.forbidden))} after the rule forbade them: {reader.seen_after_rule}")
         print("resident MiB by minute: " + " ".join(f"{each:.0f}" for each in memory))
         quiet_p99, busy_p99 = quantile(start, quiet, 0.99), quantile(quiet, busy, 0.99)
         print(f"p99 in the server: quiet {1e3 * quiet_p99:.2f} ms, busy {1e3 * busy_p99:.2f} ms, {busy_p99 / quiet_p99:.1f} times")

@@ -41,7 +41,8 @@ TEST(SpillFile, AWindowReadsOnAcrossWhatIsNotWrittenYet) {
   const TemporaryFolder folder;
   SpillFile file = SpillFile::create(folder.path()).value();
   std::vector<SpillPlace> places;
-  for (int i = 0; i < 30'000; ++i) places.push_back(file.put(fmt::format("number {} of them {:{}}", i, 0, i % 90)).value());
+  for (int i = 0; i < 30'000; ++i)
+    places.push_back(file.put(fmt::format("number {} of them {:{}}", i, 0, i % 90)).value());
   SpillFile::Window window(file);
   for (int i = 0; i < 30'000; ++i) ASSERT_TRUE(window.get(places[i])->starts_with(fmt::format("number {} of", i))) << i;
 }
