@@ -168,7 +168,7 @@ Asked asked_by(const Visit& visit, const ShopHistory& history, const Server& ser
   Asked asked{.truth = Truth(history, visit)};
   asked.user = server.find(history.users[static_cast<size_t>(visit.user)], visit.user);
   asked.time = visit.time;
-  if (const Life* life = asked.user ? server.lives->find(*asked.user) : nullptr)
+  if (const Found<Life> life = asked.user ? server.lives->find(*asked.user) : nullptr)
     asked.standing = standing_at(server.lives->definition(), life->facts, visit.time);
   const Found<Profile> profile = asked.user ? server.state->profiles().find(*asked.user) : nullptr;
   asked.stranger = profile == nullptr || profile->history.empty();
