@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """How many recommendations a second does one core answer, beside a bare Boost.Beast server that returns the same bytes?
 
-Serves a data directory that has a model with one thread on one core, and asks for random users of it from the other, over loopback,
+Serves a data directory that has a model on one core, and asks for random users of it from the other, over loopback,
 then the bare server in the same way, several rounds of both. Checks first that each user's list is the one that
 `perennial recommend` gives. Wants wrk and two cores.
-./dev bench serve DATA [--connections 16] [--seconds 5] [--rounds 3]
+./dev bench serve DATA [--connections 16] [--seconds 5] [--rounds 3] [--threads 1]
 """
 import argparse
 import json
@@ -72,6 +72,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=1000)
+    parser.add_argument("--threads", type=int, default=1, help="of the server, on its one core: 16 to share scans of a large catalogue")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
@@ -79,7 +80,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         script, body, config = (pathlib.Path(folder) / name for name in ("ask.lua", "body", "serve.toml"))
         script.write_text(ASK % ", ".join(f'"{user}"' for user in users))
-        config.write_text("[server]\nthreads = 1\nport = 0\n")
+        config.write_text(f"[server]\nthreads = {options.threads}\nport = 0\n")
         server = subprocess.Popen(["taskset", "-c", "0", PERENNIAL, "serve", "--data", options.data, "--config", config, "--no-key"],
                                   stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         bare = None

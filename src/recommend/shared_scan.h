@@ -2,6 +2,7 @@
 // costs the same for sixteen queries as for one. Covered by recommend/shared_scan_test.cc.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <vector>
@@ -15,7 +16,9 @@ class SharedScan {
  public:
   explicit SharedScan(const ItemIndex& index) : index_(index) {}
 
-  /// ItemIndex::best. Whoever comes while others scan waits for them, and then for one scan of all who waited.
+  /// ItemIndex::best. Whoever comes while others scan waits for them, and then for one scan of all who waited. Where
+  /// scans are shared, one waits an eighth of its time for those who were just answered to come back: else there would
+  /// be two halves that take turns.
   std::vector<ScoredItem> best(const ItemIndex::Request& request);
 
   /// Below so many items a pass is over before another thread could be woken.
@@ -35,6 +38,8 @@ class SharedScan {
   std::mutex mutex_;
   std::vector<Waiting*> waiting_;  // in the order in which they came
   bool scanning_ = false;
+  Waiting* gathering_ = nullptr;  // who is about to scan, and waits for others
+  std::chrono::steady_clock::duration patience_{};
 };
 
 }  // namespace perennial
