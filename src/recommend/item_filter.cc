@@ -72,10 +72,10 @@ class FilterParser {
  public:
   Result<ItemFilter> read(const json::object& text) {
     ItemFilter filter;
-    if (++filters_ > kMostConditions) return invalid_argument("a filter of over {} filters", kMostConditions);
+    if (filters_++ > 0) PERENNIAL_TRY(count_condition());  // one within another counts, as in conditions()
     for (const auto& member : text) {
       const std::string_view name(member.key().data(), member.key().size());
-      if (++conditions_ > kMostConditions) return invalid_argument("a filter of over {} conditions", kMostConditions);
+      PERENNIAL_TRY(count_condition());
       PERENNIAL_TRY(add(name, member.value(), filter).with_context(fmt::format("'{:.80}'", name)));
     }
     return filter;
@@ -127,6 +127,11 @@ class FilterParser {
           "wants 'lat' from -90 to 90, 'lon' from -360 to 360 and 'km' from 0 up, and nothing else");
     filter.near.push_back(near);
     return {};
+  }
+
+  Status count_condition() {
+    return ++conditions_ <= kMostConditions ? Status()
+                                            : invalid_argument("a filter of over {} conditions", kMostConditions);
   }
 
   Status add_not(const json::value& value, ItemFilter& filter) {

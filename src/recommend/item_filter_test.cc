@@ -71,7 +71,7 @@ TEST(ItemFilter, MistakesNameTheMember) {
   EXPECT_NE(failure(R"({"brand":")" + std::string(257, 'x') + "\"}").find("256 bytes"), std::string::npos);
   std::string empty = "{}";
   for (int i = 0; i < 40; ++i) empty += ",{}";
-  EXPECT_NE(failure(R"({"not":[)" + empty + "]}").find("over 32 filters"), std::string::npos);
+  EXPECT_NE(failure(R"({"not":[)" + empty + "]}").find("over 32 conditions"), std::string::npos);
   EXPECT_NE(failure(many + "}").find("over 32 conditions"), std::string::npos);
 }
 
