@@ -12,29 +12,16 @@ import random
 import re
 import subprocess
 import tempfile
-import threading
 import time
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PERENNIAL = ROOT / "build/release/src/perennial"
+from server_process import PERENNIAL, ROOT, ServerProcess
+from stage_report import TYPES
+
 LOAD = ROOT / "build/release/bench/ingest_load"
-KINDS = ["Product Viewed"] * 80 + ["Product Added"] * 12 + ["Order Completed"] * 8
 
 
-class Server:
-    def __init__(self, data):
-        self.process = subprocess.Popen([PERENNIAL, "serve", "--data", data, "--port", "0", "--no-key"], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        for line in self.process.stdout:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-            if found:
-                break
-        else:
-            raise SystemExit("the server did not start")
-        self.port = found[1]
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()  # what it says must not fill the pipe
-
+class Server(ServerProcess):
     def records(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as reply:
             return int(float(re.search(r"^perennial_log_offset ([\d.e+]+)$", reply.read().decode(), re.MULTILINE)[1]))
@@ -42,14 +29,10 @@ class Server:
     def load(self, *arguments):
         """Events, events/s, and p50, p99 and the most of the milliseconds."""
         before = self.records()
-        told = subprocess.run([LOAD, self.port, *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+        told = subprocess.run([LOAD, str(self.port), *map(str, arguments)], check=True, stdout=subprocess.PIPE, text=True).stdout.split()
         if self.records() - before != int(told[0]):
             raise SystemExit(f"{told[0]} events acknowledged, {self.records() - before} in the log")
         return int(told[0]), *map(float, told[1:])
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait(timeout=60)
 
 
 def write_csv(path, rows):
@@ -57,7 +40,7 @@ def write_csv(path, rows):
     with open(path, "w", encoding="ascii", buffering=1 << 20) as out:
         out.write("user_id,item_id,event,timestamp,value,currency\n")
         for row in range(rows):
-            kind = KINDS[int(100 * draw.random())]
+            kind = TYPES[int(100 * draw.random())]
             value = f"{5 + 200 * draw.random():.2f},USD" if kind == "Order Completed" else ","
             out.write(f"user-{int(100_000 * draw.random() ** 2)},item-{int(30_000 * draw.random() ** 3)},{kind},{1_700_000_000 + 10 * row},{value}\n")
 
@@ -83,7 +66,7 @@ def main():
         write_csv(folder / "events.csv", options.rows)
         print("| what | events/s | p50 ms | p99 ms | most ms |\n|---|---|---|---|---|")
         for turn in range(options.rounds):
-            server = Server(folder / f"data{turn}")
+            server = Server(folder / f"data{turn}", "--port", "0")
             try:
                 for name, arguments in (("64 clients, one event a request", (64, options.seconds, 1)),
                                         ("4 clients, batches of 1,000", (4, options.seconds, 1000)),

@@ -14,33 +14,23 @@ import re
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
+from server_process import ROOT, ServerProcess
 from stage_report import PROGRAM, write_events
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 ASK = ROOT / "build/release/bench/ask_everybody"
 LOAD = ROOT / "build/release/bench/ingest_load"
 
 
-class Server:
+class Server(ServerProcess):
     running = None
 
     def __init__(self, data, memory):
         started = time.monotonic()
-        self.process = subprocess.Popen([PROGRAM, "serve", "--data", data, "--port", "0", "--no-key", "--memory", memory],
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in self.process.stdout:
-            found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-            if found:
-                break
-        else:
-            raise SystemExit("the server did not start")
+        super().__init__(data, "--port", "0", "--memory", memory)
         Server.running = self
         self.started = time.monotonic() - started
-        self.port = found[1]
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()  # what it says must not fill the pipe
 
     def most_mebibytes(self):
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text(encoding="ascii")
@@ -79,8 +69,8 @@ def make_data(data, scratch, options):
 def ask_everybody(server, options):
     asked = options.ask or options.users
     names = "".join(f"user-{user}\n" for user in range(0, options.users, options.users // asked))
-    asking = subprocess.Popen([ASK, server.port, "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    posting = subprocess.Popen([LOAD, server.port, "8", "20", "1", "500"], stdout=subprocess.PIPE, text=True)
+    asking = subprocess.Popen([ASK, str(server.port), "8"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    posting = subprocess.Popen([LOAD, str(server.port), "8", "20", "1", "500"], stdout=subprocess.PIPE, text=True)
     told = asking.communicate(names)[0].split()
     events = posting.communicate()[0].split()
     if asking.returncode != 0 or posting.returncode != 0:

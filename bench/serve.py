@@ -15,12 +15,11 @@ import sqlite3
 import statistics
 import subprocess
 import tempfile
-import threading
 import urllib.parse
 import urllib.request
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PERENNIAL = ROOT / "build/release/src/perennial"
+from server_process import PERENNIAL, ROOT, ServerProcess
+
 BARE = ROOT / "build/release/bench/bare_beast"
 ASK = """local users = {%s}
 local turn = 0
@@ -81,18 +80,9 @@ def main():
         script, body, config = (pathlib.Path(folder) / name for name in ("ask.lua", "body", "serve.toml"))
         script.write_text(ASK % ", ".join(f'"{user}"' for user in users))
         config.write_text(f"[server]\nthreads = {options.threads}\nport = 0\n")
-        server = subprocess.Popen(["taskset", "-c", "0", PERENNIAL, "serve", "--data", options.data, "--config", config, "--no-key"],
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        bare = None
+        server = ServerProcess(options.data, "--config", config, before=("taskset", "-c", "0"))
+        bare, port = None, server.port
         try:
-            for line in server.stdout:
-                found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
-                if found:
-                    break
-            else:
-                raise SystemExit("the server did not start")
-            threading.Thread(target=server.stdout.read, daemon=True).start()  # what it says must not fill the pipe
-            port = int(found[1])
             check(port, options.data, users)
             body.write_bytes(get(port, f"/v1/recommend?user_id={users[0]}"))
             bare = subprocess.Popen(["taskset", "-c", "0", BARE, body], stdout=subprocess.PIPE, text=True)
@@ -112,10 +102,10 @@ def main():
             count, total = (next(value for name, value in took.items() if name.endswith(end)) for end in ("_count", "_sum"))
             print(f"in the server itself: {1e6 * total / count:.1f} us a list on average")
         finally:
-            for process in (server, bare):
-                if process is not None:
-                    process.terminate()
-                    process.wait(timeout=30)
+            server.stop()
+            if bare is not None:
+                bare.terminate()
+                bare.wait(timeout=30)
 
 
 if __name__ == "__main__":

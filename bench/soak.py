@@ -17,9 +17,8 @@ import threading
 import time
 
 from serve import users_of
+from server_process import PERENNIAL, ROOT, ServerProcess
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PERENNIAL = ROOT / "build/release/src/perennial"
 LOAD = ROOT / "build/release/bench/ingest_load"
 
 
@@ -66,7 +65,8 @@ class Reader(threading.Thread):
                  "properties": {"product_id": told["items"][0]["item_id"], "recommendation_id": told["recommendation_id"]}}
         connection.request("POST", "/v1/track", json.dumps(event), {"Content-Type": "application/json"})
         reply = connection.getresponse()
-        if reply.read() is None or reply.status != 200:
+        reply.read()
+        if reply.status != 200:
             self.errors.append(f"a click got {reply.status}")
 
 
@@ -121,14 +121,8 @@ def main():
         train = ["train", "--data", str(data), "--holdout", "time", "--max-epochs", "3", "--members", "1"]
         run(*train)
         users = users_of(data, 1000)
-        server = subprocess.Popen([PERENNIAL, "serve", "--data", data, "--port", "0", "--no-key", "--memory", options.memory],
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in server.stdout:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                break
-        port = int(found[1])
-        said = []
-        threading.Thread(target=lambda: said.extend(server.stdout), daemon=True).start()
+        server = ServerProcess(data, "--port", "0", "--memory", options.memory)
+        port = server.port
         reader = Reader(port, users, options.lists)
         reader.start()
         time.sleep(10)  # until each has been asked for
@@ -152,16 +146,15 @@ def main():
                 time.sleep(55)
             else:
                 time.sleep(60)
-            memory.append(resident(server.pid))
+            memory.append(resident(server.process.pid))
         busy = durations(port)
         told = events.communicate(timeout=120)[0].split()
         reader.done.set()
         reader.join()
         if training.poll() is None:
             training.wait()
-        server.terminate()
-        server.wait(timeout=60)
-        complaints = [line for line in said if "[error]" in line or "[warn" in line]
+        server.stop()
+        complaints = [line for line in server.said if "[error]" in line or "[warn" in line]
         print(f"{reader.lists:,} lists, {int(told[0]):,} events, each 20th found in the next answer, p99 {told[3]} ms; {trainings} trainings, "
               f"{len(reader.models)} models served; errors: {len(reader.errors)} {reader.errors[:3]}; complaints of the server: {complaints[:3]}")
         print(f"items of {', '.join(sorted(reader.forbidden))} after the rule forbade them: {reader.seen_after_rule}")
