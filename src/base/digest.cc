@@ -61,22 +61,6 @@ Sha256 sha256(std::string_view bytes) {
 
 std::string to_hex(const Sha256& digest) { return hex_of(digest.data(), digest.size()); }
 
-void seal(std::string& bytes) {
-  const Sha256 digest = sha256(bytes);
-  bytes.append(digest.begin(), digest.end());
-}
-
-Result<std::string_view> unsealed(std::string_view bytes) {
-  constexpr size_t kDigestBytes = sizeof(Sha256);
-  if (bytes.size() < kDigestBytes) return data_loss("the file is cut short");
-  const std::string_view body = bytes.substr(0, bytes.size() - kDigestBytes);
-  const Sha256 digest = sha256(body);
-  if (!std::equal(digest.begin(), digest.end(), bytes.end() - kDigestBytes,
-                  [](uint8_t a, char b) { return a == static_cast<uint8_t>(b); }))
-    return data_loss("the file's bytes are not those written");
-  return body;
-}
-
 MessageId message_id_of(std::string_view text) { return first_128_bits(sha256(text).data()); }
 
 MessageId derive_message_id(const MessageId& base, uint64_t index) {

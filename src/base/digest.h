@@ -37,12 +37,6 @@ class Sha256Stream {
 Sha256 sha256(std::string_view bytes);
 std::string to_hex(const Sha256& digest);
 
-/// Appends the digest of the bytes, so that unsealed() knows them whole.
-void seal(std::string& bytes);
-
-/// The bytes that were sealed, without their digest; data_loss when they are not those.
-Result<std::string_view> unsealed(std::string_view bytes);
-
 /// The first 128 bits of SHA-256 over the text: how an external message id (any string) becomes ours.
 MessageId message_id_of(std::string_view text);
 

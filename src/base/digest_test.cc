@@ -72,17 +72,5 @@ TEST(RandomId, DoesNotRepeat) {
   EXPECT_EQ(random_hex(0), "");
 }
 
-TEST(Seal, GivesBackWhatWasSealedAndNothingElse) {
-  std::string bytes = "what was written";
-  seal(bytes);
-  EXPECT_EQ(unsealed(bytes).value(), "what was written");
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    std::string wrong = bytes;
-    wrong[i] ^= 1;
-    EXPECT_EQ(unsealed(wrong).status().code(), Code::data_loss) << i;
-    EXPECT_EQ(unsealed(std::string_view(bytes).substr(0, i)).status().code(), Code::data_loss) << i;
-  }
-}
-
 }  // namespace
 }  // namespace perennial

@@ -103,8 +103,7 @@ class Appender {
   Names& names_;
   std::unique_ptr<Statements> statements_;
   RepeatWindow repeats_;
-  std::vector<Offset>
-      chains_;  // by user: the offset of the newest record, 0 for none; of the transaction that runs too
+  std::vector<Offset> chains_;  // by user: its newest record, of the transaction that runs too; 0 for none
   std::unordered_map<std::string, ImportProgress> imports_;
   Offset end_ = 0;
 

@@ -72,7 +72,6 @@ class FilterParser {
  public:
   Result<ItemFilter> read(const json::object& text) {
     ItemFilter filter;
-    if (filters_++ > 0) PERENNIAL_TRY(count_condition());  // one within another counts, as in conditions()
     for (const auto& member : text) {
       const std::string_view name(member.key().data(), member.key().size());
       PERENNIAL_TRY(count_condition());
@@ -137,6 +136,7 @@ class FilterParser {
   Status add_not(const json::value& value, ItemFilter& filter) {
     const auto read_one = [&](const json::value& one) -> Status {
       if (!one.is_object()) return invalid_argument("must be a filter, or a list of filters");
+      PERENNIAL_TRY(count_condition());  // as in conditions()
       PERENNIAL_TRY_ASSIGN(ItemFilter none, read(one.get_object()));
       filter.none_of.push_back(std::move(none));
       return {};
@@ -146,7 +146,6 @@ class FilterParser {
     return {};
   }
 
-  size_t filters_ = 0;
   size_t conditions_ = 0;
   size_t values_ = 0;
 };
