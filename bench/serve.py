@@ -3,8 +3,9 @@
 
 Serves a data directory that has a model on one core, and asks for random users of it from the other, over loopback,
 then the bare server in the same way, several rounds of both. Checks first that each user's list is the one that
-`perennial recommend` gives. Wants wrk and two cores.
-./dev bench serve DATA [--connections 16] [--seconds 5] [--rounds 3] [--threads 1]
+`perennial recommend` gives, which reads each user's history once: what is measured is users to whom nothing happens
+meanwhile. With --anew no list is one that was kept. Wants wrk and two cores.
+./dev bench serve DATA [--connections 16] [--seconds 5] [--rounds 3] [--threads 1] [--anew]
 """
 import argparse
 import json
@@ -25,7 +26,7 @@ ASK = """local users = {%s}
 local turn = 0
 request = function()
   turn = turn %% #users + 1
-  return wrk.format("GET", "/v1/recommend?user_id=" .. users[turn])
+  return wrk.format("GET", "/v1/recommend?user_id=" .. users[turn] .. "%s")
 end
 """
 
@@ -43,6 +44,8 @@ def users_of(data, count):
 
 
 def check(port, data, users):
+    for user in users[20:]:
+        get(port, f"/v1/recommend?user_id={user}")
     for user in users[:20]:
         served = json.loads(get(port, f"/v1/recommend?user_id={user}"))["items"]
         told = subprocess.run([PERENNIAL, "recommend", "--data", data, "--json", urllib.parse.unquote(user)], check=True,
@@ -72,13 +75,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", type=int, default=1000)
     parser.add_argument("--threads", type=int, default=1, help="of the server, on its one core: 16 to share scans of a large catalogue")
+    parser.add_argument("--anew", action="store_true", help="ask with a window of a century, which no kept list answers")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         raise SystemExit("wrk is not installed: apt-get install wrk")
     users = users_of(options.data, options.users)
     with tempfile.TemporaryDirectory() as folder:
         script, body, config = (pathlib.Path(folder) / name for name in ("ask.lua", "body", "serve.toml"))
-        script.write_text(ASK % ", ".join(f'"{user}"' for user in users))
+        script.write_text(ASK % (", ".join(f'"{user}"' for user in users), "&exclude_seen=36500d" if options.anew else ""))
         config.write_text(f"[server]\nthreads = {options.threads}\nport = 0\n")
         server = ServerProcess(options.data, "--config", config, before=("taskset", "-c", "0"))
         bare, port = None, server.port

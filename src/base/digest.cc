@@ -34,12 +34,19 @@ std::vector<uint8_t> random_bytes(size_t count) {
   return bytes;
 }
 
+/// Found once: looking it up takes longer than hashing an id.
+const EVP_MD* sha256_method() {
+  static const EVP_MD* method = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  PERENNIAL_CHECK(method != nullptr, "no SHA-256");
+  return method;
+}
+
 }  // namespace
 
 Sha256Stream::Sha256Stream()
     : context_(EVP_MD_CTX_new(), [](void* p) { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(p)); }) {
-  PERENNIAL_CHECK(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), EVP_sha256(), nullptr) == 1,
-                  "no SHA-256");
+  PERENNIAL_CHECK(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_.get()), sha256_method(), nullptr) == 1,
+                  "SHA-256");
 }
 
 void Sha256Stream::add(std::string_view bytes) {

@@ -14,7 +14,7 @@
 namespace perennial {
 namespace {
 
-json::object to_json(const Recommendation& recommendation, const Catalogue& catalogue) {
+json::object to_json(const MessageId& id, const Recommendation& recommendation, const Catalogue& catalogue) {
   json::array items;
   for (const RecommendedItem& item : recommendation.items) {
     json::object entry = {{"item_id", item.item_id},
@@ -30,7 +30,7 @@ json::object to_json(const Recommendation& recommendation, const Catalogue& cata
     entry["reasons"] = std::move(reasons);
     items.push_back(std::move(entry));
   }
-  return {{"recommendation_id", to_hex(recommendation.id)},
+  return {{"recommendation_id", to_hex(id)},
           {"model", recommendation.model},
           {"fallback", recommendation.fallback},
           {"items", items}};
@@ -82,10 +82,11 @@ Status open_shop(const CommandLine& line, Shop& shop) {
 Status recommend_to_one(const CommandLine& line, const RecommendRequest& request) {
   Shop shop;
   PERENNIAL_TRY(open_shop(line, shop));
-  const Recommendation recommendation = shop.recommender->recommend(
-      *shop.state, shop.log->users().find(request.user_id), request, SystemClock().now_ms());
+  const TimeMs now = SystemClock().now_ms();
+  const Recommendation recommendation =
+      shop.recommender->recommend(*shop.state, shop.log->users().find(request.user_id), request, now);
   if (line.json)
-    fmt::print("{}\n", json::serialize(to_json(recommendation, shop.state->catalogue())));
+    fmt::print("{}\n", json::serialize(to_json(new_recommendation_id(now), recommendation, shop.state->catalogue())));
   else
     print_list(recommendation, shop.state->catalogue());
   return {};
@@ -138,15 +139,18 @@ class ListsForAll {
     RecommendRequest request = request_;
     request.user_id = shop_.log->users().name(user);
     const Recommendation list = shop_.recommender->recommend(*shop_.state, user, request, now);
-    json::object line = to_json(list, shop_.state->catalogue());
+    const MessageId id = new_recommendation_id(now);
+    json::object line = to_json(id, list, shop_.state->catalogue());
     line["user_id"] = request.user_id;
     lines += json::serialize(line) + '\n';
     if (slates_ == nullptr || list.items.empty()) return;
-    Slate slate = slate_of(list, now);
-    slate.user = request.user_id;
-    slate.surface = request.surface;
-    slate.policy = "plain";
-    slates_->add(slate);
+    slates_->add({.id = id,
+                  .time = now,
+                  .user = request.user_id,
+                  .surface = request.surface,
+                  .model = list.model,
+                  .policy = "plain",
+                  .items = slate_items(list)});
   }
 
   Shop& shop_;

@@ -49,7 +49,7 @@ class FeedbackReportTest : public ::testing::Test {
   Table report(const std::string& by, TimeMs from = kStart, TimeMs to = kStart + 10 * kDay) {
     const FakeClock clock(kStart);
     auto log = SlateLog::open(folder_.path(), {}, clock, [](size_t, const Status&) {}).value();
-    for (const Slate& slate : slates_) log->add(slate);
+    for (const Slate& slate : slates_) log->add(ref_of(slate));
     log.reset();
     slates_.clear();
     const Result<Table> table = feedback_report(folder_.path(), *log_, {.by = by, .from = from, .to = to});

@@ -23,19 +23,29 @@ constexpr size_t kLanes = 16;
   return sums[0];
 }
 
-/// y (n) += weights (rows) times matrix (rows, n), a few registers of y at a time.
-[[gnu::always_inline]] inline void add_rows(const float* weights, const float* matrix, size_t stride, float* y,
-                                            size_t rows, size_t n) {
-  size_t j = 0;
-  for (; j + 2 * kLanes <= n; j += 2 * kLanes) {
-    float sums[2 * kLanes];
-    for (size_t lane = 0; lane < 2 * kLanes; ++lane) sums[lane] = y[j + lane];
+/// The next columns of what add_rows adds, kColumns at a time; where it stopped.
+template <size_t kColumns, typename Number>
+[[gnu::always_inline]] inline size_t add_columns(const float* weights, const Number* matrix, size_t stride, float* y,
+                                                 size_t rows, size_t j, size_t n) {
+  for (; j + kColumns <= n; j += kColumns) {
+    float sums[kColumns];
+    for (size_t lane = 0; lane < kColumns; ++lane) sums[lane] = y[j + lane];
     for (size_t i = 0; i < rows; ++i)
-      for (size_t lane = 0; lane < 2 * kLanes; ++lane) sums[lane] += weights[i] * matrix[i * stride + j + lane];
-    for (size_t lane = 0; lane < 2 * kLanes; ++lane) y[j + lane] = sums[lane];
+      for (size_t lane = 0; lane < kColumns; ++lane)
+        sums[lane] += weights[i] * static_cast<float>(matrix[i * stride + j + lane]);
+    for (size_t lane = 0; lane < kColumns; ++lane) y[j + lane] = sums[lane];
   }
+  return j;
+}
+
+/// y (n) += weights (rows) times matrix (rows, n), a few registers of y at a time.
+template <typename Number>
+[[gnu::always_inline]] inline void add_rows(const float* weights, const Number* matrix, size_t stride, float* y,
+                                            size_t rows, size_t n) {
+  size_t j = add_columns<4 * kLanes>(weights, matrix, stride, y, rows, 0, n);
+  j = add_columns<2 * kLanes>(weights, matrix, stride, y, rows, j, n);
   for (size_t i = 0; j < n && i < rows; ++i)
-    for (size_t rest = j; rest < n; ++rest) y[rest] += weights[i] * matrix[i * stride + rest];
+    for (size_t rest = j; rest < n; ++rest) y[rest] += weights[i] * static_cast<float>(matrix[i * stride + rest]);
 }
 
 /// e^x within 2 ulp for x in [-87, 88], 0 from -88 down, e^88 from there up: 2^k e^r, |r| <= ln 2 / 2, by its series.
@@ -80,17 +90,35 @@ PERENNIAL_CLONES void matvec(const float* x, const float* weights, const float* 
   add_rows(x, weights, out, y, in, out);
 }
 
-PERENNIAL_CLONES void score_columns(const float* query, const float* matrix, size_t stride, float* scores, size_t n,
-                                    size_t columns) {
-  std::fill_n(scores, columns, 0.0F);
-  for (size_t i = 0; i < n; ++i) {  // row by row, as it lies: it may come from far
-    const float factor = query[i];
-    const float* row = matrix + i * stride;
-    for (size_t j = 0; j < columns; ++j) scores[j] += factor * row[j];
-  }
+PERENNIAL_CLONES float to_int16(const float* x, int16_t* to, size_t stride, size_t n) {
+  constexpr float kMost = 32'767;
+  constexpr float kLeast = 1e-30F;
+  float largest = 0;
+  for (size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
+  const float by = largest > kLeast ? kMost / largest : 0;
+  for (size_t i = 0; i < n; ++i) to[i * stride] = static_cast<int16_t>(static_cast<int32_t>(std::nearbyint(x[i] * by)));
+  return largest / kMost;
 }
 
-PERENNIAL_CLONES void mix_rows(const float* weights, const float* matrix, size_t stride, float* y, size_t rows,
+PERENNIAL_CLONES void score_columns(const float* query, const int16_t* matrix, size_t stride, float* scores, size_t n,
+                                    size_t columns) {
+  std::fill_n(scores, columns, 0.0F);
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {  // row by row, as it lies: it may come from far
+    const int16_t* row = matrix + i * stride;
+    const float a = query[i];
+    const float b = query[i + 1];
+    const float c = query[i + 2];
+    const float d = query[i + 3];
+    for (size_t j = 0; j < columns; ++j)
+      scores[j] += (a * static_cast<float>(row[j]) + b * static_cast<float>(row[j + stride])) +
+                   (c * static_cast<float>(row[j + 2 * stride]) + d * static_cast<float>(row[j + 3 * stride]));
+  }
+  for (; i < n; ++i)
+    for (size_t j = 0; j < columns; ++j) scores[j] += query[i] * static_cast<float>(matrix[i * stride + j]);
+}
+
+PERENNIAL_CLONES void mix_rows(const float* weights, const int16_t* matrix, size_t stride, float* y, size_t rows,
                                size_t n) {
   std::fill_n(y, n, 0.0F);
   add_rows(weights, matrix, stride, y, rows, n);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 namespace perennial {
 
@@ -16,11 +17,15 @@ void axpy(float scale, const float* x, float* y, size_t n);
 /// y (out) = bias (out) + x (in) times weights (in, out), row major.
 void matvec(const float* x, const float* weights, const float* bias, float* y, size_t in, size_t out);
 
+/// x (n) in 16 bits: x[i] is the returned scale times to[i * stride], within 1/65,534 of the largest |x|. Below 1e-30
+/// all are 0. x must be finite.
+float to_int16(const float* x, int16_t* to, size_t stride, size_t n);
+
 /// scores (columns) = query (n) times matrix (n, columns), row i of which starts at matrix + i * stride.
-void score_columns(const float* query, const float* matrix, size_t stride, float* scores, size_t n, size_t columns);
+void score_columns(const float* query, const int16_t* matrix, size_t stride, float* scores, size_t n, size_t columns);
 
 /// y (n) = weights (rows) times matrix (rows, n), row i of which starts at matrix + i * stride.
-void mix_rows(const float* weights, const float* matrix, size_t stride, float* y, size_t rows, size_t n);
+void mix_rows(const float* weights, const int16_t* matrix, size_t stride, float* y, size_t rows, size_t n);
 
 /// y (n) = (x - mean) / sqrt(variance + 1e-5) * gain + bias; two-pass variance over n. y may be x.
 void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n);

@@ -59,12 +59,34 @@ TEST(Dense, MatvecEqualsTheDefinitionAndWritesNothingBeyond) {
   }
 }
 
+TEST(Dense, SixteenBitsAreWithinHalfAStepAndTheGapsAreLeftAlone) {
+  Random random(6);
+  for (const size_t stride : {1, 3})
+    for (const float size : {1.0F, 1e-20F, 1e20F, 0.0F, 1e-38F}) {
+      std::vector<float> x = random_values(random, 37);
+      for (float& value : x) value *= size;
+      std::vector<int16_t> to(37 * stride, 77);
+      const float scale = to_int16(x.data(), to.data(), stride, x.size());
+      float largest = 0;
+      for (const float value : x) largest = std::max(largest, std::fabs(value));
+      const double bound = size < 1e-30F ? 1e-30 : largest / 65'534.0 * (1 + 1e-3);
+      for (size_t i = 0; i < to.size(); ++i) {
+        if (i % stride != 0)
+          EXPECT_EQ(to[i], 77);
+        else
+          EXPECT_LE(std::fabs(static_cast<double>(scale) * to[i] - x[i / stride]), bound) << size << " " << i;
+      }
+    }
+}
+
 TEST(Dense, ColumnsAndRowsOfAWiderMatrixAreSummedWithinTheirBounds) {
   Random random(5);
   for (size_t rows = 0; rows < 40; rows += 3)
     for (size_t columns = 0; columns < 70; ++columns) {
       const size_t stride = columns + random.below(9);
-      const std::vector<float> matrix = random_values(random, rows * stride + columns);
+      std::vector<int16_t> matrix;
+      for (const float value : random_values(random, rows * stride + columns))
+        matrix.push_back(static_cast<int16_t>(5000 * value));
       const std::vector<float> factors = random_values(random, rows);
       std::vector<float> scores(columns + 1, kGuard), mixed(columns + 1, kGuard);
       score_columns(factors.data(), matrix.data(), stride, scores.data(), rows, columns);

@@ -17,7 +17,7 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kDayMs = 86'400'000;
-constexpr size_t kPackBytes = 256 << 10;
+constexpr size_t kPackBytes = 64 << 10;      // written at once: little enough that replies on the same core do not wait
 constexpr size_t kMostPackBytes = 64 << 20;  // a longer one is damage
 constexpr size_t kBytesOfASlate = 1024;
 constexpr double kSyncSeconds = 1;
@@ -54,23 +54,19 @@ void put_short(std::string& out, std::string_view text) {
   out.append(text);
 }
 
-/// The slate, behind its own length.
-std::string encode(const Slate& slate) {
-  std::string bytes;
-  bytes.reserve(80 + slate.user.size() + slate.surface.size() + slate.model.size() + slate.policy.size() +
-                slate.context.size() + slate.items.size() * sizeof(PackedItem));
+/// Writes the slate behind its own length.
+void encode(const SlateRef& slate, std::string& bytes) {
+  bytes.clear();
   put(bytes, uint32_t{0});
   put(bytes, slate.id);
   put(bytes, slate.time);
   put(bytes, slate.after);
-  for (const std::string* text :
-       {&slate.user, &slate.surface, &slate.model, &slate.policy, &slate.stage, &slate.context})
-    put_short(bytes, *text);
+  for (const std::string_view text : {slate.user, slate.surface, slate.model, slate.policy, slate.stage, slate.context})
+    put_short(bytes, text);
   for (const SlateItem& item : slate.items)
     put(bytes, PackedItem{item.item, item.score, item.propensity, static_cast<uint32_t>(item.source)});
   const auto length = static_cast<uint32_t>(bytes.size() - sizeof(uint32_t));
   std::memcpy(bytes.data(), &length, sizeof length);
-  return bytes;
 }
 
 std::string_view get_short(ByteReader& in) { return in.get_bytes(in.get<uint32_t>()); }
@@ -312,7 +308,11 @@ Result<int64_t> read_slates(const fs::path& data_folder, TimeMs from, TimeMs to,
 }
 
 SlateLog::SlateLog(fs::path folder, const SlateLogOptions& options, const Clock& clock, Written written)
-    : folder_(std::move(folder)), options_(options), clock_(clock), written_(std::move(written)) {}
+    : folder_(std::move(folder)),
+      options_(options),
+      clock_(clock),
+      written_(std::move(written)),
+      recent_(options.recent, options.recent * kBytesOfASlate) {}
 
 Result<std::unique_ptr<SlateLog>> SlateLog::open(const fs::path& data_folder, const SlateLogOptions& options,
                                                  const Clock& clock, Written written) {
@@ -358,7 +358,7 @@ Status SlateLog::remember_newest() {
                       [&](const PackHeader&, const std::string& body) {
                         for_each_slate(body, [&](std::string_view encoded) {
                           if (const std::optional<Slate> slate = decode_with_length(encoded))
-                            remember(slate->id, std::string(encoded));
+                            recent_.add(slate->id, encoded);
                         });
                         return Status();
                       })
@@ -366,23 +366,9 @@ Status SlateLog::remember_newest() {
   return {};
 }
 
-void SlateLog::remember(const MessageId& id, std::string bytes) {
-  recent_bytes_ += bytes.size();
-  const auto [place, is_new] = recent_.try_emplace(id);
-  if (is_new) oldest_first_.push_back(id);
-  recent_bytes_ -= place->second.size();
-  place->second = std::move(bytes);
-  while (oldest_first_.size() > options_.recent || recent_bytes_ > options_.recent * kBytesOfASlate) {
-    if (const auto oldest = recent_.find(oldest_first_.front()); oldest != recent_.end()) {
-      recent_bytes_ -= oldest->second.size();
-      recent_.erase(oldest);
-    }
-    oldest_first_.pop_front();
-  }
-}
-
-void SlateLog::add(const Slate& slate) {
-  std::string bytes = encode(slate);
+void SlateLog::add(const SlateRef& slate) {
+  thread_local std::string bytes;
+  encode(slate, bytes);
   const int64_t day = day_of(slate.time);
   bool wake = false;
   {
@@ -390,7 +376,7 @@ void SlateLog::add(const Slate& slate) {
     if (waiting_bytes_ + bytes.size() > options_.waiting_bytes) {
       ++lost_;  // and told by the writer
     } else {
-      wake = waiting_.empty();
+      wake = waiting_.empty() || waiting_.back().slates.bytes.size() + bytes.size() >= kPackBytes;
       if (waiting_.empty() || waiting_.back().day != day || waiting_.back().slates.bytes.size() >= kPackBytes)
         waiting_.push_back({day, slate.time, slate.time, {}});
       Pack& pack = waiting_.back();
@@ -400,15 +386,15 @@ void SlateLog::add(const Slate& slate) {
       ++pack.slates.count;
       waiting_bytes_ += bytes.size();
     }
-    remember(slate.id, std::move(bytes));
+    recent_.add(slate.id, bytes);
   }
   if (wake) changed_.notify_one();
 }
 
 std::optional<Slate> SlateLog::recent(const MessageId& id) const {
   const std::lock_guard lock(mutex_);
-  const auto found = recent_.find(id);
-  return found == recent_.end() ? std::nullopt : decode_with_length(found->second);
+  const std::optional<std::string_view> encoded = recent_.find(id);
+  return encoded ? decode_with_length(*encoded) : std::nullopt;
 }
 
 Result<Slate> SlateLog::find(const MessageId& id) const {
@@ -428,11 +414,8 @@ void SlateLog::erase(std::vector<std::string> users, TimeMs since, Done done) {
   int64_t forgotten = 0;
   {
     const std::lock_guard lock(mutex_);
-    std::erase_if(recent_, [&](const auto& entry) {
-      if (std::ranges::find(users, user_of(entry.second)) == users.end()) return false;
-      recent_bytes_ -= entry.second.size();
-      return true;
-    });
+    recent_.forget_if(
+        [&](std::string_view encoded) { return std::ranges::find(users, user_of(encoded)) != users.end(); });
     for (Pack& pack : waiting_) {
       EncodedSlates kept = without(pack.slates.bytes, users);
       waiting_bytes_ -= pack.slates.bytes.size() - kept.bytes.size();
@@ -452,7 +435,7 @@ void SlateLog::run() {
     changed_.wait_for(lock, std::chrono::duration<double>(idle),
                       [this] { return stop_ || !waiting_.empty() || !erasures_.empty(); });
     changed_.wait_for(lock, std::chrono::duration<double>(waiting_.empty() ? 0 : options_.write_after_seconds),
-                      [this] { return stop_ || !erasures_.empty(); });
+                      [this] { return stop_ || !erasures_.empty() || waiting_bytes_ >= kPackBytes; });
     const std::vector<Erasure> erasures = std::exchange(erasures_, {});
     const bool last = stop_;
     lock.unlock();

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <condition_variable>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,15 +12,30 @@
 #include <set>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "base/files.h"
 #include "events/slate.h"
+#include "log/recent_slates.h"
 
 namespace perennial {
+
+/// A slate whose texts and items are somebody else's.
+struct SlateRef {
+  MessageId id;
+  TimeMs time = 0;
+  MessageId after{};
+  std::string_view user, surface, model, policy, stage, context;
+  std::span<const SlateItem> items;
+};
+
+inline SlateRef ref_of(const Slate& slate) {
+  return {slate.id,    slate.time,   slate.after, slate.user,    slate.surface,
+          slate.model, slate.policy, slate.stage, slate.context, slate.items};
+}
 
 struct SlateLogOptions {
   int64_t keep_days = 90;             // a day's file goes when its last moment is so long ago
@@ -56,7 +70,7 @@ class SlateLog {
   ~SlateLog();
 
   /// Remembers the slate and queues it for the disk. Never waits for that.
-  void add(const Slate& slate);
+  void add(const SlateRef& slate);
 
   /// One of the newest, from memory.
   [[nodiscard]] std::optional<Slate> recent(const MessageId& id) const;
@@ -80,14 +94,10 @@ class SlateLog {
     Done done;
     int64_t slates;  // forgotten already
   };
-  struct IdHash {
-    size_t operator()(const MessageId& id) const { return id.low; }
-  };
 
   SlateLog(fs::path folder, const SlateLogOptions& options, const Clock& clock, Written written);
 
   Status remember_newest();
-  void remember(const MessageId& id, std::string bytes);
   void run();
   void write_waiting();
   Status append(const Pack& pack);
@@ -106,9 +116,7 @@ class SlateLog {
 
   mutable std::mutex mutex_;  // guards what follows
   std::condition_variable changed_;
-  std::unordered_map<MessageId, std::string, IdHash> recent_;  // encoded
-  std::deque<MessageId> oldest_first_;                         // may name erased ones
-  size_t recent_bytes_ = 0;
+  RecentSlates recent_;
   std::vector<Pack> waiting_;
   size_t waiting_bytes_ = 0;
   size_t lost_ = 0;  // for which there was no room

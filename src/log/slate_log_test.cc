@@ -39,7 +39,7 @@ class SlateLogTest : public ::testing::Test {
 
   Slate add(TimeMs time, const std::string& user, size_t items = 3) {
     const Slate slate = make(time, user, items);
-    log_->add(slate);
+    log_->add(ref_of(slate));
     return slate;
   }
 

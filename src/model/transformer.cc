@@ -46,13 +46,14 @@ struct Transformer::Scratch {
         normed(config.width),
         query(config.width),
         key(config.width),
+        value(config.width),
         mixed(config.width),
         added(config.width),
         hidden(config.feed_forward),
         weights(config.window),
         cosine(config.head_width() / 2),
         sine(config.head_width() / 2) {}
-  std::vector<float> x, normed, query, key, mixed, added, hidden, weights;
+  std::vector<float> x, normed, query, key, value, mixed, added, hidden, weights;
   std::vector<float> cosine, sine;  // of the token's position
 };
 
@@ -117,15 +118,18 @@ Status Transformer::load(const SafetensorsFile& file) {
 }
 
 size_t Transformer::cache_bytes() const {
-  const auto keys = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.window * config_.width);
-  return sizeof(float) * (2 * keys + static_cast<size_t>(config_.width));
+  const auto slots = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.window);
+  const auto width = static_cast<size_t>(config_.width);
+  return 2 * slots * (sizeof(int16_t) * width + sizeof(float)) + sizeof(float) * width;
 }
 
 Transformer::Cache Transformer::new_cache() const {
   Cache cache;
-  const size_t floats = static_cast<size_t>(config_.layers) * config_.window * config_.width;
-  cache.keys_.resize(floats);
-  cache.values_.resize(floats);
+  const size_t slots = static_cast<size_t>(config_.layers) * config_.window;
+  cache.keys_.resize(slots * config_.width);
+  cache.values_.resize(slots * config_.width);
+  cache.key_scales_.resize(slots);
+  cache.value_scales_.resize(slots);
   cache.history_vector_.resize(config_.width);
   return cache;
 }
@@ -159,23 +163,28 @@ void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, S
   const size_t D = config_.width;
   const size_t W = config_.window;
   const size_t head_width = config_.head_width();
-  float* keys = cache.keys_.data() + layer_index * W * D;
-  float* values = cache.values_.data() + layer_index * W * D;
+  int16_t* keys = cache.keys_.data() + layer_index * W * D;
+  int16_t* values = cache.values_.data() + layer_index * W * D;
+  float* key_scales = cache.key_scales_.data() + layer_index * W;
+  float* value_scales = cache.value_scales_.data() + layer_index * W;
   const size_t slot = static_cast<size_t>(cache.tokens_) % W;
   layer.query.apply(scratch.normed.data(), scratch.query.data());
   layer.key.apply(scratch.normed.data(), scratch.key.data());
-  layer.value.apply(scratch.normed.data(), values + slot * D);
+  layer.value.apply(scratch.normed.data(), scratch.value.data());
   rotate(scratch.query.data(), scratch);
   rotate(scratch.key.data(), scratch);
-  for (size_t d = 0; d < D; ++d) keys[d * W + slot] = scratch.key[d];
+  key_scales[slot] = to_int16(scratch.key.data(), keys + slot, W, D);
+  value_scales[slot] = to_int16(scratch.value.data(), values + slot * D, 1, D);
   // Slots of the window in ring order: any order gives the same softmax, and all are full once W tokens have come.
   const size_t visible = std::min(W, static_cast<size_t>(cache.tokens_) + 1);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_width));
   for (float& number : scratch.query) number *= scale;
   for (size_t head = 0; head < D; head += head_width) {
     score_columns(scratch.query.data() + head, keys + head * W, W, scratch.weights.data(), head_width, visible);
+    for (size_t at = 0; at < visible; ++at) scratch.weights[at] *= key_scales[at];
     softmax(scratch.weights.data(), visible);
     if (attention != nullptr) axpy(1 / static_cast<float>(config_.heads), scratch.weights.data(), attention, visible);
+    for (size_t at = 0; at < visible; ++at) scratch.weights[at] *= value_scales[at];
     mix_rows(scratch.weights.data(), values + head, D, scratch.mixed.data() + head, visible, head_width);
   }
 }
@@ -329,8 +338,9 @@ std::span<const float> Transformer::read_whole(std::span<const Token> history, C
     for (size_t t = n - std::min(n, W); t < n; ++t) {
       const size_t slot = t % W;
       const float* key = keys + static_cast<int64_t>(t) * stride;
-      for (size_t d = 0; d < D; ++d) cache->keys_[(layer * D + d) * W + slot] = key[d];
-      std::copy_n(row_values + static_cast<int64_t>(t) * stride, D, cache->values_.data() + (layer * W + slot) * D);
+      const float* value = row_values + static_cast<int64_t>(t) * stride;
+      cache->key_scales_[layer * W + slot] = to_int16(key, cache->keys_.data() + layer * D * W + slot, W, D);
+      cache->value_scales_[layer * W + slot] = to_int16(value, cache->values_.data() + (layer * W + slot) * D, 1, D);
     }
   }
   std::ranges::copy(last, cache->history_vector_.begin());

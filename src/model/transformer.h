@@ -36,7 +36,8 @@ inline FusedShape fused_shape(const ModelConfig& config) {
 /// Thread rule: immutable once loaded; a Cache belongs to one thread at a time.
 class Transformer final : public Scorer {
  public:
-  /// Keys and values of the last W tokens in every layer, 2 L W D floats, and the history vector h (D).
+  /// Keys and values of the last W tokens in every layer, in 16 bits with a scale for each token's, and the history
+  /// vector h (D).
   class Cache {
    public:
     [[nodiscard]] int64_t tokens() const { return tokens_; }
@@ -44,8 +45,9 @@ class Transformer final : public Scorer {
 
    private:
     friend class Transformer;
-    std::vector<float> keys_;    // (L, D, W), slot = token number mod W
-    std::vector<float> values_;  // (L, W, D)
+    std::vector<int16_t> keys_;                     // (L, D, W), slot = token number mod W
+    std::vector<int16_t> values_;                   // (L, W, D)
+    std::vector<float> key_scales_, value_scales_;  // (L, W)
     std::vector<float> history_vector_;
     int64_t tokens_ = 0;
     int64_t last_time_ms_ = std::numeric_limits<int64_t>::min();

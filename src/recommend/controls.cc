@@ -22,4 +22,16 @@ void Controls::add(const Controls& other) {
   exploration = std::max(exploration, other.exploration);
 }
 
+size_t Controls::bytes() const {
+  size_t bytes = filter.bytes();
+  const auto add = [&](const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) bytes += sizeof id + id.size();
+  };
+  if (include) add(*include);
+  add(exclude);
+  add(pin);
+  for (const Boost& boost : boosts) bytes += sizeof boost + boost.filter.bytes() + boost.why.size();
+  return bytes;
+}
+
 }  // namespace perennial

@@ -15,6 +15,8 @@ struct Boost {
   ItemFilter filter;
   double by = 0;
   std::string why;  // a rule's name, for the reason; empty: the request
+
+  bool operator==(const Boost&) const = default;
 };
 
 struct Controls {
@@ -27,9 +29,14 @@ struct Controls {
   int most_a_category = 0;  // ListRules' group, by first category; 0: any number
   double exploration = 0;   // ListRules
 
+  bool operator==(const Controls&) const = default;
+
   /// What both ask for: filters, exclusions and boosts of both, pins behind each other, the tighter cap, the greater
   /// diversity and exploration. Ids that both include; when only one names such ids, those.
   void add(const Controls& other);
+
+  /// How much memory they take beyond themselves, about.
+  [[nodiscard]] size_t bytes() const;
 
   /// Beyond what is allowed: whether the list is more than the best of it in order.
   [[nodiscard]] bool shape() const {

@@ -158,6 +158,18 @@ size_t ItemFilter::conditions() const {
   return sum;
 }
 
+size_t ItemFilter::bytes() const {
+  constexpr size_t kOfACondition = 64;
+  size_t bytes = 0;
+  for (const OneOf& condition : one_of) {
+    bytes += kOfACondition + condition.field.size();
+    for (const std::string& value : condition.values) bytes += sizeof value + value.size();
+  }
+  bytes += kOfACondition * (ranges.size() + near.size());
+  for (const ItemFilter& filter : none_of) bytes += sizeof filter + filter.bytes();
+  return bytes;
+}
+
 void ItemFilter::and_with(const ItemFilter& other) {
   one_of.insert(one_of.end(), other.one_of.begin(), other.one_of.end());
   ranges.insert(ranges.end(), other.ranges.begin(), other.ranges.end());

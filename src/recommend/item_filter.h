@@ -22,14 +22,17 @@ struct ItemFilter {
   struct OneOf {  // the field, or one of its elements, is one of the values; numbers and booleans as text
     std::string field;
     std::vector<std::string> values;
+    bool operator==(const OneOf&) const = default;
   };
   struct Range {  // the field is a number, or text that is one, from lowest to highest
     std::string field;
     double lowest = -std::numeric_limits<double>::infinity();
     double highest = std::numeric_limits<double>::infinity();
+    bool operator==(const Range&) const = default;
   };
   struct Near {  // the fields lat and lon are at most km from the point, along the sphere
     double lat = 0, lon = 0, km = 0;
+    bool operator==(const Near&) const = default;
   };
 
   std::vector<OneOf> one_of;
@@ -37,10 +40,15 @@ struct ItemFilter {
   std::vector<Near> near;
   std::vector<ItemFilter> none_of;
 
+  bool operator==(const ItemFilter&) const = default;
+
   [[nodiscard]] bool any() const { return !one_of.empty() || !ranges.empty() || !near.empty() || !none_of.empty(); }
 
   /// How many parts it has, those of the filters in it included.
   [[nodiscard]] size_t conditions() const;
+
+  /// How much memory it takes beyond itself, about.
+  [[nodiscard]] size_t bytes() const;
 
   /// From now on both must hold.
   void and_with(const ItemFilter& other);

@@ -80,20 +80,19 @@ ReadInputs Recommender::inputs_of(const ServingModel& model, const Profile& prof
   return inputs;
 }
 
-Slate slate_of(const Recommendation& list, TimeMs time) {
-  Slate slate;
-  slate.id = list.id;
-  slate.time = time;
-  slate.model = list.model;
-  slate.items.reserve(list.items.size());
-  for (const RecommendedItem& item : list.items)
-    slate.items.push_back({item.item, item.score, item.propensity, item.source});
-  return slate;
+MessageId new_recommendation_id(TimeMs now) { return new_slate_id(now, thread_random()); }
+
+std::vector<SlateItem> slate_items(const Recommendation& list) {
+  std::vector<SlateItem> items;
+  items.reserve(list.items.size());
+  for (const RecommendedItem& item : list.items) items.push_back({item.item, item.score, item.propensity, item.source});
+  return items;
 }
 
 void Recommender::set_model(std::shared_ptr<const ServingModel> model) {
   const std::lock_guard lock(mutex_);
   model_ = std::move(model);
+  ++model_version_;
 }
 
 std::shared_ptr<const ServingModel> Recommender::model() const {
@@ -139,6 +138,7 @@ void Recommender::set_popularity(std::vector<float> weights) {
   std::ranges::stable_sort(order, std::greater<>(), [&](ItemId item) { return popularity->weights[item]; });
   const std::lock_guard lock(mutex_);
   popularity_ = std::move(popularity);
+  ++popularity_version_;
 }
 
 std::vector<ScoredItem> Recommender::Popularity::best(const Bitmap& allowed, size_t k) const {
@@ -164,6 +164,7 @@ void Recommender::refresh_outcomes(const State& state, const OutcomeTypes& types
   auto outcomes = std::make_shared<ItemOutcomes>(ItemOutcomes::learn(state, types, items_.size(), still));
   const std::lock_guard lock(mutex_);
   outcomes_ = std::move(outcomes);
+  ++outcomes_version_;
 }
 
 RecommendedItem Recommender::entry(ItemId item, float score, ItemSource source) const {
@@ -244,6 +245,8 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
 
 /// In front, before the filter is asked.
 void Recommender::pin(Choice& choice, Recommendation& result) const {
+  const auto unknown = [this](const std::string& name) { return !items_.find(name); };
+  result.asks_popularity |= std::ranges::any_of(choice.request.controls.pin, unknown);
   for (const ItemId item : ids_of(choice.request.controls.pin)) {
     if (result.items.size() >= choice.wanted || item >= choice.allowed.size() || !choice.allowed[item]) continue;
     RecommendedItem& shown = result.items.emplace_back(entry(item, 0, ItemSource::pinned));
@@ -428,6 +431,37 @@ size_t Recommender::catch_up(const State& state, UserId user) {
   return model != nullptr && profile != nullptr ? vectors_.catch_up(model, user, *profile) : 0;
 }
 
+std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional<UserId> user,
+                                               const RecommendRequest& request, TimeMs now) {
+  if (request.explain || request.attention || request.seen_within || request.controls.exploration > 0 ||
+      !request.session_items.empty() || !request.shown.empty())
+    return std::nullopt;
+  ListBasis basis{.item_changes = item_changes_,
+                  .count = request.count,
+                  .exclude_seen = request.exclude_seen,
+                  .similar_to = request.similar_to,
+                  .weights = request.objective.weights,
+                  .controls = request.controls};
+  {
+    const std::lock_guard lock(mutex_);
+    basis.model_version = model_version_;
+    if (basis.weights.any()) basis.outcomes_version = outcomes_version_;
+    basis.popularity.version = popularity_version_;
+  }
+  basis.popularity.items = items_.size();
+  const Found<Profile> profile = profile_of(state, user);
+  if (profile == nullptr) return basis;
+  basis.user = state.profiles().resolve(*user);
+  basis.user_changes = changes_of(basis.user);
+  if (profile->history.empty() || !request.similar_to.empty()) return basis;
+  const TimeMs instant = request.context.time.value_or(now);
+  basis.silence = gap_bucket(profile->history.back().time, instant);
+  basis.hour = hour_of(instant);
+  basis.weekday = weekday_of(instant);
+  basis.device = device_class(request.context.device);
+  return basis;
+}
+
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
                                       TimeMs now) {
   std::shared_ptr<const ServingModel> model;
@@ -445,7 +479,6 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
   const std::optional<ItemId> like = request.similar_to.empty() ? std::nullopt : items_.find(request.similar_to);
   const bool known_item = model != nullptr && like && *like < static_cast<ItemId>(model->config().items);
   Recommendation result;
-  result.id = new_slate_id(now, thread_random());
   result.model = model != nullptr ? model->id() : "none";
   result.fallback = model == nullptr              ? "no_model"
                     : !request.similar_to.empty() ? (known_item ? "" : "unknown_item")
@@ -486,6 +519,7 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
 void Recommender::fill_popular(const Popularity& popularity, Choice& choice, Recommendation& result) const {
   const size_t before = result.items.size();
   if (before >= choice.wanted) return;
+  result.asks_popularity = true;
   fill(
       {.name = ItemSource::popular,
        .counts = true,

@@ -65,16 +65,48 @@ struct RecommendedItem {
 };
 
 struct Recommendation {
-  MessageId id;          // new_slate_id()
   std::string model;     // the model's id, or "none"
   std::string fallback;  // why the model did not decide: "no_model", "unknown_user", "empty_history", "unknown_item"
                          // (not known to the model: then items of its category that are popular); else empty
   std::vector<RecommendedItem> items;
+  bool asks_popularity = false;  // for what the model's items did not fill, or an item that may still come
   std::vector<std::pair<std::string, float>> attention;  // item id and weight, oldest first: Ensemble::attention
 };
 
-/// The list as it is kept: what the recommender knows of it.
-Slate slate_of(const Recommendation& list, TimeMs time);
+/// All that a list depends on: requests with equal ones get equal lists.
+struct ListBasis {
+  /// Two that do not matter, or one of them, are equal: a list that the model fills asks no popularity.
+  struct Popularity {
+    uint64_t version = 0;
+    size_t items = 0;  // that there are; what nobody has touched fills up too
+    bool matters = true;
+    friend bool operator==(const Popularity& a, const Popularity& b) {
+      return !a.matters || !b.matters || (a.version == b.version && a.items == b.items);
+    }
+  };
+
+  UserId user = kNoId;         // as identities resolve it; kNoId for all of whom nothing is known
+  uint32_t user_changes = 0;   // of what is known of them, or of others by chance
+  uint64_t model_version = 0;  // of these the Recommender numbers those that it has had
+  uint64_t outcomes_version = 0;
+  Popularity popularity;
+  uint64_t item_changes = 0;
+  int32_t silence = 0;  // gap_bucket of the time since the newest event
+  int32_t hour = 0, weekday = 0;
+  uint16_t device = 0;  // device_class
+  int count = 0;
+  bool exclude_seen = true;
+  std::string similar_to;
+  ObjectiveWeights weights;
+  Controls controls;
+
+  bool operator==(const ListBasis&) const = default;
+};
+
+MessageId new_recommendation_id(TimeMs now);
+
+/// The items as they are logged.
+std::vector<SlateItem> slate_items(const Recommendation& list);
 
 class Recommender {
  public:
@@ -99,10 +131,17 @@ class Recommender {
   void refresh_outcomes(const State& state, const OutcomeTypes& types, const WhileStill& still = at_once);
 
   /// To be told of each item that was described or deleted, before the next list.
-  void item_changed(ItemId item) { fields_.changed(item); }
+  void item_changed(ItemId item) {
+    ++item_changes_;
+    fields_.changed(item);
+  }
 
-  /// To be told what each record did to its user's history, before the next list: `user` as identities resolve it.
-  void history_changed(UserId user, HistoryChange change) { vectors_.changed(user, change); }
+  /// To be told of each record of a user, and what it did to their history, before the next list: `user` as identities
+  /// resolve it.
+  void user_changed(UserId user, HistoryChange change) {
+    ++changes_of(user);
+    vectors_.changed(user, change);
+  }
 
   /// Lets the vector of a user know of new events already, if it is one of those kept ready: UserVectors::catch_up.
   size_t catch_up(const State& state, UserId user);
@@ -110,6 +149,10 @@ class Recommender {
   /// What the model is told of the moment of a request, beside the history, which must not be empty.
   [[nodiscard]] static ReadInputs inputs_of(const ServingModel& model, const Profile& profile,
                                             const RequestContext& context, TimeMs now);
+
+  /// What recommend() would go by; none for a list that is another each time, or is not likely to be asked for again.
+  [[nodiscard]] std::optional<ListBasis> basis_of(const State& state, std::optional<UserId> user,
+                                                  const RecommendRequest& request, TimeMs now);
 
   [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
 
@@ -183,13 +226,20 @@ class Recommender {
                TimeMs instant, Recommendation& recommendation) const;
   void add_attention(const ServingModel& model, const Profile& profile, Recommendation& result) const;
 
+  uint32_t& changes_of(UserId user) { return user_changes_[mix64(user) % kChangeCounts]; }
+
+  static constexpr size_t kChangeCounts = size_t{1} << 16;
+
   const Dictionary& items_;
   UserVectors vectors_;
   ItemFields fields_;
-  mutable std::mutex mutex_;  // guards what follows
+  uint64_t item_changes_ = 0;  // this and the next since the start; guarded by whoever guards the state
+  std::vector<uint32_t> user_changes_ = std::vector<uint32_t>(kChangeCounts);  // some users share a count
+  mutable std::mutex mutex_;                                                   // guards what follows
   std::shared_ptr<const ServingModel> model_;
   std::shared_ptr<const Popularity> popularity_ = std::make_shared<Popularity>();
   std::shared_ptr<const ItemOutcomes> outcomes_ = std::make_shared<ItemOutcomes>();
+  uint64_t model_version_ = 0, popularity_version_ = 0, outcomes_version_ = 0;
 };
 
 }  // namespace perennial

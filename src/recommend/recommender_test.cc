@@ -105,7 +105,6 @@ TEST_F(RecommenderTest, WithoutAModelAnUnknownUserGetsWhatIsPopularAndIsTold) {
   EXPECT_EQ(last_.fallback, "no_model");
   EXPECT_EQ(last_.items[0].source, ItemSource::popular);
   EXPECT_EQ(last_.model, "none");
-  EXPECT_EQ(time_of_slate(last_.id), kNow);
 }
 
 TEST_F(RecommenderTest, ItemsNewerThanTheModelComeBehindThoseThatItKnows) {

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/text.h"
 #include "server/inflate.h"
@@ -190,7 +191,11 @@ bool Api::origin_allowed(const std::string& origin) const {
                      [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
 }
 
-std::string Api::new_request_id() { return fmt::format("{}-{:x}", request_id_prefix_, ++request_count_); }
+std::string Api::new_request_id() {
+  char digits[16];
+  const auto [end, error] = std::to_chars(digits, digits + sizeof digits, ++request_count_, 16);
+  return request_id_prefix_ + "-" + std::string(digits, end);
+}
 
 void Api::handle(const Admission& admission, HttpRequest& request, Reply reply) {
   const Route& route = *admission.match.route;

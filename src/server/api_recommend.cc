@@ -7,98 +7,15 @@
 namespace perennial {
 namespace {
 
-constexpr size_t kReplyBytes = 700;  // about; and an item's
-constexpr size_t kItemBytes = 200;
+constexpr size_t kOtherBytes = 100;  // of a reply: id and time
 
-void write_reasons(JsonWriter& json, const std::vector<Reason>& reasons) {
-  json.begin_array();
-  for (const Reason& reason : reasons) {
-    json.begin_object();
-    json.member("code", reason.code);
-    json.member("text", reason.text);
-    json.member("evidence", reason.evidence);
-    if (reason.by > 0) json.member("by", reason.by);
-    json.end_object();
-  }
-  json.end_array();
-}
-
-void write_items(JsonWriter& json, const ServedRecommendation& served, bool explain) {
-  json.begin_array();
-  for (size_t i = 0; i < served.recommendation.items.size(); ++i) {
-    const RecommendedItem& item = served.recommendation.items[i];
-    json.begin_object();
-    json.member("item_id", item.item_id);
-    json.member("score", item.score);
-    json.member("propensity", item.propensity);
-    json.member("source", source_name(item.source));
-    if (explain) {
-      json.key("reasons");
-      write_reasons(json, item.reasons);
-    }
-    if (!served.display[i].empty()) json.raw(served.display[i]);
-    json.end_object();
-  }
-  json.end_array();
-}
-
-void write_objective(JsonWriter& json, const ServedRecommendation& served) {
-  const ChosenObjective& chosen = served.objective;
-  const ObjectiveWeights& weights = chosen.objective.weights;
-  json.begin_object();
-  json.member("name", chosen.objective.name);
-  json.member("stage", stage_name(served.standing.stage));
-  json.member("overlay", overlay_name(served.standing.overlay));
-  json.key("weights");
-  json.begin_object();
-  json.member("conversion", weights.conversion);
-  json.member("money", weights.money);
-  json.member("revisit", weights.revisit);
-  json.member("breadth", weights.breadth);
-  json.member("sharing", weights.sharing);
-  json.end_object();
-  json.member("applied", chosen.applied());
-  json.key("why");
-  chosen.applied() ? json.null() : json.text(chosen.why);
-  json.end_object();
-}
-
-void write_attention(JsonWriter& json, const Recommendation& chosen) {
-  json.begin_object();
-  json.member("note", "what the newest event attends to in the last layer, the mean of its heads: no explanation");
-  json.key("weights");
-  json.begin_array();
-  for (const auto& [item, weight] : chosen.attention) {
-    json.begin_object();
-    json.member("item_id", item);
-    json.member("weight", weight);
-    json.end_object();
-  }
-  json.end_array();
-  json.end_object();
-}
-
-std::string recommendation_text(const ServedRecommendation& served, bool explain) {
-  const Recommendation& chosen = served.recommendation;
+std::string reply_text(const ServedRecommendation& served) {
   std::string text;
-  text.reserve(kReplyBytes + kItemBytes * chosen.items.size());
+  text.reserve(served.list->members.size() + kOtherBytes);
   JsonWriter json(text);
   json.begin_object();
-  json.member("recommendation_id", to_hex(chosen.id));
-  json.member("model", chosen.model);
-  json.member("variant", served.objective.variant);
-  json.member("stage", stage_name(served.standing.stage));
-  json.member("overlay", overlay_name(served.standing.overlay));
-  json.key("objective");
-  write_objective(json, served);
-  json.key("fallback");
-  chosen.fallback.empty() ? json.null() : json.text(chosen.fallback);
-  json.key("items");
-  write_items(json, served, explain);
-  if (!chosen.attention.empty()) {
-    json.key("attention");
-    write_attention(json, chosen);
-  }
+  json.member("recommendation_id", to_hex(served.id));
+  json.raw(served.list->members);
   json.member("took_ms", std::round(served.seconds * 1e6) / 1e3);
   json.end_object();
   return text;
@@ -187,9 +104,7 @@ void Api::recommend(const Result<json::object>& fields, const Reply& reply) {
 }
 
 void Api::answer(RecommendQuestion question, const Reply& reply) {
-  const bool explain = question.request.explain;
-  const ServedRecommendation served = engine_.recommend(std::move(question.request), question.asker);
-  reply({.body = recommendation_text(served, explain)});
+  reply({.body = reply_text(engine_.recommend(std::move(question.request), question.asker))});
 }
 
 /// The caller's list in the order for the user; what may not be shown is left out.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <future>
 
-#include "base/json_writer.h"
 #include "base/text.h"
 #include "events/feedback_kind.h"
 #include "forecast/transformer_forecast.h"
@@ -15,7 +14,6 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kDayMs = 86'400'000;
-constexpr int kMostPages = 100;  // that a list goes back over
 constexpr size_t kMostTypes = 10'000;
 constexpr double kTickSeconds = 0.1;
 constexpr size_t kInteractiveRecords = 64;  // of a commit, and tokens appended for it, before its reply
@@ -24,8 +22,6 @@ constexpr double kPopularityMinSeconds = 1;
 constexpr double kOutcomesShare = 500;  // what comes of an item changes slowly
 constexpr double kOutcomesMinSeconds = 10;
 constexpr Offset kReplaySlice = 20'000;  // records between two looks at the memory
-
-constexpr const char* kDisplayFields[] = {"title", "price", "currency", "image_url", "url", "category", "brand"};
 
 }  // namespace
 
@@ -52,6 +48,7 @@ Engine::Engine(EngineOptions options, const Clock& clock, std::unique_ptr<LogWri
       forecast_watch_(options_.data_folder),
       list_rules_(options_.data_folder),
       memory_(options_.memory_bytes, options_.vector_bytes),
+      lists_(options_.vector_bytes / KeptLists::kShareOfVectors),
       snapshot_tried_at_(monotonic_seconds()),
       log_(std::move(log)) {
   recommender_ = std::make_unique<Recommender>(log_->items(), options_.vector_bytes);
@@ -202,121 +199,11 @@ void Engine::apply_to_state(const StoredRecord& record) {
   const HistoryChange change = state_->apply(record);
   if (std::holds_alternative<ItemUpsert>(record.payload) || std::holds_alternative<ItemDelete>(record.payload))
     recommender_->item_changed(record.item);
-  if (change == HistoryChange::none) return;
+  if (record.user == kNoId) return;
+  if (std::holds_alternative<Erasure>(record.payload)) lists_.forget(before);
   const UserId after = state_->profiles().resolve(record.user);
-  recommender_->history_changed(after, change);
-  if (before != after) recommender_->history_changed(before, change);
-}
-
-void Engine::credit(const StoredRecord& record, const Event& event) {
-  const Result<MessageId> id = message_id_from_hex(event.recommendation_id);
-  const std::optional<Slate> slate = id.ok() ? slates_->recent(*id) : std::nullopt;
-  if (!slate) {
-    metrics_.feedback_uncredited.Increment();
-    return;
-  }
-  feedback_users_.note(*id, record.user);
-  const auto shown = std::ranges::find(slate->items, record.item, &SlateItem::item);
-  metrics_.feedback(feedback_kind_name(feedback_kind(log_->event_types().name(record.type))),
-                    record.item == kNoId          ? "slate"
-                    : shown == slate->items.end() ? "not_in_slate"
-                                                  : source_name(shown->source));
-}
-
-std::optional<UserId> Engine::find_user(const RecommendRequest& request, const Asker& asker) const {
-  const std::optional<UserId> known = request.user_id.empty() ? std::nullopt : log_->users().find(request.user_id);
-  if (known && state_->profiles().contains(*known)) return known;
-  const std::optional<UserId> anonymous =
-      asker.anonymous_id.empty() ? std::nullopt : log_->users().find(asker.anonymous_id);
-  return anonymous ? anonymous : known;
-}
-
-/// Of the identity that the user was merged into; of somebody of whom nothing is known, the id that was asked with.
-std::string Engine::lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const {
-  if (user) return log_->users().name(state_->profiles().resolve(*user));
-  return request.user_id.empty() ? asker.anonymous_id : request.user_id;
-}
-
-/// As members of a JSON object.
-std::string Engine::display_fields(ItemId id) const {
-  std::string shown;
-  const Item* item = state_->catalogue().find(id);
-  if (item == nullptr) return shown;
-  JsonWriter members(shown);
-  for (const char* name : kDisplayFields) {
-    const json::value* value = find_field(item->fields, name);
-    if (value == nullptr) continue;
-    members.key(name);
-    members.value(*value);
-  }
-  return shown;
-}
-
-ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& asker) {
-  const double started = monotonic_seconds();
-  const TimeMs now = clock_.now_ms();
-  ServedRecommendation served;
-  {
-    const auto lock = gate_.read();
-    const std::optional<UserId> user = find_user(request, asker);
-    std::optional<double> churn;
-    if (const Found<Life> life = user ? lives_->find(*user) : nullptr) {
-      served.standing = standing_at(lives_->definition(), life->facts, now);
-      if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
-    }
-    served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
-    if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
-    if (served.objective.applied()) request.objective = served.objective.objective;
-    if (!request.session_items.empty()) request.session_type = click_type();
-    list_rules_.apply(request.surface, served.standing.stage, request.controls);
-    served.recommendation = recommender_->recommend(*state_, user, request, now);
-    served.display.reserve(served.recommendation.items.size());
-    for (const RecommendedItem& item : served.recommendation.items) served.display.push_back(display_fields(item.item));
-    keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
-  }
-  if (!served.recommendation.fallback.empty()) metrics_.fallback(served.recommendation.fallback);
-  served.seconds = monotonic_seconds() - started;
-  metrics_.recommend_duration.Observe(served.seconds);
-  return served;
-}
-
-/// What a touch of an item is called here; none when no such event has come yet.
-EventTypeId Engine::click_type() const {
-  const Dictionary& types = log_->event_types();
-  for (uint32_t type = 0; type < types.size(); ++type)
-    if (feedback_kind(types.name(type)) == FeedbackKind::click) return static_cast<EventTypeId>(type);
-  return kNoEventType;
-}
-
-void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker,
-                        TimeMs now) {
-  const Recommendation& chosen = served.recommendation;
-  if (chosen.items.empty()) return;
-  Slate slate = slate_of(chosen, now);
-  slate.after = asker.after;
-  slate.user = request.user_id.empty() ? asker.anonymous_id : request.user_id;
-  slate.surface = request.surface;
-  slate.policy = served.objective.variant;
-  slate.stage = stage_name(served.standing.stage);
-  slate.context = asker.context;
-  slates_->add(slate);
-}
-
-Result<std::vector<ItemId>> Engine::shown_up_to(const MessageId& slate) const {
-  std::vector<ItemId> shown;
-  MessageId at = slate;
-  for (int page = 0; page < kMostPages && !at.is_zero(); ++page) {
-    PERENNIAL_TRY_ASSIGN(const Slate served, slates_->find(at));
-    for (const SlateItem& item : served.items) shown.push_back(item.item);
-    at = served.after;
-  }
-  return shown;
-}
-
-void Engine::slates_written(size_t slates, const Status& status) {
-  const auto count = static_cast<double>(slates);
-  (status.ok() ? metrics_.slates_logged : metrics_.slates_dropped).Increment(count);
-  if (!status.ok()) spdlog::warn("{} slates not logged: {}", slates, status.message());
+  recommender_->user_changed(after, change);
+  if (before != after) recommender_->user_changed(before, change);
 }
 
 Result<UserView> Engine::user(const std::string& user_id, size_t history_limit) const {
@@ -367,36 +254,6 @@ bool Engine::knows_item(const std::string& item_id) const {
 std::vector<UserId> Engine::identities_of(UserId user) const {
   const auto lock = gate_.long_read();
   return state_->profiles().identities_of(user);
-}
-
-Result<SlateView> Engine::slate(const std::string& recommendation_id) {
-  const Result<MessageId> id = message_id_from_hex(recommendation_id);
-  if (!id.ok()) return not_found("no recommendation has the id '{:.64}'", recommendation_id);
-  PERENNIAL_TRY_ASSIGN(Slate slate, slates_->find(*id));
-  SlateView view{std::move(slate), {}, {}};
-  for (const SlateItem& item : view.slate.items) view.items.push_back(log_->items().name(item.item));
-  std::vector<UserId> users = feedback_users_.of(*id);
-  if (const auto user = view.slate.user.empty() ? std::nullopt : log_->users().find(view.slate.user)) {
-    for (const UserId identity : identities_of(*user)) users.push_back(identity);
-  }
-  std::sort(users.begin(), users.end());
-  users.erase(std::unique(users.begin(), users.end()), users.end());
-
-  std::vector<std::pair<Offset, SlateFeedback>> feedback;
-  for (const UserId user : users) {
-    PERENNIAL_TRY(log_->replay_user(user, [&](const StoredRecord& record) {
-      const auto* event = std::get_if<Event>(&record.payload);
-      if (event == nullptr || event->recommendation_id != recommendation_id) return Status();
-      const std::string type = log_->event_types().name(record.type);
-      const std::string item = record.item == kNoId ? std::string() : log_->items().name(record.item);
-      feedback.emplace_back(record.offset, SlateFeedback{feedback_kind_name(feedback_kind(type)), type, item,
-                                                         log_->users().name(record.user), record.time});
-      return Status();
-    }));
-  }
-  std::sort(feedback.begin(), feedback.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  for (auto& [offset, said] : feedback) view.feedback.push_back(std::move(said));
-  return view;
 }
 
 /// The user's, and those of all identities that were merged with it; none of a user that the log does not know.
@@ -464,6 +321,7 @@ std::string Engine::metrics_text() {
   metrics_.user_vectors.Set(static_cast<double>(vectors.vectors));
   metrics_.user_vector_caches.Set(static_cast<double>(vectors.caches));
   metrics_.user_vector_bytes.Set(static_cast<double>(vectors.bytes));
+  metrics_.kept_list_bytes.Set(static_cast<double>(lists_.bytes()));
   metrics_.log_offset.Set(static_cast<double>(now.log_offset));
   const TimeMs published_at = model_watch_.published_at();
   tell_stages();

@@ -26,6 +26,7 @@
 #include "recommend/recommender.h"
 #include "server/feedback.h"
 #include "server/forecast_watch.h"
+#include "server/kept_lists.h"
 #include "server/list_rules_file.h"
 #include "server/memory_budget.h"
 #include "server/metrics.h"
@@ -150,7 +151,8 @@ class Engine {
   void keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
   std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
-  std::string display_fields(ItemId id) const;
+  std::shared_ptr<const ServedList> list_for(std::optional<UserId> user, RecommendRequest& request,
+                                             const ChosenObjective& objective, const Standing& standing, TimeMs now);
   std::vector<UserId> identities_of(UserId user) const;
   void slates_written(size_t slates, const Status& status);
   [[nodiscard]] std::vector<std::string> names_of(const std::string& user_id) const;
@@ -194,6 +196,7 @@ class Engine {
   std::atomic<bool> snapshot_due_{false};
   const MemoryBudget memory_;
   std::atomic<bool> memory_full_{false};
+  KeptLists lists_;
   double memory_due_at_ = 0;
   double snapshot_tried_at_ = 0;  // this and the next seven: housekeeping's thread
   bool snapshot_failed_ = false;

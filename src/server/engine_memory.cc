@@ -49,6 +49,7 @@ void Engine::mind_memory() {
   UserStore<Profile>& profiles = state_->users();
   UserStore<Life>& lives = lives_->users();
   size_t slices = 0;
+  size_t list_bytes = 0;
   {
     const auto lock = gate_.write();
     const MemoryShares held{.profiles = profiles.memory_bytes(),
@@ -60,8 +61,10 @@ void Engine::mind_memory() {
     profiles.set_budget(shares->profiles);
     lives.set_budget(shares->lives);
     recommender_->set_vector_budget(shares->vectors);
+    list_bytes = shares->vectors / KeptLists::kShareOfVectors;
     slices = 2 * size_t{std::max(profiles.end(), lives.end())} / kMemorySlice + 1;  // each is looked at twice at most
   }
+  lists_.set_budget(list_bytes);
   for (bool done = false; !done && slices > 0; --slices) {
     const auto lock = gate_.write();
     done = profiles.make_room(kMemorySlice);

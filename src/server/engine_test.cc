@@ -9,6 +9,7 @@
 #include "forecast/simulated_shop.h"
 #include "model/bias_model.h"
 #include "model/random_weights.h"
+#include "model/read_features.h"
 #include "recommend/serving_model.h"
 #include "server/test_server.h"
 
@@ -136,8 +137,8 @@ TEST_F(EngineTest, PopularItemComesFirst) {
   ASSERT_TRUE(engine_->post_and_wait(records).ok());
   EXPECT_TRUE(soon([&] {
     const ServedRecommendation served = engine_->recommend({.user_id = "new"}, {});
-    return served.recommendation.items.size() == 2 && served.recommendation.items[0].item_id == "hit" &&
-           served.recommendation.items[0].score > served.recommendation.items[1].score;
+    return served.recommendation().items.size() == 2 && served.recommendation().items[0].item_id == "hit" &&
+           served.recommendation().items[0].score > served.recommendation().items[1].score;
   }));
 }
 
@@ -145,13 +146,13 @@ TEST_F(EngineTest, AnonymousHistoryIsUsedWhenTheUserHasNone) {
   ASSERT_TRUE(engine_->post_and_wait({event("anonymous", "a"), event("other", "b")}).ok());
   const ServedRecommendation served =
       engine_->recommend({.user_id = "unheard"}, {.anonymous_id = "anonymous", .context = ""});
-  ASSERT_EQ(served.recommendation.items.size(), 1u);
-  EXPECT_EQ(served.recommendation.items[0].item_id, "b");
+  ASSERT_EQ(served.recommendation().items.size(), 1u);
+  EXPECT_EQ(served.recommendation().items[0].item_id, "b");
 }
 
 TEST_F(EngineTest, SlateWithoutAUserIsLoggedAndCredited) {
   ASSERT_TRUE(engine_->post_and_wait({event("u", "a")}).ok());
-  const std::string id = to_hex(engine_->recommend({}, {}).recommendation.id);
+  const std::string id = to_hex(engine_->recommend({}, {}).id);
   Record click = event("passer-by", "a");
   std::get<Event>(click.payload).recommendation_id = id;
   ASSERT_TRUE(engine_->post_and_wait({click}).ok());
@@ -297,7 +298,7 @@ TEST_F(EngineTest, AnswersKnowWhatHappenedSinceTheLastOneAsAFreshStartDoes) {
   const auto scores_of = [&](const std::string& user) {
     const RecommendRequest request{.user_id = user, .count = 20, .exclude_seen = false};
     std::map<std::string, float> scores;
-    for (const RecommendedItem& item : engine_->recommend(request, {}).recommendation.items)
+    for (const RecommendedItem& item : engine_->recommend(request, {}).recommendation().items)
       if (item.source == ItemSource::transformer) scores[item.item_id] = item.score;
     return scores;
   };
@@ -324,13 +325,135 @@ TEST_F(EngineTest, AnswersKnowWhatHappenedSinceTheLastOneAsAFreshStartDoes) {
   }
 }
 
+/// Whatever happens between two questions: explained lists are made anew each time.
+TEST_F(EngineTest, ListsThatAreKeptAreThoseThatWouldBeMadeNow) {
+  engine_.reset();
+  options_.watch_every_seconds = 0;
+  options_.load_model = load_serving_model;
+  options_.objectives.enabled = true;
+  options_.objectives.stages[static_cast<size_t>(Stage::activation)] = {.money = 0.5, .breadth = 1};
+  options_.objectives.overlays[static_cast<size_t>(Overlay::at_risk)].breadth = 2;
+  ModelConfig config = small_config();
+  config.event_types = {"Product Viewed", "Order Completed"};
+  config.features = {"trait:plan=pro", "device:mobile"};
+  for (int hour = 0; hour < 24; ++hour) config.features.push_back(hour_feature(hour));
+  for (int day = 0; day < 7; ++day) config.features.push_back(weekday_feature(day));
+  std::vector<std::string> items;
+  for (int item = 0; item < config.items + 3; ++item) items.push_back(fmt::format("item-{}", item));
+  open();
+  for (const std::string& item : items) ASSERT_TRUE(engine_->post_and_wait({event("first", item)}).ok());
+  items.resize(static_cast<size_t>(config.items));
+  const auto publish = [&](uint64_t seed) {
+    config.id = fmt::format("model-{}", seed);
+    ASSERT_TRUE(save_model(folder_.path(), config, random_weights(config, seed), items, "").ok());
+    ASSERT_TRUE(soon([&] { return engine_->status().model == config.id; }));
+  };
+  Random random(5);
+  const auto some_user = [&] { return fmt::format("u{}", random.below(4)); };
+  const auto some_item = [&] { return items[random.below(items.size())]; };
+  const auto some_record = [&] {
+    Record record = event(some_user(), some_item());
+    switch (random.below(8)) {
+      case 0:
+        record.time -= static_cast<TimeMs>(random.below(10'000'000));
+        break;
+      case 1:
+        record.type = "dislike";
+        break;
+      case 2:
+        record.type = "Order Completed";
+        break;
+      case 3:
+        record = {random_message_id(), clock_.now_ms(), some_user(), {}, {}, UserTraits{R"({"plan": "pro"})"}};
+        break;
+      case 4:
+        record = {random_message_id(), clock_.now_ms(), "visitor", {}, {}, IdentityMerge{some_user()}};
+        break;
+      case 5:
+      case 6:
+        record = {random_message_id(),
+                  clock_.now_ms(),
+                  {},
+                  some_item(),
+                  {},
+                  ItemUpsert{fmt::format(R"({{"price": {}, "category": "c{}", "available": {}}})", random.below(100),
+                                         random.below(3), random.chance(0.8))}};
+        break;
+      default:
+        break;
+    }
+    return record;
+  };
+  const auto told = [&](RecommendRequest request, bool explain) {
+    request.explain = explain;
+    const ServedRecommendation served = engine_->recommend(request, {});
+    std::string text = served.recommendation().model + served.recommendation().fallback;
+    const Result<json::value> shown = parse_json("{" + served.list->members + "}");
+    EXPECT_TRUE(shown.ok());
+    const json::array& items_shown = shown->get_object().at("items").get_array();
+    for (const char* member : {"variant", "stage", "overlay", "objective"})
+      text += json::serialize(shown->get_object().at(member));
+    for (size_t i = 0; i < served.recommendation().items.size(); ++i) {
+      const RecommendedItem& item = served.recommendation().items[i];
+      const json::value* price = find_field(items_shown.at(i).get_object(), "price");
+      text += fmt::format(" {} {:.3f} {} {};", item.item_id, item.score, source_name(item.source),
+                          price == nullptr ? "-" : json::serialize(*price));
+    }
+    return text;
+  };
+  for (int step = 0; step < 1500; ++step) {
+    if (step % 500 == 0) publish(static_cast<uint64_t>(step));
+    if (step % 300 == 100) {
+      const std::string rules = fmt::format(
+          R"({{"rules": [{{"name": "a", "pin": ["later-{}"], "exclude": ["{}"]}},)"
+          R"({{"name": "b", "surfaces": ["cart"], "boost": [{{"filter": {{"category": "c1"}}, "by": 2}}]}}]}})",
+          step, some_item());
+      ASSERT_TRUE(write_file_atomically(folder_.path() / "rules.json", rules).ok());
+      std::this_thread::sleep_for(std::chrono::milliseconds(250));  // until it has been read
+    }
+    if (step % 300 == 200) {
+      ASSERT_TRUE(engine_->post_and_wait({event("u0", fmt::format("later-{}", step - 100))}).ok());
+    }
+    if (random.chance(0.01)) {
+      std::promise<void> erased;
+      engine_->erase_user(some_user(), [&](const Result<AppendOutcome>&) { erased.set_value(); });
+      erased.get_future().wait();
+    }
+    if (random.chance(0.1)) clock_.advance(static_cast<TimeMs>(random.below(10'000'000)));
+    if (random.chance(0.5)) {
+      ASSERT_TRUE(engine_->post_and_wait({some_record()}).ok());
+    }
+    RecommendRequest request{.user_id = random.chance(0.2) ? "visitor" : some_user(),
+                             .count = random.chance(0.7) ? 5 : 25,
+                             .exclude_seen = random.chance(0.8)};
+    if (random.chance(0.1)) request.user_id = "nobody";
+    if (random.chance(0.1)) request.context.device = "mobile";
+    if (random.chance(0.1)) request.similar_to = some_item();
+    if (random.chance(0.1)) request.controls.filter.ranges = {{"price", 20, 80}};
+    if (random.chance(0.1)) request.controls.pin = {items[3]};
+    if (random.chance(0.1)) request.surface = "cart";
+    if (random.chance(0.05)) request.session_items = {some_item()};
+    std::string kept, made;
+    for (int attempt = 0; attempt < 3 && (attempt == 0 || kept != made); ++attempt) {  // popularity may come between
+      kept = told(request, false);
+      made = told(request, true);
+    }
+    ASSERT_EQ(kept, made) << "step " << step;
+  }
+  const std::string metrics = engine_->metrics_text();
+  const size_t at = metrics.find("\nperennial_recommend_kept_total ");
+  ASSERT_NE(at, std::string::npos);
+  EXPECT_GT(std::stod(metrics.substr(at + 32)), 50);
+  EXPECT_NE(engine_->recommend({}, {}).id, engine_->recommend({}, {}).id);
+}
+
 TEST_F(EngineTest, PublishedModelsAreSwappedWhileRequestsGoOn) {
   engine_.reset();
   options_.watch_every_seconds = 0;
   options_.load_model = load_serving_model;
   open();
   ASSERT_TRUE(engine_->post_and_wait({event("u", "a"), event("v", "b"), event("v", "c")}).ok());
-  const auto served = [&] { return engine_->recommend({.user_id = "u"}, {}).recommendation; };
+  const auto served = [&] { return engine_->recommend({.user_id = "u"}, {}).recommendation(); };
   EXPECT_EQ(served().fallback, "no_model");
 
   std::atomic<bool> done{false};

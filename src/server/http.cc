@@ -90,7 +90,9 @@ HttpResponse problem(const Status& status, json::object extra) {
 Result<std::string> percent_decode(std::string_view text, bool plus_is_blank) {
   std::string decoded;
   decoded.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
+  const size_t plain = std::min(text.size(), text.find_first_of("%+"));
+  decoded = text.substr(0, plain);
+  for (size_t i = plain; i < text.size(); ++i) {
     if (text[i] == '+' && plus_is_blank) {
       decoded += ' ';
     } else if (text[i] != '%') {

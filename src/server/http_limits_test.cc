@@ -58,6 +58,15 @@ TEST_F(LimitsTest, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
+TEST_F(LimitsTest, ClientThatReadsLateGetsEveryReplyWhole) {
+  const std::string document = get("/openapi.json").body;
+  std::string all;
+  for (int i = 0; i < 400; ++i) all += client_->request_text("GET", "/openapi.json", "", {});
+  client_->send_raw(all);  // replies of some 20 MB, more than sockets hold
+  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  for (int i = 0; i < 400; ++i) ASSERT_TRUE(client_->read_reply().body == document) << i;
+}
+
 TEST_F(LimitsTest, TooLargeEventIs413AndTheReplyArrivesThoughTheBodyWasNotRead) {
   const std::string large =
       R"({"userId":"u","event":"e","properties":{"note":")" + std::string(2'000'000, 'x') + "\"}}";
@@ -142,9 +151,38 @@ class ShortPatienceTest : public HttpTest {
     options_.limits.idle_seconds = 0.3;
     options_.limits.header_seconds = 0.3;
     options_.limits.body_seconds = 0.3;
+    options_.limits.write_seconds = 0.3;
     start();
   }
 };
+
+TEST_F(ShortPatienceTest, ClientThatSendsByteAfterByteIsClosedInTime) {
+  const std::string body(200, ' ');
+  for (const std::string& begin :
+       {std::string(), "POST /v1/track HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " + key_ +
+                           "\r\nContent-Length: 1000\r\n\r\n"}) {
+    TestClient client(server_->port());
+    client.send_raw(begin);
+    const double started = monotonic_seconds();
+    bool open = true;
+    while (open && monotonic_seconds() - started < 20) {
+      open = client.send_raw("G");
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    EXPECT_FALSE(open) << (begin.empty() ? "header" : "body");
+  }
+}
+
+TEST_F(ShortPatienceTest, ClientThatTakesNoReplyIsClosed) {
+  TestClient client(server_->port());
+  std::string all;
+  for (int i = 0; i < 400; ++i) all += client.request_text("GET", "/openapi.json", "", {});
+  client.send_raw(all);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  int replies = 0;
+  while (client.read_reply().status == 200) ++replies;
+  EXPECT_LT(replies, 400) << "what had been written, and no more";
+}
 
 TEST_F(ShortPatienceTest, SilentClientIsClosed) { EXPECT_TRUE(client_->at_end()); }
 

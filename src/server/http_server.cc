@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/clock.h"
 #include "server/http_session.h"
 
 namespace perennial {
@@ -23,13 +24,15 @@ using boost::system::error_code;
 using net::ip::tcp;
 
 constexpr auto kAcceptPause = std::chrono::milliseconds(100);
+constexpr auto kExpiryPeriod = std::chrono::milliseconds(200);  // how exact the limits' times are
 constexpr size_t kMaxRefusing = 64;  // connections over the limit that are told so; more are just closed
 
 }  // namespace
 
 class HttpServer::Listener {
  public:
-  Listener(Api& api, const HttpLimits& limits) : api_(api), limits_(limits) {}
+  Listener(Api& api, const HttpLimits& limits, int threads)
+      : api_(api), limits_(limits), thread_count_(threads), context_(threads) {}
 
   Status open(const std::string& address, uint16_t port) {
     error_code error;
@@ -51,9 +54,10 @@ class HttpServer::Listener {
                   fmt::format("cannot listen on {} port {}: {}", address, port, error.message()));
   }
 
-  void run(int threads) {
+  void run() {
     accept();
-    for (int i = 0; i < threads; ++i) {
+    expire_later();
+    for (int i = 0; i < thread_count_; ++i) {
       threads_.emplace_back([this] { run_thread(); });
     }
   }
@@ -63,7 +67,12 @@ class HttpServer::Listener {
       error_code ignored;
       acceptor_.close(ignored);
       accept_timer_.cancel();
-      for (const std::shared_ptr<HttpSession>& session : stop_welcoming()) session->stop();
+      {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+      }
+      for (const std::shared_ptr<HttpSession>& session : open_sessions()) session->stop();
+      session_gone_.notify_all();
     });
     {
       std::unique_lock lock(mutex_);
@@ -92,7 +101,7 @@ class HttpServer::Listener {
   }
 
   void accept() {
-    acceptor_.async_accept(net::make_strand(context_), [this](error_code error, HttpSession::Socket socket) {
+    acceptor_.async_accept(context_, [this](error_code error, HttpSession::Socket socket) {
       if (error == net::error::operation_aborted || !acceptor_.is_open()) return;
       if (error) return pause_accepting(error);
       welcome(std::move(socket));
@@ -126,16 +135,24 @@ class HttpServer::Listener {
     session->refuse(api_.too_many_connections(limits_.connections));
   }
 
-  /// The sessions that are open; released by the caller without the mutex, because a session's end takes it.
-  std::vector<std::shared_ptr<HttpSession>> stop_welcoming() {
+  /// To be released without the mutex, because a session's end takes it.
+  std::vector<std::shared_ptr<HttpSession>> open_sessions() {
     std::vector<std::shared_ptr<HttpSession>> open;
     const std::lock_guard lock(mutex_);
-    stopping_ = true;
     for (const auto& [raw, session] : sessions_) {
       if (std::shared_ptr<HttpSession> held = session.lock()) open.push_back(std::move(held));
     }
-    session_gone_.notify_all();
     return open;
+  }
+
+  void expire_later() {
+    expiry_timer_.expires_after(kExpiryPeriod);
+    expiry_timer_.async_wait([this](error_code cancelled) {
+      if (cancelled) return;
+      expire_later();  // first: what follows may run out of memory
+      const double now = monotonic_seconds();
+      for (const std::shared_ptr<HttpSession>& session : open_sessions()) session->expire(now);
+    });
   }
 
   void forget(HttpSession* session) {
@@ -147,6 +164,7 @@ class HttpServer::Listener {
 
   Api& api_;
   HttpLimits limits_;
+  const int thread_count_;
   uint16_t port_ = 0;
   std::mutex mutex_;
   std::condition_variable session_gone_;
@@ -158,15 +176,16 @@ class HttpServer::Listener {
   net::strand<net::io_context::executor_type> accept_strand_{net::make_strand(context_)};
   tcp::acceptor acceptor_{accept_strand_};
   net::steady_timer accept_timer_{accept_strand_};
+  net::steady_timer expiry_timer_{context_};
 };
 
 HttpServer::HttpServer(std::shared_ptr<Listener> listener) : listener_(std::move(listener)) {}
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(Api& api, const std::string& address, uint16_t port, int threads,
                                                       const HttpLimits& limits) {
-  auto listener = std::make_shared<Listener>(api, limits);
+  auto listener = std::make_shared<Listener>(api, limits, threads);
   PERENNIAL_TRY(listener->open(address, port));
-  listener->run(threads);
+  listener->run();
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(listener)));
 }
 

@@ -1,14 +1,22 @@
 #include "server/http_session.h"
 
 #include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
 #include <boost/asio/dispatch.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 
 #include <array>
+#include <atomic>
 #include <ctime>
+#include <limits>
+#include <mutex>
 #include <optional>
+
+#include "base/clock.h"
 
 namespace perennial {
 namespace {
@@ -24,8 +32,6 @@ constexpr size_t kSkippedBytes = 64 << 10;  // a refused body up to this is read
 constexpr size_t kLingerBytes = 4 << 20;    // of a refused body that are read, so that the client sees the reply
 constexpr double kLingerSeconds = 2;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-
-std::chrono::nanoseconds seconds(double value) { return std::chrono::nanoseconds(static_cast<int64_t>(value * 1e9)); }
 
 std::string text(beast::string_view view) { return {view.data(), view.size()}; }
 
@@ -83,88 +89,110 @@ std::string head_of(const HttpResponse& response, bool last) {
   return head.append("\r\n");
 }
 
+/// A request at a time: at most one operation on the socket is under way, and the next begins where it ends, so that
+/// one thread after the other works on the session and nothing needs a lock. What comes from beside, stop() and
+/// expire(), only shuts the socket down and leaves the rest to the operation that fails from it.
 class Session final : public HttpSession, public std::enable_shared_from_this<Session> {
  public:
   Session(Socket socket, Api& api, const HttpLimits& limits, Gone gone)
-      : stream_(std::move(socket)), api_(api), limits_(limits), gone_(std::move(gone)) {}
+      : socket_(std::move(socket)), api_(api), limits_(limits), gone_(std::move(gone)) {
+    error_code ignored;  // then write() fails
+    socket_.non_blocking(true, ignored);
+  }
   ~Session() override { gone_(this); }
 
-  void run() override {
-    net::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->await_request(); });
-  }
+  void run() override { await_request(); }
 
   void stop() override {
-    net::dispatch(stream_.get_executor(), [self = shared_from_this()] {
-      self->stopping_ = true;
-      if (self->idle_) self->close();
-    });
+    stopping_ = true;
+    if (idle_) shut_down(SHUT_RD);  // what was received before is still answered
+  }
+
+  void expire(double now) override {
+    if (now > deadline_) shut_down(SHUT_RDWR);
   }
 
   void refuse(HttpResponse response) override {
-    net::dispatch(stream_.get_executor(), [self = shared_from_this(), response = std::move(response)]() mutable {
-      self->last_ = true;
-      self->linger_ = true;
-      self->write(std::move(response));
-    });
+    last_ = true;
+    linger_ = true;
+    write(std::move(response));
   }
 
  private:
+  static constexpr double kNever = std::numeric_limits<double>::infinity();
+
+  void expire_after(double seconds) { deadline_ = monotonic_seconds() + seconds; }
+
   void await_request() {
     if (stopping_) return close();
-    if (buffer_.size() > 0) return read_header();
-    idle_ = true;
-    stream_.expires_after(seconds(limits_.idle_seconds));
-    stream_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](error_code error, size_t bytes) {
-      self->idle_ = false;
-      if (error) return self->close();
-      self->buffer_.commit(bytes);
-      self->read_header();
-    });
-  }
-
-  void read_header() {
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(limits_.header_bytes));
     parser_->body_limit(boost::none);
     request_ = {};
     admission_ = {};
-    admission_.started = monotonic_seconds();
     last_ = false;
     linger_ = false;
-    stream_.expires_after(seconds(limits_.header_seconds));
-    http::async_read_header(stream_, buffer_, *parser_,
-                            [self = shared_from_this()](error_code error, size_t) { self->on_header(error); });
+    if (buffer_.size() > 0) {  // of a client that did not wait for the reply
+      begin_request();
+      return net::post(socket_.get_executor(), [self = shared_from_this()] { self->parse_header(); });
+    }
+    expire_after(limits_.idle_seconds);
+    idle_ = true;
+    if (stopping_) return close();
+    read_more();
   }
 
-  void on_header(error_code error) {
+  void begin_request() {
+    admission_.started = monotonic_seconds();
+    deadline_ = admission_.started + limits_.header_seconds;
+  }
+
+  void read_more() {
+    socket_.async_read_some(buffer_.prepare(kReadBytes), [self = shared_from_this()](error_code error, size_t bytes) {
+      if (error) return self->close();
+      self->buffer_.commit(bytes);
+      if (self->idle_) self->begin_request();
+      self->idle_ = false;
+      self->parser_->is_header_done() ? self->parse_body() : self->parse_header();
+    });
+  }
+
+  error_code parse() {
+    error_code error;
+    buffer_.consume(parser_->put(buffer_.data(), error));
+    return error;
+  }
+
+  void parse_header() {
+    const error_code error = parse();
+    if (error == http::error::need_more) return read_more();
     if (error == http::error::header_limit) {
       return refuse_now(
           problem(431, "header_too_large", fmt::format("the header is over {} bytes", limits_.header_bytes)));
     }
-    if (is_parse_error(error)) return refuse_now(problem(400, "bad_request", "not HTTP/1.1: " + error.message()));
-    if (error) return close();
+    if (error) return refuse_now(problem(400, "bad_request", "not HTTP/1.1: " + error.message()));
+    on_header();
+  }
+
+  void on_header() {
     request_ = request_of(parser_->get());
     admission_ = api_.admit(request_);
     const size_t limit = admission_.body_limit_bytes;
     const boost::optional<uint64_t> length = parser_->content_length();
     const bool has_body = parser_->chunked() || (length && *length > 0);
     const bool expects_continue = beast::iequals(parser_->get()[http::field::expect], "100-continue");
+    if (has_body) expire_after(limits_.body_seconds);
     if (admission_.refusal) {
       const bool small = !has_body || (length && *length <= kSkippedBytes && !expects_continue);
       if (!small) return refuse_now(std::move(*admission_.refusal));
       parser_->body_limit(kSkippedBytes);
-      return read_body();
+      return parse_body();
     }
     if (has_body && limit == 0) return refuse_now(problem(413, "too_large", "this route takes no body"));
     if (length && *length > limit) return refuse_now(too_large());
     parser_->body_limit(limit);
     if (has_body && expects_continue) return write_continue();
-    read_body();
-  }
-
-  static bool is_parse_error(error_code error) {
-    return error && error.category() == http::make_error_code(http::error::bad_method).category() &&
-           error != http::error::end_of_stream && error != http::error::partial_message;
+    parse_body();
   }
 
   HttpResponse too_large() const {
@@ -173,34 +201,48 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void write_continue() {
-    stream_.expires_after(seconds(limits_.write_seconds));
-    net::async_write(stream_, net::buffer(kContinue.data(), kContinue.size()),
+    net::async_write(socket_, net::buffer(kContinue.data(), kContinue.size()),
                      [self = shared_from_this()](error_code error, size_t) {
                        if (error) return self->close();
-                       self->read_body();
+                       self->expire_after(self->limits_.body_seconds);
+                       self->parse_body();
                      });
   }
 
-  void read_body() {
-    stream_.expires_after(seconds(limits_.body_seconds));
-    http::async_read(stream_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code error, size_t) { self->on_body(error); });
+  void parse_body() {
+    parser_->eager(true);
+    while (!parser_->is_done()) {
+      if (buffer_.size() == 0) return read_more();
+      const error_code error = parse();
+      if (error == http::error::need_more) return read_more();
+      if (error == http::error::body_limit) return refuse_now(too_large());
+      if (error) return refuse_now(problem(400, "bad_request", "the body is malformed: " + error.message()));
+    }
+    on_body();
   }
 
-  void on_body(error_code error) {
-    if (error == http::error::body_limit) return refuse_now(too_large());
-    if (is_parse_error(error))
-      return refuse_now(problem(400, "bad_request", "the body is malformed: " + error.message()));
-    if (error) return close();
+  void on_body() {
     last_ = !parser_->keep_alive();
     if (admission_.refusal) return reply(std::move(*admission_.refusal));
     request_.body = std::move(parser_->get().body());
     admission_.started = monotonic_seconds();
-    stream_.expires_never();
-    api_.handle(admission_, request_, [self = shared_from_this()](HttpResponse response) {
-      net::dispatch(self->stream_.get_executor(),
-                    [self, response = std::move(response)]() mutable { self->reply(std::move(response)); });
+    deadline_ = kNever;
+    api_.handle(admission_, request_, [self = shared_from_this(), turn = turn_](HttpResponse response) {
+      net::dispatch(self->socket_.get_executor(), [self, turn, response = std::move(response)]() mutable {
+        if (turn == self->turn_) self->reply_or_close(std::move(response));
+      });
     });
+  }
+
+  /// Whoever handled the request must not see that the reply failed: it would make another one.
+  void reply_or_close(HttpResponse response) {
+    ++turn_;
+    try {
+      reply(std::move(response));
+    } catch (const std::exception& error) {
+      spdlog::error("a reply failed: {}", error.what());
+      close();
+    }
   }
 
   /// For what was refused before its body was read: the rest of the connection cannot be understood.
@@ -215,29 +257,37 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     write(std::move(response));
   }
 
+  /// At once what the socket takes, which is nearly always all.
   void write(HttpResponse from) {
     last_ |= stopping_;
     head_ = head_of(from, last_);
     body_ = request_.method == "HEAD" ? std::string() : std::move(from.body);
-    stream_.expires_after(seconds(limits_.write_seconds));
-    net::async_write(stream_, std::array{net::buffer(head_), net::buffer(body_)},
-                     [self = shared_from_this()](error_code error, size_t) { self->on_written(error); });
+    const std::array whole{net::const_buffer(net::buffer(head_)), net::const_buffer(net::buffer(body_))};
+    error_code error;
+    const size_t sent = socket_.write_some(whole, error);
+    if (error && error != net::error::would_block) return close();
+    if (sent == head_.size() + body_.size()) return on_written({});
+    beast::buffers_suffix rest(whole);
+    rest.consume(sent);
+    expire_after(limits_.write_seconds);
+    net::async_write(socket_, rest,
+                     [self = shared_from_this()](error_code failed, size_t) { self->on_written(failed); });
   }
 
   void on_written(error_code error) {
     body_ = {};  // an idle connection holds no reply
     if (error) return close();
     if (!last_) return await_request();
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_send, error);
+    socket_.shutdown(net::ip::tcp::socket::shutdown_send, error);
     if (!linger_ || error) return close();
-    stream_.expires_after(seconds(kLingerSeconds));
+    expire_after(kLingerSeconds);
     linger();
   }
 
   /// Reads what the client still sends: closing with unread bytes would reset the connection before it has the reply.
   void linger() {
     buffer_.clear();
-    stream_.async_read_some(buffer_.prepare(kReadBytes * 4),
+    socket_.async_read_some(buffer_.prepare(kReadBytes * 4),
                             [self = shared_from_this()](error_code error, size_t bytes) {
                               self->lingered_bytes_ += bytes;
                               if (error || self->stopping_ || self->lingered_bytes_ > kLingerBytes)
@@ -247,12 +297,20 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void close() {
+    const std::lock_guard lock(socket_mutex_);
     error_code ignored;
-    stream_.socket().shutdown(net::ip::tcp::socket::shutdown_both, ignored);
-    stream_.close();
+    socket_.shutdown(net::ip::tcp::socket::shutdown_both, ignored);
+    socket_.close(ignored);
   }
 
-  beast::basic_stream<net::ip::tcp, HttpSession::Executor> stream_;
+  /// From any thread. By the system, for Asio's sockets belong to one thread.
+  void shut_down(int how) {
+    const std::lock_guard lock(socket_mutex_);
+    if (socket_.is_open()) ::shutdown(socket_.native_handle(), how);
+  }
+
+  std::mutex socket_mutex_;  // of closing it, while others shut it down
+  Socket socket_;
   Api& api_;
   const HttpLimits& limits_;
   Gone gone_;
@@ -262,8 +320,10 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   HttpRequest request_;
   Api::Admission admission_;
   size_t lingered_bytes_ = 0;
-  bool idle_ = false;
-  bool stopping_ = false;
+  uint64_t turn_ = 0;                     // of the request: a second reply to one is none
+  std::atomic<double> deadline_{kNever};  // of what is under way
+  std::atomic<bool> idle_{false};         // waits for a request's first byte
+  std::atomic<bool> stopping_{false};
   bool last_ = false;    // close after this reply
   bool linger_ = false;  // the client may still be sending
 };

@@ -3,7 +3,6 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/strand.hpp>
 
 #include <functional>
 #include <memory>
@@ -12,11 +11,11 @@
 
 namespace perennial {
 
-/// Thread rule: everything runs on the connection's strand; stop() may be called from any thread.
+/// Thread rule: run() or refuse() once, by whoever made it; stop() and expire() by any thread.
 class HttpSession {
  public:
   using Gone = std::function<void(HttpSession*)>;
-  using Executor = boost::asio::strand<boost::asio::io_context::executor_type>;
+  using Executor = boost::asio::io_context::executor_type;
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
 
   /// `gone` is called once, when the connection is closed and nothing of it is under way.
@@ -27,6 +26,9 @@ class HttpSession {
 
   /// Closes at once when idle; else after the reply to the request under way.
   virtual void stop() = 0;
+
+  /// To be called now and then: breaks off what has taken longer than its limit.
+  virtual void expire(double now) = 0;
 
   /// Writes this refusal of the whole connection, and closes.
   virtual void refuse(HttpResponse response) = 0;

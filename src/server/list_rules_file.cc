@@ -85,6 +85,7 @@ std::optional<Status> ListRulesFile::poll() {
   }
   const std::lock_guard lock(mutex_);
   rules_ = std::make_shared<const Rules>(std::move(rules));
+  ++version_;
   return Status();
 }
 

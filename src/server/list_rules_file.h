@@ -5,6 +5,7 @@
 // server/list_rules_file_test.cc.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -45,6 +46,9 @@ class ListRulesFile {
 
   [[nodiscard]] size_t size() const { return current()->size(); }
 
+  /// Another number whenever the rules are others.
+  [[nodiscard]] uint64_t version() const { return version_; }
+
  private:
   using Rules = std::vector<ListRule>;
   [[nodiscard]] std::shared_ptr<const Rules> current() const;
@@ -53,6 +57,7 @@ class ListRulesFile {
   fs::file_time_type changed_{};  // of the file as it was read last
   mutable std::mutex mutex_;
   std::shared_ptr<const Rules> rules_ = std::make_shared<Rules>();
+  std::atomic<uint64_t> version_{0};
 };
 
 }  // namespace perennial

@@ -50,6 +50,7 @@ class Metrics {
   prometheus::Counter& records_repeated;
   prometheus::Histogram& ingest_lag;
   prometheus::Histogram& recommend_duration;
+  prometheus::Counter& kept_lists_served;
   prometheus::Counter& slates_logged;
   prometheus::Counter& slates_dropped;
   prometheus::Counter& feedback_uncredited;
@@ -64,6 +65,7 @@ class Metrics {
   prometheus::Gauge& user_vectors;
   prometheus::Gauge& user_vector_caches;
   prometheus::Gauge& user_vector_bytes;
+  prometheus::Gauge& kept_list_bytes;
   prometheus::Gauge& log_offset;
   prometheus::Gauge& connections;
   prometheus::Counter& connections_refused;

@@ -1,5 +1,6 @@
 #include "server/recommend_question.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -12,10 +13,6 @@ namespace {
 
 constexpr size_t kMaxSurfaceBytes = 100;
 
-constexpr std::array<std::string_view, 20> kRequestFields = {
-    "attention", "session_items", "similar_to", "after",        "user_id",          "anonymous_id", "session",
-    "surface",   "count",         "context",    "exclude_seen", "explain",          "filter",       "include",
-    "exclude",   "pin",           "boost",      "diversity",    "max_per_category", "explore"};
 constexpr std::array<std::string_view, 2> kBoostFields = {"filter", "by"};
 constexpr size_t kMostIds = 1000;
 constexpr size_t kMostSessionItems = 100;
@@ -82,14 +79,112 @@ Result<std::vector<Boost>> read_boosts(const json::object& fields) {
 }
 
 /// true, false, or how long ago: "30d".
-Status read_exclude_seen(const json::object& fields, RecommendRequest& request) {
+Status read_exclude_seen(const json::object& fields, RecommendQuestion& question) {
   const json::value* value = find_field(fields, "exclude_seen");
   if (value == nullptr || !value->is_string()) {
-    PERENNIAL_TRY_ASSIGN(request.exclude_seen, bool_field(fields, "exclude_seen", true));
+    PERENNIAL_TRY_ASSIGN(question.request.exclude_seen, bool_field(fields, "exclude_seen", true));
     return {};
   }
-  PERENNIAL_TRY_ASSIGN(request.seen_within, parse_period(value->get_string()));
+  const Result<TimeMs> period = parse_period(value->get_string());
+  if (!period.ok()) return period.status().with_context("'exclude_seen'");
+  question.request.seen_within = *period;
   return {};
+}
+
+Status read_user_id(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.request.user_id, string_field(fields, "user_id"));
+  return check_id_field("user_id", question.request.user_id);
+}
+
+Status read_anonymous_id(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "anonymous_id"));
+  if (question.asker.anonymous_id.empty()) {
+    PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "session"));
+  }
+  return check_id_field("anonymous_id", question.asker.anonymous_id);
+}
+
+Status read_surface(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(std::string surface, string_field(fields, "surface"));
+  if (surface.size() > kMaxSurfaceBytes) return invalid_argument("'surface' is over {} bytes", kMaxSurfaceBytes);
+  if (!surface.empty()) question.request.surface = std::move(surface);
+  return {};
+}
+
+Status read_count(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(const int64_t count, integer_field(fields, "count", question.request.count, 1, kMostListed));
+  question.request.count = static_cast<int>(count);
+  return {};
+}
+
+Status read_session_items(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.request.session_items, read_ids(fields, "session_items"));
+  if (question.request.session_items.size() <= kMostSessionItems) return {};
+  return invalid_argument("'session_items' holds over {} ids: send the newest", kMostSessionItems);
+}
+
+Status read_similar_to(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.request.similar_to, string_field(fields, "similar_to"));
+  return check_id_field("similar_to", question.request.similar_to);
+}
+
+Status read_after(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(const std::string after, string_field(fields, "after"));
+  if (after.empty()) return {};
+  const Result<MessageId> id = message_id_from_hex(after);
+  if (!id.ok()) return invalid_argument("'after' must be the recommendation_id of the page before");
+  question.asker.after = *id;
+  return {};
+}
+
+Status read_explain(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.request.explain, bool_field(fields, "explain", false));
+  return {};
+}
+
+Status read_attention(const json::object& fields, RecommendQuestion& question) {
+  PERENNIAL_TRY_ASSIGN(question.request.attention, bool_field(fields, "attention", false));
+  return {};
+}
+
+Status read_context_of(const json::object& fields, RecommendQuestion& question) {
+  const json::value* context = find_field(fields, "context");
+  if (context == nullptr) return {};
+  if (!context->is_object()) return invalid_argument("'context' must be an object");
+  PERENNIAL_TRY_ASSIGN(question.request.context, read_context(context->get_object()));
+  question.asker.context = json::serialize(*context);
+  return {};
+}
+
+struct RequestField {
+  std::string_view name;
+  Status (*read)(const json::object& fields, RecommendQuestion& question);  // null: one of the controls
+};
+constexpr std::array<RequestField, 20> kRequestFields = {{{"user_id", read_user_id},
+                                                          {"anonymous_id", read_anonymous_id},
+                                                          {"session", read_anonymous_id},
+                                                          {"surface", read_surface},
+                                                          {"count", read_count},
+                                                          {"context", read_context_of},
+                                                          {"exclude_seen", read_exclude_seen},
+                                                          {"explain", read_explain},
+                                                          {"attention", read_attention},
+                                                          {"session_items", read_session_items},
+                                                          {"similar_to", read_similar_to},
+                                                          {"after", read_after},
+                                                          {"filter", nullptr},
+                                                          {"include", nullptr},
+                                                          {"exclude", nullptr},
+                                                          {"pin", nullptr},
+                                                          {"boost", nullptr},
+                                                          {"diversity", nullptr},
+                                                          {"max_per_category", nullptr},
+                                                          {"explore", nullptr}}};
+
+Status unknown_field(std::string_view name) {
+  std::array<std::string_view, kRequestFields.size()> known;
+  std::ranges::transform(kRequestFields, known.begin(), &RequestField::name);
+  return check_field(name, known, "the request");
 }
 
 }  // namespace
@@ -109,6 +204,11 @@ Result<std::vector<std::string>> read_ids(const json::object& fields, std::strin
 
 Result<Controls> read_controls(const json::object& fields) {
   Controls controls;
+  const auto is_control = [](const auto& member) {
+    const auto field = std::ranges::find(kRequestFields, std::string_view(member.key()), &RequestField::name);
+    return field != kRequestFields.end() && field->read == nullptr;
+  };
+  if (std::ranges::none_of(fields, is_control)) return controls;
   PERENNIAL_TRY_ASSIGN(controls.filter, read_filter(fields));
   if (find_field(fields, "include") != nullptr) {
     PERENNIAL_TRY_ASSIGN(controls.include.emplace(), read_ids(fields, "include"));
@@ -129,41 +229,14 @@ Result<Controls> read_controls(const json::object& fields) {
 }
 
 Result<RecommendQuestion> read_question(const json::object& fields) {
-  PERENNIAL_TRY(only_fields(fields, kRequestFields, "the request"));
   RecommendQuestion question;
-  RecommendRequest& request = question.request;
-  PERENNIAL_TRY_ASSIGN(request.user_id, string_field(fields, "user_id"));
-  PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "anonymous_id"));
-  if (question.asker.anonymous_id.empty()) {
-    PERENNIAL_TRY_ASSIGN(question.asker.anonymous_id, string_field(fields, "session"));
+  for (const auto& member : fields) {
+    const std::string_view name(member.key().data(), member.key().size());
+    const auto field = std::ranges::find(kRequestFields, name, &RequestField::name);
+    if (field == kRequestFields.end()) return unknown_field(name);
+    if (field->read != nullptr) PERENNIAL_TRY(field->read(fields, question));
   }
-  PERENNIAL_TRY(check_id_field("user_id", request.user_id));
-  PERENNIAL_TRY(check_id_field("anonymous_id", question.asker.anonymous_id));
-  PERENNIAL_TRY_ASSIGN(const std::string surface, string_field(fields, "surface"));
-  if (surface.size() > kMaxSurfaceBytes) return invalid_argument("'surface' is over {} bytes", kMaxSurfaceBytes);
-  if (!surface.empty()) request.surface = surface;
-  PERENNIAL_TRY_ASSIGN(const int64_t count, integer_field(fields, "count", request.count, 1, kMostListed));
-  request.count = static_cast<int>(count);
-  PERENNIAL_TRY(read_exclude_seen(fields, request).with_context("'exclude_seen'"));
-  PERENNIAL_TRY_ASSIGN(request.controls, read_controls(fields));
-  PERENNIAL_TRY_ASSIGN(request.session_items, read_ids(fields, "session_items"));
-  if (request.session_items.size() > kMostSessionItems)
-    return invalid_argument("'session_items' holds over {} ids: send the newest", kMostSessionItems);
-  PERENNIAL_TRY_ASSIGN(request.similar_to, string_field(fields, "similar_to"));
-  PERENNIAL_TRY(check_id_field("similar_to", request.similar_to));
-  PERENNIAL_TRY_ASSIGN(const std::string after, string_field(fields, "after"));
-  if (!after.empty()) {
-    const Result<MessageId> id = message_id_from_hex(after);
-    if (!id.ok()) return invalid_argument("'after' must be the recommendation_id of the page before");
-    question.asker.after = *id;
-  }
-  PERENNIAL_TRY_ASSIGN(request.explain, bool_field(fields, "explain", false));
-  PERENNIAL_TRY_ASSIGN(request.attention, bool_field(fields, "attention", false));
-  if (const json::value* context = find_field(fields, "context")) {
-    if (!context->is_object()) return invalid_argument("'context' must be an object");
-    PERENNIAL_TRY_ASSIGN(request.context, read_context(context->get_object()));
-    question.asker.context = json::serialize(*context);
-  }
+  PERENNIAL_TRY_ASSIGN(question.request.controls, read_controls(fields));
   return question;
 }
 

@@ -29,20 +29,34 @@ bool fits(std::string_view pattern, std::string_view path, std::vector<std::stri
 
 }  // namespace
 
-void Router::add(Route route) { routes_.push_back(std::move(route)); }
+void Router::add(Route route) {
+  const bool plain = route.path.find('{') == std::string::npos;
+  std::vector<std::string> parameters;
+  for (const Route& other : routes_)
+    PERENNIAL_CHECK(route.path == other.path ||
+                        (!fits(route.path, other.path, parameters) && !fits(other.path, route.path, parameters)),
+                    "{} and {}", route.path, other.path);  // match() looks at those of one path only
+  (plain ? plain_[route.path] : patterns_).push_back(routes_.size());
+  routes_.push_back(std::move(route));
+}
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
   const std::string_view wanted = method == "HEAD" ? "GET" : method;
   Match match;
   std::vector<std::string> parameters;
-  for (const Route& route : routes_) {
-    if (!fits(route.path, path, parameters)) continue;
+  const auto take = [&](const Route& route) {
     match.from_browsers |= route.from_browsers;
     match.allow += (match.allow.empty() ? "" : ", ") + route.method + (route.method == "GET" ? ", HEAD" : "");
-    if (route.method != wanted) continue;
+    if (route.method != wanted) return;
     match.route = &route;
     match.parameters = parameters;
+  };
+  if (const auto plain = plain_.find(std::string(path)); plain != plain_.end()) {
+    for (const size_t route : plain->second) take(routes_[route]);
+    return match;
   }
+  for (const size_t route : patterns_)
+    if (fits(routes_[route].path, path, parameters)) take(routes_[route]);
   return match;
 }
 

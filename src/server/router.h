@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "server/api_keys.h"
@@ -24,7 +25,7 @@ struct Route {
   std::optional<KeyRole> role;  // who may call it; none: anyone
   bool from_browsers = false;   // takes a writeKey in the body, and CORS
   size_t body_limit_bytes = 0;
-  std::function<void(const Call&, Reply)> handle;  // the call is gone when it returns
+  std::function<void(const Call&, Reply)> handle;  // the call is gone when it returns, or has replied
 };
 
 class Router {
@@ -43,6 +44,8 @@ class Router {
 
  private:
   std::vector<Route> routes_;
+  std::unordered_map<std::string, std::vector<size_t>> plain_;  // the routes of a path without {names}
+  std::vector<size_t> patterns_;                                // the others
 };
 
 }  // namespace perennial

@@ -1,18 +1,35 @@
 #include "server/stage_objectives.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstring>
 
-#include "base/digest.h"
+#include "base/random.h"
 #include "events/roles.h"
 
 namespace perennial {
 namespace {
 
+constexpr double kChurnSteps = 20;  // it changes all the time, and with it no list would be the last one
 constexpr const char* kObjectives[kStages] = {"first_value", "second_value", "return", "breadth_and_value", "sharing"};
 
 ObjectiveWeights weights_of(const StageObjectives& options, const Standing& standing) {
   return standing.overlay == Overlay::none ? options.stages[static_cast<size_t>(standing.stage)]
                                            : options.overlays[static_cast<size_t>(standing.overlay)];
+}
+
+/// Of the text, eight bytes at a time; another for each purpose, so that holdouts do not coincide.
+uint64_t stable_hash(std::string_view purpose, std::string_view text) {
+  uint64_t hash = 0;
+  for (const std::string_view part : {purpose, text}) {
+    hash = mix64(hash ^ part.size());
+    for (size_t at = 0; at < part.size(); at += sizeof(uint64_t)) {
+      uint64_t word = 0;
+      std::memcpy(&word, part.data() + at, std::min(sizeof word, part.size() - at));
+      hash = mix64(hash ^ word);
+    }
+  }
+  return hash;
 }
 
 /// a (1 - share) + b share.
@@ -43,7 +60,7 @@ const char* objective_name(const Standing& standing) {
 
 bool in_holdout(double share, std::string_view user) {
   if (user.empty()) return false;
-  const uint64_t hash = message_id_of(fmt::format("objectives.holdout\n{}", user)).high;
+  const uint64_t hash = stable_hash("objectives.holdout", user);
   return static_cast<double>(hash >> 11) * 0x1.0p-53 < share;
 }
 
@@ -53,7 +70,7 @@ ChosenObjective choose_objective(const StageObjectives& options, const Standing&
   if (churn_probability && standing.overlay == Overlay::none)
     chosen.objective.weights =
         between(chosen.objective.weights, options.overlays[static_cast<size_t>(Overlay::at_risk)],
-                std::clamp(*churn_probability, 0.0, 1.0));
+                std::round(std::clamp(*churn_probability, 0.0, 1.0) * kChurnSteps) / kChurnSteps);
   if (!options.enabled) {
     chosen.variant = "plain";
     chosen.why = "off";

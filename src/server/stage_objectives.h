@@ -34,7 +34,7 @@ const char* objective_name(const Standing& standing);
 bool in_holdout(double share, std::string_view user);
 
 /// `user` is the id that lasts longest: of the identity that all others were merged into. A known chance of churning
-/// pulls the weights of a user whom no overlay marks yet that far towards those of at_risk.
+/// pulls the weights of a user whom no overlay marks yet that far, in twentieths, towards those of at_risk.
 ChosenObjective choose_objective(const StageObjectives& options, const Standing& standing, std::string_view user,
                                  std::optional<double> churn_probability = std::nullopt);
 

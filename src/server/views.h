@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,18 +10,19 @@
 #include "base/json.h"
 #include "lifecycle/standing.h"
 #include "log/event_log.h"
-#include "recommend/recommender.h"
+#include "server/kept_lists.h"
 #include "server/stage_objectives.h"
 
 namespace perennial {
 
 struct ServedRecommendation {
-  Recommendation recommendation;
-  std::vector<std::string>
-      display;  // one an item: title, price, image_url and their kin that are known, as JSON members
+  MessageId id;  // new_recommendation_id()
+  std::shared_ptr<const ServedList> list;
   ChosenObjective objective;
   Standing standing;  // the user's; that of a stranger when nothing is known
   double seconds = 0;
+
+  [[nodiscard]] const Recommendation& recommendation() const { return list->recommendation; }
 };
 
 struct UserEvent {

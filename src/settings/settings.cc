@@ -122,7 +122,9 @@ std::vector<Setting> plain_settings() {
       whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model",
             &S::history_limit, 16, 1'000'000),
       whole("profiles.vectors_mib",
-            "of the memory, the most for users' vectors, and for the keys and values of those who act now",
+            "of the memory, the most for users' vectors, and for the keys and values of those who act now; kept lists "
+            "take "
+            "an eighth more",
             &S::vectors_mib, 1, 1 << 20),
       word("server.memory",
            "that the server may take, such as 800M or 4G, users in a file beyond it; empty: three quarters of what "
