@@ -43,6 +43,17 @@ class Journey(unittest.TestCase):
         self.assertEqual(done.returncode, DONE, done.stderr + done.stdout)
         return done.stdout
 
+    def wait_for(self, condition, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if condition():
+                    return
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(0.1)
+        self.fail("waited too long")
+
     def write(self, name, content):
         path = self.path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -144,17 +155,6 @@ class WholeLoop(Journey):
         self.run_ok("erase", "--data", self.data, "u7")
         self.assertEqual(run("erase", "--data", self.data, "u7").returncode, PRECONDITION)
 
-    def wait_for(self, condition, seconds=30):
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            try:
-                if condition():
-                    return
-            except (urllib.error.URLError, ConnectionError):
-                pass
-            time.sleep(0.1)
-        self.fail("waited too long")
-
     def test_a_model_that_has_seen_the_answers_is_not_judged_on_them(self):
         self.run_ok("import", "--data", self.data, self.write("events.txt", self.sequences(40)))
         self.run_ok("train", "--data", self.data, "--holdout", "none", *self.TRAIN)
@@ -179,6 +179,44 @@ class WholeLoop(Journey):
         at_random = run("train", "--data", self.data, "--start", "random", *self.TRAIN)
         self.assertEqual(at_random.returncode, DONE, at_random.stderr)
         self.assertNotIn("neighbours", at_random.stderr)
+
+
+class WhileItServes(Journey):
+    def test_the_configuration_is_read_again_when_it_changes(self):
+        self.run_ok("import", "--data", self.data, self.write("events.csv", "user_id,item_id,timestamp\nu,a,2026-01-01\nv,b,2026-01-02\n"))
+        config = self.data / "perennial.toml"
+        settings = '[objectives]\nenabled = {}\n[server]\nlog_format = "json"\naccess_log = "{}"\nport = {}\n'
+        config.write_text(settings.format("false", "off", 0))
+        told = self.path / "told"
+        with told.open("w") as standard_error:
+            server = subprocess.Popen([str(PROGRAM), "serve", "--data", str(self.data), "--no-key"], stdout=subprocess.PIPE,
+                                      stderr=standard_error, text=True)
+        try:
+            url = next(word for line in server.stdout for word in line.split() if word.startswith("http://"))
+
+            def get(path):
+                with urllib.request.urlopen(url + path, timeout=20) as reply:
+                    return reply.read().decode()
+
+            def why():
+                return json.loads(get("/v1/recommend?user_id=u"))["objective"]["why"]
+
+            def lines():
+                return [json.loads(line) for line in told.read_text().splitlines()]
+
+            self.assertEqual(why(), "off")
+            config.write_text(settings.format("true", "all", 7))
+            self.wait_for(lambda: why() != "off")
+            self.assertTrue(any(line.get("route") == "GET /v1/recommend" and line["status"] == 200 for line in lines()))
+            self.assertTrue(any("server.port is 7 from the next start on" in line.get("message", "") for line in lines()))
+            config.write_text("[objectives]\nenabled = perhaps\n")
+            self.wait_for(lambda: "perennial_config_loads_failed_total 1" in get("/metrics"))
+            self.assertNotEqual(why(), "off")
+            self.assertTrue(any("stays as it was" in line.get("message", "") and line["level"] == "error" for line in lines()))
+        finally:
+            server.send_signal(signal.SIGTERM)
+            self.assertEqual(server.wait(timeout=30), 0)
+            server.stdout.close()
 
 
 class ReadOnly:

@@ -1,4 +1,9 @@
 // perennial serve: the HTTP server.
+#include <spdlog/spdlog.h>
+
+#include <map>
+#include <utility>
+
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/objectives.h"
@@ -13,6 +18,59 @@ struct ServeFlags {
   std::string memory;
   bool expose = false;
   bool no_key = false;
+};
+
+AccessLog access_log(const Settings& settings) {
+  return settings.access_log == "all"   ? AccessLog::all
+         : settings.access_log == "off" ? AccessLog::off
+                                        : AccessLog::errors;
+}
+
+/// Looks whether the file that the settings come from is another one than last time.
+class ConfigWatch {
+ public:
+  explicit ConfigWatch(const CommandLine& line) : line_(line) {
+    changed();
+    (void)read();
+  }
+
+  std::optional<Result<LiveOptions>> poll() {
+    if (!changed()) return std::nullopt;
+    const std::map<std::string, std::string> before = values_;
+    const Result<Settings> settings = read();
+    if (!settings.ok()) return Result<LiveOptions>(settings.status());
+    for (const auto& [name, value] : values_)
+      if (const auto was = before.find(name); !is_live(name) && (was == before.end() || was->second != value))
+        spdlog::warn("{} is {} from the next start on", name, value);
+    return Result<LiveOptions>(
+        {stage_objectives(*settings), split_at_commas(settings->cors_origins), access_log(*settings)});
+  }
+
+ private:
+  static bool is_live(const std::string& name) {
+    return name.starts_with("objectives.") || name == "server.cors_origins" || name == "server.access_log";
+  }
+
+  bool changed() {
+    const fs::path path = settings_file(line_.config, line_.data);
+    std::error_code error;
+    const fs::file_time_type time = path.empty() ? fs::file_time_type() : fs::last_write_time(path, error);
+    return std::exchange(path_, path) != path_ || std::exchange(time_, time) != time_;
+  }
+
+  Result<Settings> read() {
+    std::vector<SettingOrigin> origins;
+    Result<Settings> settings = load_settings(line_.config, line_.data, &origins);
+    if (settings.ok()) values_.clear();
+    for (const SettingOrigin& origin : origins)
+      if (settings.ok()) values_[origin.name] = origin.value;
+    return settings;
+  }
+
+  const CommandLine& line_;
+  fs::path path_;
+  fs::file_time_type time_{};
+  std::map<std::string, std::string> values_;  // by name, as they were read last
 };
 
 Result<ServerOptions> server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
@@ -44,6 +102,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.api.currency = settings.currency;
   options.engine.currency = settings.currency;
   options.api.cors_origins = split_at_commas(settings.cors_origins);
+  options.api.access_log = access_log(settings);
   options.api.event_limit_bytes = static_cast<size_t>(settings.event_limit_bytes);
   options.api.batch_limit_bytes = static_cast<size_t>(settings.batch_limit_bytes);
   return options;
@@ -51,8 +110,10 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
 
 Status run(const CommandLine& line, const ServeFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(ServerOptions options, server_options(line, settings, flags));
-  return serve(std::move(options), SystemClock());
+  PERENNIAL_TRY_ASSIGN(const ServerOptions options, server_options(line, settings, flags));
+  log_to_standard_error(settings.log_format == "json" ? LogFormat::json : LogFormat::text);
+  ConfigWatch watch(line);
+  return serve(options, SystemClock(), {}, [&watch] { return watch.poll(); });
 }
 
 }  // namespace

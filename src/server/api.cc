@@ -69,6 +69,8 @@ Api::Api(Engine& engine, ApiKeys* keys, ApiOptions options)
     : engine_(engine),
       keys_(keys),
       options_(std::move(options)),
+      cors_origins_(options_.cors_origins),
+      access_log_(options_.access_log),
       log_(std::make_shared<spdlog::logger>("access", std::make_shared<spdlog::sinks::stderr_sink_mt>())),
       request_id_prefix_(random_hex(6)) {
   log_->set_pattern("%v");
@@ -186,9 +188,16 @@ HttpResponse Api::unmatched(const HttpRequest& head, const Router::Match& match)
 }
 
 bool Api::origin_allowed(const std::string& origin) const {
-  return !origin.empty() &&
-         std::any_of(options_.cors_origins.begin(), options_.cors_origins.end(),
+  if (origin.empty()) return false;
+  const std::lock_guard lock(cors_mutex_);
+  return std::any_of(cors_origins_.begin(), cors_origins_.end(),
                      [&](const std::string& allowed) { return allowed == "*" || allowed == origin; });
+}
+
+void Api::set_live(std::vector<std::string> cors_origins, AccessLog access_log) {
+  const std::lock_guard lock(cors_mutex_);
+  cors_origins_ = std::move(cors_origins);
+  access_log_ = access_log;
 }
 
 std::string Api::new_request_id() {
@@ -230,8 +239,8 @@ void Api::finish(const Admission& admission, const HttpRequest& request, HttpRes
     response.headers.emplace_back("Access-Control-Expose-Headers", "Retry-After, X-Request-Id");
     response.headers.emplace_back("Vary", "Origin");
   }
-  if (options_.access_log == AccessLog::off || (options_.access_log == AccessLog::errors && response.status < 500))
-    return;
+  const AccessLog wanted = access_log_;
+  if (wanted == AccessLog::off || (wanted == AccessLog::errors && response.status < 500)) return;
   json::object line{{"time", format_iso8601(engine_.clock().now_ms())},
                     {"level", response.status < 500 ? "info" : "error"},
                     {"request_id", admission.request_id},

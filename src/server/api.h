@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,6 +58,9 @@ class Api {
   /// What every reply gets: request id, CORS, metrics, access log. For refusals and for errors found before routing
   /// too.
   void finish(const Admission& admission, const HttpRequest& request, HttpResponse& response);
+
+  /// Instead of what the options said, from the next request on.
+  void set_live(std::vector<std::string> cors_origins, AccessLog access_log);
 
   /// For the connections gauge.
   void connections_open(size_t count);
@@ -117,7 +121,10 @@ class Api {
 
   Engine& engine_;
   ApiKeys* keys_;
-  ApiOptions options_;
+  const ApiOptions options_;
+  mutable std::mutex cors_mutex_;
+  std::vector<std::string> cors_origins_;  // guarded by cors_mutex_
+  std::atomic<AccessLog> access_log_;
   Router router_;
   std::unordered_map<const Route*, std::unique_ptr<Metrics::Route>> route_metrics_;  // null: of what no route answers
   std::shared_ptr<spdlog::logger> log_;

@@ -299,6 +299,11 @@ void Engine::erase_slates_and_user(const std::string& user_id, const std::vector
   });
 }
 
+void Engine::set_objectives(const StageObjectives& objectives) {
+  const auto lock = gate_.write();
+  options_.objectives = objectives;
+}
+
 EngineStatus Engine::status() const {
   EngineStatus status;
   status.log_offset = applied_;
@@ -387,7 +392,8 @@ void Engine::refresh_popularity_when_due() {
 void Engine::refresh_outcomes_when_due() {
   const double started = monotonic_seconds();
   const Offset offset = applied_;
-  if (!options_.objectives.enabled || offset == outcomes_offset_ || started < outcomes_due_at_) return;
+  if (offset == outcomes_offset_ || started < outcomes_due_at_) return;
+  if (const auto lock = gate_.read(); !options_.objectives.enabled) return;
   const OutcomeTypes types = outcome_types(options_.stages, log_->event_types());
   recommender_->refresh_outcomes(*state_, types, while_still());
   outcomes_offset_ = offset;

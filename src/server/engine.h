@@ -126,6 +126,9 @@ class Engine {
   /// log nor slates know.
   void erase_user(const std::string& user_id, Done done);
 
+  /// From the next list on.
+  void set_objectives(const StageObjectives& objectives);
+
   [[nodiscard]] EngineStatus status() const;
 
   /// The text of /metrics, gauges brought up to date.

@@ -51,6 +51,8 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
           counter(*registry, "perennial_model_loads_failed_total", "New models that could not be loaded")),
       rule_loads_failed(
           counter(*registry, "perennial_rule_loads_failed_total", "Files of list rules that could not be read")),
+      config_loads_failed(counter(*registry, "perennial_config_loads_failed_total",
+                                  "Changes of the configuration that could not be read")),
       model_age(gauge(*registry, "perennial_model_age_seconds", "Since the served model was published; 0 without one")),
       users(gauge(*registry, "perennial_users", "Users with a profile")),
       users_in_memory(gauge(*registry, "perennial_users_in_memory", "Of them, those that are not in the file")),

@@ -58,6 +58,7 @@ class Metrics {
   prometheus::Counter& snapshots_failed;
   prometheus::Counter& model_loads_failed;
   prometheus::Counter& rule_loads_failed;
+  prometheus::Counter& config_loads_failed;
   prometheus::Gauge& model_age;
   prometheus::Gauge& users;
   prometheus::Gauge& users_in_memory;

@@ -10,14 +10,16 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/json_writer.h"
 #include "base/stop_signal.h"
+#include "base/text.h"
 #include "recommend/serving_model.h"
 
 namespace perennial {
 namespace {
 
 constexpr auto kWatchStop = std::chrono::milliseconds(50);
-constexpr double kReloadKeysSeconds = 1;
+constexpr double kReloadSeconds = 1;
 constexpr int kMaxThreads = 64;
 
 Status check(const ServerOptions& options) {
@@ -81,14 +83,46 @@ std::string banner(const Server& server, const EngineStatus& status, const Serve
                             server.url());
 }
 
-/// Standard output is for the banner.
-void log_to_standard_error() {
-  spdlog::set_default_logger(
-      std::make_shared<spdlog::logger>("perennial", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+class JsonLines final : public spdlog::formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, spdlog::memory_buf_t& out) override {
+    std::string line;
+    JsonWriter json(line);
+    const auto since_epoch = std::chrono::duration_cast<std::chrono::milliseconds>(message.time.time_since_epoch());
+    const spdlog::string_view_t level = spdlog::level::to_string_view(message.level);
+    json.begin_object();
+    json.member("time", format_iso8601(since_epoch.count()));
+    json.member("level", std::string_view(level.data(), level.size()));
+    json.member("message", std::string_view(message.payload.data(), message.payload.size()));
+    json.end_object();
+    line += '\n';
+    out.append(line.data(), line.data() + line.size());
+  }
+  [[nodiscard]] std::unique_ptr<spdlog::formatter> clone() const override { return std::make_unique<JsonLines>(); }
+};
+
+void take_up(const OptionsWatch& watch, Server& server) {
+  const std::optional<Result<LiveOptions>> options = watch ? watch() : std::nullopt;
+  if (!options) return;
+  if (!options->ok()) {
+    server.engine().metrics().config_loads_failed.Increment();
+    return spdlog::error("the configuration stays as it was: {}", options->status().message());
+  }
+  server.set_live(**options);
+  spdlog::info("the configuration was read again");
 }
 
 }  // namespace
+
+/// Standard output is for the banner.
+void log_to_standard_error(LogFormat format) {
+  spdlog::set_default_logger(
+      std::make_shared<spdlog::logger>("perennial", std::make_shared<spdlog::sinks::stderr_sink_mt>()));
+  if (format == LogFormat::json)
+    spdlog::set_formatter(std::make_unique<JsonLines>());
+  else
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+}
 
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const Clock& clock) {
   PERENNIAL_TRY(check(options));
@@ -122,6 +156,11 @@ void Server::reload_keys() {
   if (!status.ok()) spdlog::error("API keys not reloaded, those before stay: {}", status.message());
 }
 
+void Server::set_live(const LiveOptions& options) {
+  engine_->set_objectives(options.objectives);
+  api_->set_live(options.cors_origins, options.access_log);
+}
+
 Status Server::stop() {
   if (!engine_) return {};
   if (http_) {
@@ -136,16 +175,17 @@ Status Server::stop() {
   return status;
 }
 
-Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when) {
-  log_to_standard_error();
+Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when,
+             const OptionsWatch& watch) {
   PERENNIAL_TRY_ASSIGN(const std::unique_ptr<Server> server, Server::start(options, clock));
   say(banner(*server, server->engine().status(), options));
-  double reload_at = monotonic_seconds() + kReloadKeysSeconds;
+  double reload_at = monotonic_seconds() + kReloadSeconds;
   while (!stop_requested() && !(stop_when && stop_when())) {
     std::this_thread::sleep_for(kWatchStop);
     if (monotonic_seconds() < reload_at) continue;
     server->reload_keys();
-    reload_at = monotonic_seconds() + kReloadKeysSeconds;
+    take_up(watch, *server);
+    reload_at = monotonic_seconds() + kReloadSeconds;
   }
   say("stopping: finishing what is in flight\n");
   return server->stop();

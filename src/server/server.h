@@ -4,7 +4,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "server/http_server.h"
 
@@ -21,6 +23,16 @@ struct ServerOptions {
   HttpLimits limits;
   double stop_patience_seconds = 10;
 };
+
+/// What may change while a server runs.
+struct LiveOptions {
+  StageObjectives objectives;
+  std::vector<std::string> cors_origins;
+  AccessLog access_log = AccessLog::errors;
+};
+
+/// Tells the options when they have changed since the last call; an error when they cannot be read.
+using OptionsWatch = std::function<std::optional<Result<LiveOptions>>()>;
 
 /// A running server. Thread rule: one thread.
 class Server {
@@ -45,6 +57,9 @@ class Server {
   /// Takes up keys that another process made or revoked. Called once a second by serve().
   void reload_keys();
 
+  /// Goes by these from the next request on.
+  void set_live(const LiveOptions& options);
+
   /// Finishes what is in flight, waits for the log, saves the snapshot. Nothing acknowledged is lost, whatever it
   /// returns.
   Status stop();
@@ -60,9 +75,16 @@ class Server {
   std::unique_ptr<HttpServer> http_;
 };
 
+enum class LogFormat { text, json };  // json: an object a line: time, level, message
+
 /// Starts, prints to standard output where it listens (and the first key, once), serves until SIGTERM or SIGINT
-/// (base/stop_signal.h, installed by main) or until `stop_when` says so, stops.
-Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when = {});
+/// (base/stop_signal.h, installed by main) or until `stop_when` says so, stops. Asks `watch`, if there is one, once a
+/// second; options that cannot be read leave those before.
+Status serve(const ServerOptions& options, const Clock& clock, const std::function<bool()>& stop_when = {},
+             const OptionsWatch& watch = {});
+
+/// From now on the server's own lines are these, on standard error.
+void log_to_standard_error(LogFormat format);
 
 /// Loads models by load_serving_model (recommend/serving_model.h): for EngineOptions::load_model.
 ModelLoader default_model_loader();

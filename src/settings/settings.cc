@@ -1,5 +1,7 @@
 #include "settings/settings.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
@@ -67,6 +69,16 @@ Setting word(const char* name, const char* meaning, std::string Settings::*membe
           }};
 }
 
+Setting choice(const char* name, const char* meaning, std::string Settings::*member, std::vector<std::string> words) {
+  return {name, meaning, [member](const Settings& s) { return s.*member; },
+          [=](Settings& s, const std::string& text) -> Status {
+            if (std::ranges::find(words, text) == words.end())
+              return invalid_argument("{} must be one of {}, not '{}'", name, fmt::join(words, ", "), text);
+            s.*member = text;
+            return {};
+          }};
+}
+
 /// One of a table of settings.
 Setting entry(const std::string& name, const std::string& meaning, std::map<std::string, double> Settings::*table,
               const std::string& key, double lowest, double highest) {
@@ -122,9 +134,8 @@ std::vector<Setting> plain_settings() {
       whole("profiles.history_limit", "newest events kept a user; at least layers x (window - 1) + 2 of the model",
             &S::history_limit, 16, 1'000'000),
       whole("profiles.vectors_mib",
-            "of the memory, the most for users' vectors, and for the keys and values of those who act now; kept lists "
-            "take "
-            "an eighth more",
+            "of the memory, the most for users' vectors, and for the keys and values of those who act now; lists that "
+            "are kept take an eighth more",
             &S::vectors_mib, 1, 1 << 20),
       word("server.memory",
            "that the server may take, such as 800M or 4G, users in a file beyond it; empty: three quarters of what "
@@ -143,6 +154,11 @@ std::vector<Setting> plain_settings() {
       whole("server.batch_limit_bytes", "largest request body", &S::batch_limit_bytes, 1 << 10, 256 << 20),
       whole("server.snapshot_minutes", "how often the state is saved, so that a start is fast", &S::snapshot_minutes, 1,
             1'440),
+      choice("server.access_log",
+             "requests that get a line of JSON on standard error: off, errors (500 and above), all", &S::access_log,
+             {"off", "errors", "all"}),
+      choice("server.log_format", "of the server's own lines on standard error: text or json", &S::log_format,
+             {"text", "json"}),
       word("train.holdout", "what training may not see: leave-one-out, time or none", &S::holdout),
       whole("train.width", "D, numbers a vector; 0, here and below: chosen by the data", &S::width, 0, 1'024),
       whole("train.layers", "Transformer blocks", &S::layers, 0, 32),
@@ -315,12 +331,17 @@ Status with_place(const Status& error, const Settings& settings) {
   return error;
 }
 
-Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins) {
-  fs::path path = file;
+fs::path settings_file(const fs::path& file, const fs::path& data_folder) {
+  if (!file.empty()) return file;
   for (const fs::path& candidate : {data_folder / "perennial.toml", fs::path("perennial.toml")}) {
     std::error_code error;
-    if (path.empty() && fs::exists(candidate, error)) path = candidate;
+    if (fs::exists(candidate, error)) return candidate;
   }
+  return {};
+}
+
+Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder, std::vector<SettingOrigin>* origins) {
+  const fs::path path = settings_file(file, data_folder);
   std::string text;
   if (!path.empty()) {
     PERENNIAL_TRY_ASSIGN(text, read_file(path, 1 << 20));

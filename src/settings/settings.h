@@ -52,6 +52,8 @@ struct Settings {
   int64_t event_limit_bytes = 32 << 10;
   int64_t batch_limit_bytes = 500 << 10;
   int64_t snapshot_minutes = 5;
+  std::string access_log = "errors";
+  std::string log_format = "text";
   // [train]
   std::string holdout = "leave-one-out";
   int64_t width = 0;  // 0, here and below: chosen by the data
@@ -88,6 +90,9 @@ struct SettingOrigin {
 /// of range. `origins`, when given, receives every key in the order of declaration.
 Result<Settings> load_settings(const fs::path& file, const fs::path& data_folder,
                                std::vector<SettingOrigin>* origins = nullptr);
+
+/// The file that load_settings reads; empty for none.
+fs::path settings_file(const fs::path& file, const fs::path& data_folder);
 
 /// The same from TOML text and a map in the place of the environment. `file` is what errors call the text.
 Result<Settings> parse_settings(std::string_view toml, const std::map<std::string, std::string>& environment,
