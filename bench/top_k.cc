@@ -74,13 +74,11 @@ bool measure(const Options& options, size_t count) {
   int64_t scored = 0;
   const auto request = [&](size_t query) {
     return ItemIndex::Request{items.queries[query % 64], &all, options.k,
-                              [&items, &options, &scored, query](int32_t item) {
-                                const auto at = static_cast<size_t>(item);
-                                float score = 0;
-                                ++scored;
-                                score_rows(items.vectors.data() + at * options.width, items.biases.data() + at,
-                                           items.queries[query % 64].data(), &score, 1, options.width);
-                                return score;
+                              [&items, &options, &scored, query](std::span<const int32_t> some, std::span<float> its) {
+                                scored += static_cast<int64_t>(some.size());
+                                score_some_rows(items.vectors.data(), items.biases.data(),
+                                                items.queries[query % 64].data(), some.data(), its.data(), some.size(),
+                                                options.width);
                               }};
   };
   for (const ScanKernel& kernel : scan_kernels()) {

@@ -156,4 +156,12 @@ PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const f
   for (size_t row = 0; row < rows; ++row) scores[row] = bias[row] + dot_inline(matrix + row * n, x, n);
 }
 
+PERENNIAL_CLONES void score_some_rows(const float* matrix, const float* bias, const float* x, const int32_t* rows,
+                                      float* scores, size_t count, size_t n) {
+  for (size_t i = 0; i < count; ++i) {
+    const auto row = static_cast<size_t>(rows[i]);
+    scores[i] = bias[row] + dot_inline(matrix + row * n, x, n);
+  }
+}
+
 }  // namespace perennial

@@ -42,4 +42,8 @@ void silu(float* x, size_t n);
 /// scores (rows) = matrix (rows, n) times x (n), plus bias (rows).
 void score_rows(const float* matrix, const float* bias, const float* x, float* scores, size_t rows, size_t n);
 
+/// What score_rows writes for the `count` rows that `rows` names, to the bit.
+void score_some_rows(const float* matrix, const float* bias, const float* x, const int32_t* rows, float* scores,
+                     size_t count, size_t n);
+
 }  // namespace perennial

@@ -90,14 +90,15 @@ class ItemIndex::Search {
 
   [[nodiscard]] std::vector<ScoredItem> result() {
     drop_the_rest();
-    std::vector<ScoredItem> best;
-    const auto add = [&](int32_t item) {
-      const ScoredItem scored{item, request_.score(item)};
-      if (!std::isnan(scored.score)) best.push_back(scored);
-    };
-    for (const Candidate& candidate : maybe_) add(candidate.item);
+    std::vector<int32_t> items;
+    for (const Candidate& candidate : maybe_) items.push_back(candidate.item);
     for (size_t item = 0; beyond_floats_ && item < index_.size_; ++item)
-      if ((*request_.allowed)[item]) add(static_cast<int32_t>(item));
+      if ((*request_.allowed)[item]) items.push_back(static_cast<int32_t>(item));
+    std::vector<float> scores(items.size());
+    request_.score(items, scores);
+    std::vector<ScoredItem> best;
+    for (size_t i = 0; i < items.size(); ++i)
+      if (!std::isnan(scores[i])) best.push_back({items[i], scores[i]});
     if (best.size() > request_.k && request_.k > 0) {
       const auto kth = best.begin() + static_cast<ptrdiff_t>(request_.k - 1);
       std::nth_element(best.begin(), kth, best.end(), better);

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/bitmap.h"
@@ -23,8 +24,16 @@ struct ScoredItem {
 /// Thread rule: immutable once made.
 class ItemIndex {
  public:
-  /// The float32 score of an item for the query: vector . query + bias in any order of summation.
-  using Score = std::function<float(int32_t item)>;
+  /// Writes items' float32 scores for the query: vector . query + bias in any order of summation.
+  using Score = std::function<void(std::span<const int32_t> items, std::span<float> scores)>;
+
+  /// Of a function that scores one item.
+  template <typename One>
+  static Score each(One score) {
+    return [score = std::move(score)](std::span<const int32_t> items, std::span<float> scores) mutable {
+      for (size_t i = 0; i < items.size(); ++i) scores[i] = score(items[i]);
+    };
+  }
 
   struct Request {
     std::span<const float> query;  // (width), borrowed

@@ -54,7 +54,7 @@ struct Case {
   }
 
   [[nodiscard]] ItemIndex::Request request(size_t k) const {
-    return {query, &allowed, k, [this](int32_t item) { return score(item); }};
+    return {query, &allowed, k, ItemIndex::each([this](int32_t item) { return score(item); })};
   }
 };
 
@@ -170,7 +170,7 @@ TEST_P(ItemIndexTest, RisingScoresFillNoMemory) {
   check(items, 10, "rising");
   ItemIndex::Request request = items.request(10);
   size_t scored = 0;
-  request.score = [&](int32_t item) { return ++scored, items.score(item); };
+  request.score = ItemIndex::each([&](int32_t item) { return ++scored, items.score(item); });
   EXPECT_EQ(index(items).best(request).size(), 10U);
   EXPECT_LT(scored, 40U);
 }
@@ -209,7 +209,7 @@ TEST_P(ItemIndexTest, ABiasMayBeTheSumOfLargerOnes) {
       const float piece = pieces[static_cast<size_t>(item)];
       return piece + items.score(item) - piece;
     };
-    request.score = score;
+    request.score = ItemIndex::each(score);
     std::vector<ScoredItem> want;
     for (int32_t item = 0; item < 300; ++item) want.push_back({item, score(item)});
     std::ranges::stable_sort(want, [](const ScoredItem& a, const ScoredItem& b) { return a.score > b.score; });

@@ -103,10 +103,15 @@ void Ensemble::score_items(std::span<const float> u, std::span<float> scores) co
 }
 
 float Ensemble::score_item(std::span<const float> u, int32_t item) const {
-  float sum = members_.front()->score_item(u.first(width()), item);
-  if (members_.size() == 1) return sum;
-  for (size_t i = 1; i < members_.size(); ++i) sum += members_[i]->score_item(u.subspan(i * width(), width()), item);
-  return sum / static_cast<float>(members_.size());
+  float score = 0;
+  score_some(u, {&item, 1}, {&score, 1});
+  return score;
+}
+
+void Ensemble::score_some(std::span<const float> u, std::span<const int32_t> items, std::span<float> scores) const {
+  mean_of_members(scores, [&](size_t member, std::span<float> its) {
+    members_[member]->score_some(u.subspan(member * width(), width()), items, its);
+  });
 }
 
 std::vector<float> Ensemble::attention(std::span<const Token> history) const {

@@ -63,6 +63,9 @@ class Ensemble final : public Scorer {
   /// What score_items writes for one item, to the bit.
   [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
 
+  /// The same of several; scores are overwritten.
+  void score_some(std::span<const float> u, std::span<const int32_t> items, std::span<float> scores) const;
+
   /// The item's vector (vector_width()) such that the product of two is the mean over members of their cosines;
   /// overwritten, zeros for an item beyond items.
   void unit_vector(size_t item, std::span<float> unit) const;

@@ -61,6 +61,11 @@ TEST(Ensemble, ScoresAreTheMeanOfTheMembersAndVectorsTheirsEndToEnd) {
     for (int32_t item = 0; item < 20; ++item) {
       const auto at = static_cast<size_t>(item);
       EXPECT_EQ((*ensemble)->score_item(u, item), scores[at]) << item;
+      const int32_t two[] = {item, 0};
+      float some[2] = {};
+      (*ensemble)->score_some(u, two, some);
+      EXPECT_EQ(some[0], scores[at]) << item;
+      EXPECT_EQ(some[1], scores[0]) << item;
       double sum = joined.biases[at];
       for (size_t d = 0; d < u.size(); ++d) sum += static_cast<double>(joined.vectors[at * u.size() + d]) * u[d];
       EXPECT_NEAR(sum, scores[at], 1e-5) << item;

@@ -253,12 +253,15 @@ void Transformer::score_items(std::span<const float> u, std::span<float> scores)
 }
 
 float Transformer::score_item(std::span<const float> u, int32_t item) const {
-  PERENNIAL_CHECK(item >= 0 && item < config_.items, "item {} of {}", item, config_.items);
-  const auto at = static_cast<size_t>(item);
   float score = 0;
-  score_rows(items_.data() + at * static_cast<size_t>(config_.width), item_bias_.data() + at, u.data(), &score, 1,
-             config_.width);
+  score_some(u, {&item, 1}, {&score, 1});
   return score;
+}
+
+void Transformer::score_some(std::span<const float> u, std::span<const int32_t> items, std::span<float> scores) const {
+  for (const int32_t item : items)
+    PERENNIAL_CHECK(item >= 0 && item < config_.items, "item {} of {}", item, config_.items);
+  score_some_rows(items_.data(), item_bias_.data(), u.data(), items.data(), scores.data(), items.size(), config_.width);
 }
 
 void Transformer::score(std::span<const Token> history, std::span<float> scores) const {

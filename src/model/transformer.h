@@ -89,6 +89,9 @@ class Transformer final : public Scorer {
   /// What score_items writes for one item, to the bit.
   [[nodiscard]] float score_item(std::span<const float> u, int32_t item) const;
 
+  /// The same of several; scores are overwritten.
+  void score_some(std::span<const float> u, std::span<const int32_t> items, std::span<float> scores) const;
+
   [[nodiscard]] std::span<const float> item_vectors() const { return items_; }     // (items, D)
   [[nodiscard]] std::span<const float> item_biases() const { return item_bias_; }  // (items)
 

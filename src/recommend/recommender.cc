@@ -28,10 +28,6 @@ Random& thread_random() {
   return random;
 }
 
-Found<Profile> profile_of(const State& state, std::optional<UserId> user) {
-  return user ? state.profiles().find(*user) : nullptr;
-}
-
 std::vector<float> user_vector(const ServingModel& model, std::span<const float> h, const ReadInputs& inputs) {
   std::vector<float> u(model.ensemble().vector_width());
   model.ensemble().user_vector(h, inputs, u);
@@ -431,7 +427,7 @@ size_t Recommender::catch_up(const State& state, UserId user) {
   return model != nullptr && profile != nullptr ? vectors_.catch_up(model, user, *profile) : 0;
 }
 
-std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional<UserId> user,
+std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional<UserId> user, const Profile* profile,
                                                const RecommendRequest& request, TimeMs now) {
   if (request.explain || request.attention || request.seen_within || request.controls.exploration > 0 ||
       !request.session_items.empty() || !request.shown.empty())
@@ -449,7 +445,6 @@ std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional
     basis.popularity.version = popularity_version_;
   }
   basis.popularity.items = items_.size();
-  const Found<Profile> profile = profile_of(state, user);
   if (profile == nullptr) return basis;
   basis.user = state.profiles().resolve(*user);
   basis.user_changes = changes_of(basis.user);
@@ -464,6 +459,12 @@ std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional
 
 Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request,
                                       TimeMs now) {
+  const Found<Profile> profile = user ? state.profiles().find(*user) : nullptr;
+  return recommend(state, user, profile.get(), request, now);
+}
+
+Recommendation Recommender::recommend(const State& state, std::optional<UserId> user, const Profile* profile,
+                                      const RecommendRequest& request, TimeMs now) {
   std::shared_ptr<const ServingModel> model;
   std::shared_ptr<const Popularity> popularity;
   {
@@ -471,8 +472,6 @@ Recommendation Recommender::recommend(const State& state, std::optional<UserId> 
     model = model_;
     popularity = popularity_;
   }
-  const Found<Profile> known = profile_of(state, user);
-  const Profile* profile = known.get();
   const std::optional<Profile> in_session =
       with_session(profile, ids_of(request.session_items), request.session_type, now);
   if (in_session) profile = &*in_session;

@@ -152,7 +152,7 @@ class Recommender {
 
   /// What recommend() would go by; none for a list that is another each time, or is not likely to be asked for again.
   [[nodiscard]] std::optional<ListBasis> basis_of(const State& state, std::optional<UserId> user,
-                                                  const RecommendRequest& request, TimeMs now);
+                                                  const Profile* profile, const RecommendRequest& request, TimeMs now);
 
   [[nodiscard]] UserVectors::Counts vector_counts() const { return vectors_.counts(); }
 
@@ -165,6 +165,10 @@ class Recommender {
   /// Never fails: whatever is unknown falls back to what is popular, and says so. `user` is who asks, if
   /// anything is known of them. Items that the model ranks come first; when they do not fill the list, popular ones do.
   Recommendation recommend(const State& state, std::optional<UserId> user, const RecommendRequest& request, TimeMs now);
+
+  /// The same, by the profile of `user` that the caller has found; null when there is none.
+  Recommendation recommend(const State& state, std::optional<UserId> user, const Profile* profile,
+                           const RecommendRequest& request, TimeMs now);
 
   static constexpr size_t kVectorBytes = size_t{256} << 20;
 

@@ -66,15 +66,21 @@ std::vector<float> ServingModel::history_vector(const Profile& profile) const {
 std::vector<ScoredItem> ServingModel::similar_items(ItemId item, const Bitmap& allowed, size_t k) const {
   std::vector<float> query(ensemble().vector_width());
   ensemble().unit_vector(item, query);
-  return similar_.best({query, &allowed, k, [&, other = query](int32_t at) mutable {
+  return similar_.best({query, &allowed, k, ItemIndex::each([&, other = query](int32_t at) mutable {
                           ensemble().unit_vector(static_cast<size_t>(at), other);
                           return dot(query.data(), other.data(), query.size());
-                        }});
+                        })});
 }
 
 std::vector<ScoredItem> ServingModel::best_items(std::span<const float> u, const Bitmap& allowed, size_t k, size_t more,
                                                  float reach) const {
-  return scan_.best({u, &allowed, k, [&](int32_t item) { return ensemble().score_item(u, item); }, more, reach});
+  return scan_.best({.query = u,
+                     .allowed = &allowed,
+                     .k = k,
+                     .score = [&](std::span<const int32_t> items,
+                                  std::span<float> scores) { ensemble().score_some(u, items, scores); },
+                     .more = more,
+                     .reach = reach});
 }
 
 Result<std::shared_ptr<const ServingModel>> load_serving_model(const fs::path& data_folder, const Dictionary& items,

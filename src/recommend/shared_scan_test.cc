@@ -25,7 +25,7 @@ struct Items {
       for (size_t d = 0; d < kWidth; ++d) sum += vectors[static_cast<size_t>(item) * kWidth + d] * query[d];
       return sum;
     };
-    return {query, &allowed, k, score};
+    return {query, &allowed, k, ItemIndex::each(score)};
   }
 
   std::vector<float> vectors, biases;

@@ -58,8 +58,9 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
 std::shared_ptr<const ServedList> Engine::list_for(std::optional<UserId> user, RecommendRequest& request,
                                                    const ChosenObjective& objective, const Standing& standing,
                                                    TimeMs now) {
+  const Found<Profile> profile = user ? state_->profiles().find(*user) : nullptr;
   std::optional<ListKey> key;
-  if (std::optional<ListBasis> basis = recommender_->basis_of(*state_, user, request, now))
+  if (std::optional<ListBasis> basis = recommender_->basis_of(*state_, user, profile.get(), request, now))
     key = {*std::move(basis), list_rules_.version(),       request.surface,
            standing,          objective.objective.weights, objective.variant};
   if (std::shared_ptr<const ServedList> kept = key ? lists_.find(*key) : nullptr) {
@@ -68,7 +69,7 @@ std::shared_ptr<const ServedList> Engine::list_for(std::optional<UserId> user, R
   }
   list_rules_.apply(request.surface, standing.stage, request.controls);
   auto list = std::make_shared<ServedList>();
-  list->recommendation = recommender_->recommend(*state_, user, request, now);
+  list->recommendation = recommender_->recommend(*state_, user, profile.get(), request, now);
   list->slate_items = slate_items(list->recommendation);
   list->members = list_members(list->recommendation, objective, standing, state_->catalogue(), request.explain);
   if (key && request.controls.exploration == 0) lists_.keep(*std::move(key), list);
