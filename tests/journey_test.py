@@ -205,10 +205,12 @@ class WhileItServes(Journey):
                 return [json.loads(line) for line in told.read_text().splitlines()]
 
             self.assertEqual(why(), "off")
+            time.sleep(2.5)
+            self.assertFalse(any("read again" in line.get("message", "") for line in lines()))
             config.write_text(settings.format("true", "all", 7))
             self.wait_for(lambda: why() != "off")
             self.assertTrue(any(line.get("route") == "GET /v1/recommend" and line["status"] == 200 for line in lines()))
-            self.assertTrue(any("server.port is 7 from the next start on" in line.get("message", "") for line in lines()))
+            self.assertTrue(any("server.port will be '7' from the next start on" in line.get("message", "") for line in lines()))
             config.write_text("[objectives]\nenabled = perhaps\n")
             self.wait_for(lambda: "perennial_config_loads_failed_total 1" in get("/metrics"))
             self.assertNotEqual(why(), "off")

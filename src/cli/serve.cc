@@ -26,53 +26,6 @@ AccessLog access_log(const Settings& settings) {
                                         : AccessLog::errors;
 }
 
-/// Looks whether the file that the settings come from is another one than last time.
-class ConfigWatch {
- public:
-  explicit ConfigWatch(const CommandLine& line) : line_(line) {
-    changed();
-    (void)read();
-  }
-
-  std::optional<Result<LiveOptions>> poll() {
-    if (!changed()) return std::nullopt;
-    const std::map<std::string, std::string> before = values_;
-    const Result<Settings> settings = read();
-    if (!settings.ok()) return Result<LiveOptions>(settings.status());
-    for (const auto& [name, value] : values_)
-      if (const auto was = before.find(name); !is_live(name) && (was == before.end() || was->second != value))
-        spdlog::warn("{} is {} from the next start on", name, value);
-    return Result<LiveOptions>(
-        {stage_objectives(*settings), split_at_commas(settings->cors_origins), access_log(*settings)});
-  }
-
- private:
-  static bool is_live(const std::string& name) {
-    return name.starts_with("objectives.") || name == "server.cors_origins" || name == "server.access_log";
-  }
-
-  bool changed() {
-    const fs::path path = settings_file(line_.config, line_.data);
-    std::error_code error;
-    const fs::file_time_type time = path.empty() ? fs::file_time_type() : fs::last_write_time(path, error);
-    return std::exchange(path_, path) != path_ || std::exchange(time_, time) != time_;
-  }
-
-  Result<Settings> read() {
-    std::vector<SettingOrigin> origins;
-    Result<Settings> settings = load_settings(line_.config, line_.data, &origins);
-    if (settings.ok()) values_.clear();
-    for (const SettingOrigin& origin : origins)
-      if (settings.ok()) values_[origin.name] = origin.value;
-    return settings;
-  }
-
-  const CommandLine& line_;
-  fs::path path_;
-  fs::file_time_type time_{};
-  std::map<std::string, std::string> values_;  // by name, as they were read last
-};
-
 Result<ServerOptions> server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
   ServerOptions options;
   options.engine.data_folder = line.data;
@@ -108,11 +61,78 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   return options;
 }
 
+/// Reads the settings, and again when the file that they come from is another one.
+class ConfigWatch {
+ public:
+  ConfigWatch(const CommandLine& line, const ServeFlags& flags) : line_(line), flags_(flags), seen_(stamp()) {}
+
+  Result<ServerOptions> read() {
+    std::vector<SettingOrigin> origins;
+    PERENNIAL_TRY_ASSIGN(const Settings settings, load_settings(line_.config, line_.data, &origins));
+    PERENNIAL_TRY_ASSIGN(ServerOptions options, server_options(line_, settings, flags_));
+    log_format_ = settings.log_format == "json" ? LogFormat::json : LogFormat::text;
+    values_.clear();
+    for (const SettingOrigin& origin : origins) values_[origin.name] = origin.value;
+    return options;
+  }
+
+  [[nodiscard]] LogFormat log_format() const { return log_format_; }
+
+  /// What has stood still since the last call, for it may be half written.
+  std::optional<Result<LiveOptions>> poll() {
+    const Stamp now = stamp();
+    const bool still = std::exchange(last_, now) == now;
+    if (!still || now == seen_) return std::nullopt;
+    seen_ = now;
+    const std::map<std::string, std::string> before = values_;
+    const Result<ServerOptions> options = read();
+    if (!options.ok()) return Result<LiveOptions>(options.status());
+    std::map<std::string, std::string> all = values_;
+    all.insert(before.begin(), before.end());
+    for (const auto& [name, value] : all)
+      if (waits_for_a_start(name) && text_of(before, name) != text_of(values_, name))
+        spdlog::warn("{} will be '{}' from the next start on", name, text_of(values_, name));
+    return Result<LiveOptions>({options->engine.objectives, options->api.cors_origins, options->api.access_log});
+  }
+
+ private:
+  struct Stamp {
+    fs::path path;
+    fs::file_time_type time;
+    uintmax_t size = 0;
+    bool operator==(const Stamp&) const = default;
+  };
+
+  static bool waits_for_a_start(const std::string& name) {
+    return !name.starts_with("objectives.") && name != "server.cors_origins" && name != "server.access_log" &&
+           !name.starts_with("train.");
+  }
+
+  static std::string text_of(const std::map<std::string, std::string>& values, const std::string& name) {
+    const auto value = values.find(name);
+    return value == values.end() ? std::string() : value->second;
+  }
+
+  [[nodiscard]] Stamp stamp() const {
+    Stamp stamp{.path = settings_file(line_.config, line_.data)};
+    std::error_code error;
+    if (stamp.path.empty()) return stamp;
+    stamp.time = fs::last_write_time(stamp.path, error);
+    stamp.size = fs::file_size(stamp.path, error);
+    return stamp;
+  }
+
+  const CommandLine& line_;
+  const ServeFlags flags_;
+  Stamp seen_, last_;
+  LogFormat log_format_ = LogFormat::text;
+  std::map<std::string, std::string> values_;  // by name, as they were read last
+};
+
 Status run(const CommandLine& line, const ServeFlags& flags) {
-  PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(const ServerOptions options, server_options(line, settings, flags));
-  log_to_standard_error(settings.log_format == "json" ? LogFormat::json : LogFormat::text);
-  ConfigWatch watch(line);
+  ConfigWatch watch(line, flags);
+  PERENNIAL_TRY_ASSIGN(const ServerOptions options, watch.read());
+  log_to_standard_error(watch.log_format());
   return serve(options, SystemClock(), {}, [&watch] { return watch.poll(); });
 }
 

@@ -38,13 +38,20 @@ class RecentSlates {
     return ring_[place->second].encoded;
   }
 
+  /// What is held, in use or for the next ones.
+  [[nodiscard]] size_t capacity() const {
+    size_t bytes = 0;
+    for (const Recent& recent : ring_) bytes += recent.encoded.capacity();
+    return bytes;
+  }
+
   template <typename Forget>
   void forget_if(Forget&& forget) {
     for (size_t i = 0; i < count_; ++i) {
       Recent& recent = ring_[(first_ + i) % ring_.size()];
       if (recent.encoded.empty() || !forget(std::string_view(recent.encoded))) continue;
       bytes_ -= recent.encoded.size();
-      recent.encoded = {};
+      std::string().swap(recent.encoded);
       place_of_.erase(recent.id);
     }
   }
@@ -62,7 +69,9 @@ class RecentSlates {
     Recent& oldest = ring_[first_];
     bytes_ -= oldest.encoded.size();
     if (!oldest.encoded.empty()) place_of_.erase(oldest.id);
-    if (oldest.encoded.capacity() > most_bytes_ / ring_.size()) oldest.encoded = {};  // the others' is used again
+    oldest.encoded.clear();
+    if (oldest.encoded.capacity() > most_bytes_ / ring_.size())  // the others' memory is used again
+      std::string().swap(oldest.encoded);
     first_ = (first_ + 1) % ring_.size();
     --count_;
   }

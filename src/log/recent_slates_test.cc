@@ -38,6 +38,7 @@ TEST(RecentSlates, HoldsTheNewestByNumberAndByBytesButForWhatWasForgotten) {
     while (plain.size() > kMost || bytes() > kMostBytes) plain.pop_front();
     for (const auto& [known, kept] : plain) ASSERT_EQ(recent.find(known).value_or(""), kept) << "step " << step;
     ASSERT_FALSE(recent.find({1, random.next()}).has_value());
+    ASSERT_LE(recent.capacity(), 3 * kMostBytes) << "also after large ones";
   }
 }
 

@@ -1,6 +1,7 @@
 #include "recommend/controls.h"
 
 #include <algorithm>
+#include <boost/container_hash/hash.hpp>
 
 namespace perennial {
 
@@ -20,6 +21,24 @@ void Controls::add(const Controls& other) {
     most_a_category = other.most_a_category;
   diversity = std::max(diversity, other.diversity);
   exploration = std::max(exploration, other.exploration);
+}
+
+size_t Controls::hash() const {
+  size_t hash = filter.hash();
+  const auto add = [&](const std::vector<std::string>& ids) {
+    boost::hash_combine(hash, ids.size());
+    boost::hash_range(hash, ids.begin(), ids.end());
+  };
+  if (include) add(*include);
+  add(exclude);
+  add(pin);
+  for (const Boost& boost : boosts) {
+    boost::hash_combine(hash, boost.filter.hash());
+    boost::hash_combine(hash, boost.by);
+  }
+  boost::hash_combine(hash, diversity);
+  boost::hash_combine(hash, most_a_category);
+  return hash;
 }
 
 size_t Controls::bytes() const {

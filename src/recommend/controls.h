@@ -35,6 +35,8 @@ struct Controls {
   /// diversity and exploration. Ids that both include; when only one names such ids, those.
   void add(const Controls& other);
 
+  [[nodiscard]] size_t hash() const;
+
   /// How much memory they take beyond themselves, about.
   [[nodiscard]] size_t bytes() const;
 

@@ -1,6 +1,8 @@
 #include "recommend/item_filter.h"
 
 #include <algorithm>
+#include <boost/container_hash/hash.hpp>
+
 #include <cmath>
 #include <numbers>
 
@@ -156,6 +158,26 @@ size_t ItemFilter::conditions() const {
   size_t sum = one_of.size() + ranges.size() + near.size();
   for (const ItemFilter& none : none_of) sum += 1 + none.conditions();
   return sum;
+}
+
+size_t ItemFilter::hash() const {
+  size_t hash = none_of.size();
+  for (const OneOf& condition : one_of) {
+    boost::hash_combine(hash, condition.field);
+    boost::hash_range(hash, condition.values.begin(), condition.values.end());
+  }
+  for (const Range& range : ranges) {
+    boost::hash_combine(hash, range.field);
+    boost::hash_combine(hash, range.lowest);
+    boost::hash_combine(hash, range.highest);
+  }
+  for (const Near& point : near) {
+    boost::hash_combine(hash, point.lat);
+    boost::hash_combine(hash, point.lon);
+    boost::hash_combine(hash, point.km);
+  }
+  for (const ItemFilter& filter : none_of) boost::hash_combine(hash, filter.hash());
+  return hash;
 }
 
 size_t ItemFilter::bytes() const {

@@ -47,6 +47,8 @@ struct ItemFilter {
   /// How many parts it has, those of the filters in it included.
   [[nodiscard]] size_t conditions() const;
 
+  [[nodiscard]] size_t hash() const;
+
   /// How much memory it takes beyond itself, about.
   [[nodiscard]] size_t bytes() const;
 

@@ -241,9 +241,9 @@ Recommender::Choice Recommender::make_choice(const State& state, const Profile* 
 
 /// In front, before the filter is asked.
 void Recommender::pin(Choice& choice, Recommendation& result) const {
-  const auto unknown = [this](const std::string& name) { return !items_.find(name); };
-  result.asks_popularity |= std::ranges::any_of(choice.request.controls.pin, unknown);
-  for (const ItemId item : ids_of(choice.request.controls.pin)) {
+  for (const std::string& name : choice.request.controls.pin) {
+    const ItemId item = items_.find(name).value_or(kNoId);
+    if (item >= choice.allowed.size()) result.asks_popularity = true;  // it may come yet
     if (result.items.size() >= choice.wanted || item >= choice.allowed.size() || !choice.allowed[item]) continue;
     RecommendedItem& shown = result.items.emplace_back(entry(item, 0, ItemSource::pinned));
     if (choice.request.explain) shown.reasons.push_back({"pinned", "Chosen for you by hand", ""});
@@ -430,7 +430,7 @@ size_t Recommender::catch_up(const State& state, UserId user) {
 std::optional<ListBasis> Recommender::basis_of(const State& state, std::optional<UserId> user, const Profile* profile,
                                                const RecommendRequest& request, TimeMs now) {
   if (request.explain || request.attention || request.seen_within || request.controls.exploration > 0 ||
-      !request.session_items.empty() || !request.shown.empty())
+      request.controls.include || !request.session_items.empty() || !request.shown.empty())
     return std::nullopt;
   ListBasis basis{.item_changes = item_changes_,
                   .count = request.count,

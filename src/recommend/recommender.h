@@ -73,7 +73,8 @@ struct Recommendation {
   std::vector<std::pair<std::string, float>> attention;  // item id and weight, oldest first: Ensemble::attention
 };
 
-/// All that a list depends on: requests with equal ones get equal lists.
+/// All that a list depends on, by the controls of the request: with equal ones, and nothing added to them, lists are
+/// equal.
 struct ListBasis {
   /// Two that do not matter, or one of them, are equal: a list that the model fills asks no popularity.
   struct Popularity {

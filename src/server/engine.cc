@@ -200,7 +200,10 @@ void Engine::apply_to_state(const StoredRecord& record) {
   if (std::holds_alternative<ItemUpsert>(record.payload) || std::holds_alternative<ItemDelete>(record.payload))
     recommender_->item_changed(record.item);
   if (record.user == kNoId) return;
-  if (std::holds_alternative<Erasure>(record.payload)) lists_.forget(before);
+  if (std::holds_alternative<Erasure>(record.payload)) {
+    lists_.forget(record.user);
+    if (before != record.user) lists_.forget(before);
+  }
   const UserId after = state_->profiles().resolve(record.user);
   recommender_->user_changed(after, change);
   if (before != after) recommender_->user_changed(before, change);

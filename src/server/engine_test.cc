@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <future>
+#include <set>
 #include <thread>
 
 #include "forecast/simulated_shop.h"
@@ -414,6 +415,11 @@ TEST_F(EngineTest, ListsThatAreKeptAreThoseThatWouldBeMadeNow) {
     if (step % 300 == 200) {
       ASSERT_TRUE(engine_->post_and_wait({event("u0", fmt::format("later-{}", step - 100))}).ok());
     }
+    if (random.chance(0.02)) {
+      options_.objectives.enabled = random.chance(0.8);
+      options_.objectives.stages[static_cast<size_t>(Stage::activation)].money = random.uniform();
+      engine_->set_objectives(options_.objectives);
+    }
     if (random.chance(0.01)) {
       std::promise<void> erased;
       engine_->erase_user(some_user(), [&](const Result<AppendOutcome>&) { erased.set_value(); });
@@ -445,6 +451,36 @@ TEST_F(EngineTest, ListsThatAreKeptAreThoseThatWouldBeMadeNow) {
   ASSERT_NE(at, std::string::npos);
   EXPECT_GT(std::stod(metrics.substr(at + 32)), 50);
   EXPECT_NE(engine_->recommend({}, {}).id, engine_->recommend({}, {}).id);
+}
+
+TEST_F(EngineTest, AnErasedUsersListsAreForgottenUnderEveryName) {
+  const auto kept_bytes = [&] {
+    const std::string metrics = engine_->metrics_text();
+    return std::stod(metrics.substr(metrics.find("\nperennial_kept_list_bytes ") + 27));
+  };
+  ASSERT_TRUE(engine_->post_and_wait({event("visitor", "a"), event("u", "b")}).ok());
+  engine_->recommend({.user_id = "visitor"}, {});
+  const Record merge{random_message_id(), clock_.now_ms(), "visitor", {}, {}, IdentityMerge{"u"}};
+  ASSERT_TRUE(engine_->post_and_wait({merge}).ok());
+  engine_->recommend({.user_id = "u"}, {});
+  EXPECT_GT(kept_bytes(), 0);
+  std::promise<void> erased;
+  engine_->erase_user("u", [&](const Result<AppendOutcome>&) { erased.set_value(); });
+  erased.get_future().wait();
+  EXPECT_EQ(kept_bytes(), 0);
+}
+
+TEST_F(EngineTest, RulesThatExploreGiveAnotherListEachTime) {
+  std::vector<Record> records;
+  for (int item = 0; item < 20; ++item) records.push_back(event("u", fmt::format("i{}", item)));
+  ASSERT_TRUE(engine_->post_and_wait(records).ok());
+  engine_.reset();
+  ASSERT_TRUE(
+      write_file_atomically(folder_.path() / "rules.json", R"({"rules": [{"name": "try", "explore": 1}]})").ok());
+  open();
+  std::set<std::string> first;
+  for (int i = 0; i < 50; ++i) first.insert(engine_->recommend({}, {}).recommendation().items.at(0).item_id);
+  EXPECT_GT(first.size(), 5u);
 }
 
 TEST_F(EngineTest, PublishedModelsAreSwappedWhileRequestsGoOn) {

@@ -149,9 +149,13 @@ class HttpServer::Listener {
     expiry_timer_.expires_after(kExpiryPeriod);
     expiry_timer_.async_wait([this](error_code cancelled) {
       if (cancelled) return;
-      expire_later();  // first: what follows may run out of memory
-      const double now = monotonic_seconds();
-      for (const std::shared_ptr<HttpSession>& session : open_sessions()) session->expire(now);
+      try {
+        const double now = monotonic_seconds();
+        for (const std::shared_ptr<HttpSession>& session : open_sessions()) session->expire(now);
+      } catch (const std::exception& error) {
+        spdlog::error("connections that take too long are looked for again: {}", error.what());
+      }
+      expire_later();
     });
   }
 

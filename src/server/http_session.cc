@@ -96,8 +96,9 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
  public:
   Session(Socket socket, Api& api, const HttpLimits& limits, Gone gone)
       : socket_(std::move(socket)), api_(api), limits_(limits), gone_(std::move(gone)) {
-    error_code ignored;  // then write() fails
-    socket_.non_blocking(true, ignored);
+    error_code error;
+    socket_.non_blocking(true, error);
+    if (error) socket_.close(error);  // or write() would hold up a thread
   }
   ~Session() override { gone_(this); }
 
@@ -128,6 +129,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     parser_.emplace();
     parser_->header_limit(static_cast<uint32_t>(limits_.header_bytes));
     parser_->body_limit(boost::none);
+    std::string().swap(request_.body);  // an idle connection holds none
     request_ = {};
     admission_ = {};
     last_ = false;
@@ -227,16 +229,16 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
     request_.body = std::move(parser_->get().body());
     admission_.started = monotonic_seconds();
     deadline_ = kNever;
-    api_.handle(admission_, request_, [self = shared_from_this(), turn = turn_](HttpResponse response) {
+    api_.handle(admission_, request_, [self = shared_from_this(), turn = turn_.load()](HttpResponse response) {
       net::dispatch(self->socket_.get_executor(), [self, turn, response = std::move(response)]() mutable {
-        if (turn == self->turn_) self->reply_or_close(std::move(response));
+        uint64_t mine = turn;
+        if (self->turn_.compare_exchange_strong(mine, turn + 1)) self->reply_or_close(std::move(response));
       });
     });
   }
 
   /// Whoever handled the request must not see that the reply failed: it would make another one.
   void reply_or_close(HttpResponse response) {
-    ++turn_;
     try {
       reply(std::move(response));
     } catch (const std::exception& error) {
@@ -275,7 +277,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   }
 
   void on_written(error_code error) {
-    body_ = {};  // an idle connection holds no reply
+    std::string().swap(body_);  // an idle connection holds no reply
     if (error) return close();
     if (!last_) return await_request();
     socket_.shutdown(net::ip::tcp::socket::shutdown_send, error);
@@ -320,7 +322,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   HttpRequest request_;
   Api::Admission admission_;
   size_t lingered_bytes_ = 0;
-  uint64_t turn_ = 0;                     // of the request: a second reply to one is none
+  std::atomic<uint64_t> turn_{0};         // of the request: a second reply to one is none
   std::atomic<double> deadline_{kNever};  // of what is under way
   std::atomic<bool> idle_{false};         // waits for a request's first byte
   std::atomic<bool> stopping_{false};

@@ -25,7 +25,7 @@ uint64_t KeptLists::place_of(const ListKey& key) {
        {uint64_t{hash(key.surface)}, uint64_t{hash(key.variant)}, uint64_t{hash(key.basis.similar_to)},
         static_cast<uint64_t>(key.basis.count) << 32 | uint64_t{key.basis.device} << 1 |
             uint64_t{key.basis.exclude_seen},
-        static_cast<uint64_t>(key.standing.stage), uint64_t{key.basis.controls.bytes()}})
+        static_cast<uint64_t>(key.standing.stage), uint64_t{key.basis.controls.hash()}})
     place = mix64(place ^ part);
   return place;
 }
@@ -61,6 +61,7 @@ void KeptLists::keep(ListKey key, std::shared_ptr<const ServedList> list) {
   Kept kept{.key = std::move(key), .list = std::move(list)};
   kept.key.basis.popularity.matters = kept.list->recommendation.asks_popularity;
   kept.bytes = bytes_of(kept.key, *kept.list);
+  if (kept.bytes > shard_budget_ / 4) return;  // it would push out too many
   Shard& shard = shards_[place % kShards];
   const std::lock_guard lock(shard.mutex);
   const auto [at, is_new] = shard.lists.try_emplace(place);

@@ -27,8 +27,8 @@ struct ServedList {
 /// What a list and what its reply says of it depend on.
 struct ListKey {
   ListBasis basis;             // its controls are the request's own
-  uint64_t rules_version = 0;  // of what comes to them, by
-  std::string surface;         // and stage
+  uint64_t rules_version = 0;  // rules may add to them, by surface and stage
+  std::string surface;
   Standing standing;
   ObjectiveWeights weights_told;  // that the stage asks for, applied or not
   std::string variant;

@@ -93,7 +93,11 @@ class JsonLines final : public spdlog::formatter {
     json.begin_object();
     json.member("time", format_iso8601(since_epoch.count()));
     json.member("level", std::string_view(level.data(), level.size()));
-    json.member("message", std::string_view(message.payload.data(), message.payload.size()));
+    std::string text(message.payload.data(), message.payload.size());
+    if (!is_utf8(text))  // a file's bytes, quoted
+      std::ranges::replace_if(
+          text, [](char letter) { return (letter & 0x80) != 0; }, '?');
+    json.member("message", text);
     json.end_object();
     line += '\n';
     out.append(line.data(), line.data() + line.size());
@@ -157,8 +161,8 @@ void Server::reload_keys() {
 }
 
 void Server::set_live(const LiveOptions& options) {
-  engine_->set_objectives(options.objectives);
   api_->set_live(options.cors_origins, options.access_log);
+  engine_->set_objectives(options.objectives);
 }
 
 Status Server::stop() {
