@@ -33,8 +33,9 @@ class SimulatedShop {
   /// Adds facts after `now` to all users, many of each signal.
   void add_later_facts(TimeMs now) {
     for (UserFacts& facts : facts_)
-      for (uint8_t signal = 0; signal < definition_.signals.size(); ++signal)
-        for (int day = 1; day < 60; day += 3) facts.add(signal, now + day * kMsOfDay, 1'000'000, 7700);
+      for (size_t signal = 0; signal < definition_.signals.size(); ++signal)
+        for (int day = 1; day < 60; day += 3)
+          facts.add(static_cast<uint8_t>(signal), now + day * kMsOfDay, 1'000'000, 7700);
   }
 
  private:

@@ -44,7 +44,7 @@ size_t Controls::hash() const {
 size_t Controls::bytes() const {
   size_t bytes = filter.bytes();
   const auto add = [&](const std::vector<std::string>& ids) {
-    for (const std::string& id : ids) bytes += sizeof id + id.size();
+    for (const std::string& id : ids) bytes += sizeof(std::string) + id.size();
   };
   if (include) add(*include);
   add(exclude);

@@ -185,7 +185,7 @@ size_t ItemFilter::bytes() const {
   size_t bytes = 0;
   for (const OneOf& condition : one_of) {
     bytes += kOfACondition + condition.field.size();
-    for (const std::string& value : condition.values) bytes += sizeof value + value.size();
+    for (const std::string& value : condition.values) bytes += sizeof(std::string) + value.size();
   }
   bytes += kOfACondition * (ranges.size() + near.size());
   for (const ItemFilter& filter : none_of) bytes += sizeof filter + filter.bytes();
