@@ -25,6 +25,10 @@ class ServerProcess:
         self.port = int(found[1])
         threading.Thread(target=lambda: self.said.extend(self.process.stdout), daemon=True).start()
 
+    def complaints(self):
+        """Its lines of level warning and above."""
+        return [line for line in self.said if re.match(r"\S+ (warning|error|critical) ", line)]
+
     def stop(self):
         self.process.terminate()
         self.process.wait(timeout=60)

@@ -154,7 +154,7 @@ def main():
         if training.poll() is None:
             training.wait()
         server.stop()
-        complaints = [line for line in server.said if "[error]" in line or "[warn" in line]
+        complaints = server.complaints()
         print(f"{reader.lists:,} lists, {int(told[0]):,} events, each 20th found in the next answer, p99 {told[3]} ms; {trainings} trainings, "
               f"{len(reader.models)} models served; errors: {len(reader.errors)} {reader.errors[:3]}; complaints of the server: {complaints[:3]}")
         print(f"items of {', '.join(sorted(reader.forbidden))} after the rule forbade them: {reader.seen_after_rule}")
