@@ -470,6 +470,33 @@ TEST_F(EngineTest, AnErasedUsersListsAreForgottenUnderEveryName) {
   EXPECT_EQ(kept_bytes(), 0);
 }
 
+TEST_F(EngineTest, AStrangersListFollowsWhatBecomesPopular) {
+  ASSERT_TRUE(engine_->post_and_wait({event("u", "a"), event("v", "a"), event("v", "b")}).ok());
+  const auto first = [&] { return engine_->recommend({}, {}).recommendation().items.at(0).item_id; };
+  EXPECT_TRUE(soon([&] { return first() == "a"; }));
+  ASSERT_TRUE(engine_->post_and_wait({event("w", "b"), event("x", "b")}).ok());
+  EXPECT_TRUE(soon([&] { return first() == "b"; }));
+}
+
+TEST_F(EngineTest, AnItemThatIsPinnedBeforeItIsKnownComesToTheFrontOnceItIs) {
+  engine_.reset();
+  options_.load_model = load_serving_model;
+  open();
+  ASSERT_TRUE(engine_->post_and_wait({event("u", "a"), event("v", "b"), event("v", "c")}).ok());
+  engine_.reset();
+  ASSERT_TRUE(publish_bias_model(folder_.path(), "model", {"a", "b", "c"}, {0, 2, 1}).ok());
+  open();
+  const auto first = [&] {
+    RecommendRequest request{.user_id = "u", .count = 2};  // as many as the model has that u has not seen
+    request.controls.pin = {"later"};
+    return engine_->recommend(request, {}).recommendation().items.at(0).item_id;
+  };
+  EXPECT_EQ(first(), "b");
+  EXPECT_EQ(first(), "b");
+  ASSERT_TRUE(engine_->post_and_wait({event("v", "later")}).ok());
+  EXPECT_EQ(first(), "later");
+}
+
 TEST_F(EngineTest, RulesThatExploreGiveAnotherListEachTime) {
   std::vector<Record> records;
   for (int item = 0; item < 20; ++item) records.push_back(event("u", fmt::format("i{}", item)));
