@@ -16,10 +16,16 @@ namespace {
 
 constexpr size_t kBlocks = 64;  // of users; sums of blocks are added in their order
 constexpr int kMostNewtonSteps = 25;
-constexpr double kFirstSmoothing = 0.5;  // of the mean gain
-constexpr double kLastSmoothing = 2e-4;
+constexpr int kMostDampings = 8;
+constexpr double kLeastDamping = 1e-4;
+constexpr double kWonEnough = 1e-6;  // by a step, of the dual's value
+constexpr double kFirstSmoothing = 0.5;  // of the mean gain of users' best offers
+constexpr double kLastSmoothing = 1e-4;
 constexpr double kSmoothingFalls = 0.25;
 constexpr double kFarBelow = 30;  // e to the minus this adds nothing that counts
+constexpr double kGapEnough = 5e-4;
+constexpr size_t kSample = 50'000;         // users, at least, whose prices are where those of all are looked for
+constexpr double kSampledSmoothing = 2e-3; // from which on all users count
 
 using Prices = Eigen::VectorXd;
 
@@ -39,6 +45,7 @@ class Dual {
  public:
   Dual(const Offers& offers, const std::vector<Budget>& budgets, int threads)
       : offers_(offers), budgets_(budgets), threads_(std::max(threads, 1)) {
+    while (offers.users() / (2 * stride_) >= kSample) stride_ *= 2;
     size_t actions = 0;
     for (const uint16_t action : offers.action) actions = std::max<size_t>(actions, action + size_t{1});
     budgets_of_.resize(actions);
@@ -55,7 +62,12 @@ class Dual {
                                          [&](size_t r) { return takes(j, r) <= budgets[r].limit; });
   }
 
-  [[nodiscard]] size_t budgets() const { return budgets_.size(); }
+  [[nodiscard]] const Eigen::VectorXd& limits() const { return limits_; }
+
+  /// From now on sums are of about a sample's users, times as many as each stands for, or of all again.
+  void sample(bool sampled) { sampled_ = sampled; }
+  [[nodiscard]] bool can_sample() const { return stride_ > 1; }
+
   [[nodiscard]] const std::vector<size_t>& budgets_of(size_t offer) const {
     return budgets_of_[offers_.action[offer]];
   }
@@ -133,14 +145,14 @@ class Dual {
 
   template <typename OfUser>
   [[nodiscard]] DualValue over_users(const Prices& prices, const OfUser& of_user) const {
-    const auto r = static_cast<Eigen::Index>(budgets());
+    const Eigen::Index r = limits_.size();
     const DualValue nothing{0, Eigen::VectorXd::Zero(r), Eigen::MatrixXd::Zero(r, r)};
     std::vector<DualValue> blocks(kBlocks, nothing);
     std::atomic<size_t> next = 0;
     const auto work = [&] {
       for (size_t block = next++; block < kBlocks; block = next++)
         for (size_t user = block * offers_.users() / kBlocks; user < (block + 1) * offers_.users() / kBlocks; ++user)
-          of_user(user, blocks[block]);
+          if (!sampled_ || mix64(user) % stride_ == 0) of_user(user, blocks[block]);
     };
     {
       std::vector<std::jthread> others;
@@ -153,6 +165,10 @@ class Dual {
       sum.used += block.used;
       sum.hessian += block.hessian;
     }
+    if (sampled_) {
+      const auto each = static_cast<double>(stride_);
+      sum.value *= each, sum.used *= each, sum.hessian *= each;
+    }
     sum.value += prices.dot(limits_);
     return sum;
   }
@@ -163,52 +179,46 @@ class Dual {
   std::vector<std::vector<size_t>> budgets_of_;  // by action
   Eigen::VectorXd limits_;
   std::vector<bool> possible_;  // by offer
+  size_t stride_ = 1;           // of a sample
+  bool sampled_ = false;
 };
 
-/// One projected Newton step down the smoothed dual; false when nothing is to be won.
-bool step_down(const Dual& dual, const Eigen::VectorXd& limits, double smoothing, double enough, Prices& prices,
-               DualValue& here) {
-  const Eigen::VectorXd slope = limits - here.used;
+/// One projected Newton step down the smoothed dual, damped as Levenberg and Marquardt do; false when nothing that
+/// counts is to be won.
+bool step_down(const Dual& dual, double smoothing, double& weight, Prices& prices, DualValue& here) {
+  const Eigen::VectorXd slope = dual.limits() - here.used;
   std::vector<Eigen::Index> free;
   for (Eigen::Index r = 0; r < slope.size(); ++r)
     if (prices[r] > 0 || slope[r] < 0) free.push_back(r);
   if (free.empty()) return false;
-  Eigen::MatrixXd curvature = here.hessian(free, free);
-  curvature.diagonal().array() += 1e-12 * curvature.diagonal().maxCoeff();
-  // Where nobody is undecided the smoothed dual is straight and Newton's step would have no end.
-  for (size_t i = 0; i < free.size(); ++i) {
-    const auto at = static_cast<Eigen::Index>(i);
-    curvature(at, at) += 1e-3 * std::abs(slope[free[i]]) / (std::abs(prices[free[i]]) + smoothing);
-  }
-  const Eigen::VectorXd down = curvature.ldlt().solve(slope(free));
-  for (double length = 1; length > 1e-4; length /= 2) {
+  // Where nobody is undecided the smoothed dual is straight and Newton's step has no end: then more of this is added.
+  Eigen::VectorXd damping(static_cast<Eigen::Index>(free.size()));
+  for (size_t i = 0; i < free.size(); ++i)
+    damping[static_cast<Eigen::Index>(i)] =
+        std::abs(slope[free[i]]) / (prices[free[i]] + smoothing) + 1e-9 * here.hessian(free[i], free[i]) + 1e-300;
+  for (int attempt = 0; attempt < kMostDampings; ++attempt, weight *= 10) {
+    Eigen::MatrixXd curvature = here.hessian(free, free);
+    curvature.diagonal() += weight * damping;
+    const Eigen::VectorXd down = curvature.ldlt().solve(slope(free));
     Prices there = prices;
     for (size_t i = 0; i < free.size(); ++i)
-      there[free[i]] = std::max(0.0, prices[free[i]] - length * down[static_cast<Eigen::Index>(i)]);
+      there[free[i]] = std::max(0.0, prices[free[i]] - down[static_cast<Eigen::Index>(i)]);
     DualValue value = dual.smoothed(there, smoothing);
     const double won = here.value - value.value;
-    if (won > 1e-4 * slope.dot(prices - there) && won > 0) {
-      prices = there;
-      here = std::move(value);
-      return won > enough;
-    }
+    if (!(won > 0) || won < 1e-2 * slope.dot(prices - there)) continue;
+    prices = there;
+    here = std::move(value);
+    weight = std::max(weight / 10, kLeastDamping);
+    return won > kWonEnough * std::abs(here.value);
   }
   return false;
 }
 
-/// Prices near the lowest of the dual, and its value there.
-std::pair<Prices, double> best_prices(const Dual& dual, const Eigen::VectorXd& limits, double mean_gain) {
-  Prices prices = Prices::Zero(limits.size());
-  const DualValue free_of_charge = dual.exact(prices);
-  if ((free_of_charge.used.array() <= limits.array()).all()) return {prices, free_of_charge.value};
-  std::pair<Prices, double> best = {prices, free_of_charge.value};
-  for (double smoothing = kFirstSmoothing; smoothing > kLastSmoothing; smoothing *= kSmoothingFalls) {
-    DualValue here = dual.smoothed(prices, smoothing * mean_gain);
-    for (int step = 0; step < kMostNewtonSteps; ++step)
-      if (!step_down(dual, limits, smoothing * mean_gain, 1e-6 * std::abs(here.value), prices, here)) break;
-    if (const double value = dual.exact(prices).value; value < best.second) best = {prices, value};
-  }
-  return best;
+void minimise(const Dual& dual, double smoothing, Prices& prices) {
+  DualValue here = dual.smoothed(prices, smoothing);
+  double weight = kLeastDamping;
+  for (int step = 0; step < kMostNewtonSteps; ++step)
+    if (!step_down(dual, smoothing, weight, prices, here)) return;
 }
 
 /// Users by how much it matters that each gets the best; those alike in an order drawn by the seed.
@@ -221,63 +231,96 @@ std::vector<uint32_t> most_urgent_first(const std::vector<double>& urgency, uint
   return order;
 }
 
-/// The prices' choice, made to fit: who would lose most by the second best chooses first, of what is still there.
+/// The choice that the smoothed prices make, drawn for each user, made to fit: who would lose most by the second best
+/// chooses first, of what is still there; what is left over then goes to whom the prices had just left out.
 class Dealer {
  public:
-  Dealer(const Dual& dual, const Offers& offers, const std::vector<Budget>& budgets, const Prices& prices)
-      : dual_(dual), offers_(offers), prices_(dual.by_action(prices)) {
-    for (const Budget& budget : budgets) left_.push_back(budget.limit);
+  Dealer(const Dual& dual, const Offers& offers, const std::vector<Budget>& budgets, const Prices& prices,
+         double smoothing, uint64_t seed)
+      : dual_(dual), offers_(offers), prices_(dual.by_action(prices)), smoothing_(smoothing), seed_(seed) {
+    made_.chosen.assign(offers.users(), Allocation::kNothing);
+    made_.used.assign(budgets.size(), 0);
+    made_.prices.assign(prices.begin(), prices.end());
   }
 
-  /// `at_least`: of an offer's worth at the prices.
-  void deal(const std::vector<uint32_t>& order, double at_least, std::vector<uint64_t>& chosen) {
-    for (const uint32_t user : order) {
-      if (chosen[user] != Allocation::kNothing) continue;
-      double best = at_least;
-      for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j) {
-        if (!(offers_.gain[j] > 0)) continue;
-        if (const double worth = dual_.priced(j, prices_); worth >= best && fits(j)) best = worth, chosen[user] = j;
-      }
-      if (chosen[user] == Allocation::kNothing) continue;
-      for (const size_t r : dual_.budgets_of(chosen[user])) left_[r] -= dual_.takes(chosen[user], r);
-    }
-  }
-
-  /// By user: worth of the best offer less that of the next one, or of doing nothing.
-  [[nodiscard]] std::vector<double> margins() const {
-    std::vector<double> margins(offers_.users());
-    for (size_t user = 0; user < margins.size(); ++user) {
-      double best = 0, next = 0;
-      for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j) {
-        const double worth = dual_.possible(j) ? dual_.priced(j, prices_) : 0;
-        next = std::max(next, std::min(best, worth));
-        best = std::max(best, worth);
-      }
-      margins[user] = best - next;
-    }
-    return margins;
-  }
-
-  /// By user: worth of the best offer, below 0 as well.
-  [[nodiscard]] std::vector<double> worths() const {
-    std::vector<double> worths(offers_.users(), -std::numeric_limits<double>::infinity());
-    for (size_t user = 0; user < worths.size(); ++user)
+  Allocation deal() && {
+    std::vector<double> margins(offers_.users()), worths(offers_.users());
+    for (size_t user = 0; user < margins.size(); ++user) weigh(user, margins[user], worths[user]);
+    for (const uint32_t user : most_urgent_first(margins, seed_))
+      if (const uint64_t drawn = draw(user); drawn != Allocation::kNothing && fits(drawn)) take(user, drawn);
+    for (const uint32_t user : most_urgent_first(worths, seed_)) {
+      if (made_.chosen[user] != Allocation::kNothing) continue;
+      uint64_t best = Allocation::kNothing;
       for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j)
-        if (offers_.gain[j] > 0) worths[user] = std::max(worths[user], dual_.priced(j, prices_));
-    return worths;
+        if (offers_.gain[j] > 0 && fits(j) && (best == Allocation::kNothing || priced(j) > priced(best))) best = j;
+      if (best != Allocation::kNothing) take(user, best);
+    }
+    return std::move(made_);
   }
 
  private:
-  [[nodiscard]] bool fits(size_t offer) const {
-    return std::ranges::all_of(dual_.budgets_of(offer),
-                               [&](size_t r) { return dual_.takes(offer, r) <= left_[r]; });
+  [[nodiscard]] double priced(uint64_t offer) const { return dual_.priced(offer, prices_); }
+
+  [[nodiscard]] bool fits(uint64_t offer) const {
+    return std::ranges::all_of(dual_.budgets_of(offer), [&](size_t r) {
+      return made_.used[r] + dual_.takes(offer, r) <= dual_.limits()[static_cast<Eigen::Index>(r)];
+    });
+  }
+
+  void take(uint32_t user, uint64_t offer) {
+    made_.chosen[user] = offer;
+    made_.gain += offers_.gain[offer];
+    for (const size_t r : dual_.budgets_of(offer)) made_.used[r] += dual_.takes(offer, r);
+  }
+
+  /// Margin: the best offer's worth less that of the next one, or of doing nothing. Worth: the best's, below 0 as well.
+  void weigh(size_t user, double& margin, double& worth) const {
+    worth = -std::numeric_limits<double>::infinity();
+    double best = 0, next = 0;
+    for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j) {
+      if (!dual_.possible(j) || !(offers_.gain[j] > 0)) continue;
+      const double of_j = priced(j);
+      worth = std::max(worth, of_j);
+      next = std::max(next, std::min(best, of_j));
+      best = std::max(best, of_j);
+    }
+    margin = best - next;
+  }
+
+  /// With the chances of the smoothed choice; of offers that bring nothing, doing nothing.
+  [[nodiscard]] uint64_t draw(uint32_t user) const {
+    double best = 0;
+    for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j)
+      if (dual_.possible(j)) best = std::max(best, priced(j));
+    double total = std::exp(-best / smoothing_);
+    const auto weight = [&](uint64_t j) { return dual_.possible(j) ? std::exp((priced(j) - best) / smoothing_) : 0; };
+    for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j) total += weight(j);
+    double left = Random(seed_ ^ mix64(user)).uniform() * total;
+    for (uint64_t j = offers_.begin[user]; j < offers_.begin[user + 1]; ++j)
+      if ((left -= weight(j)) < 0) return offers_.gain[j] > 0 ? j : Allocation::kNothing;
+    return Allocation::kNothing;
   }
 
   const Dual& dual_;
   const Offers& offers_;
   ActionPrices prices_;
-  std::vector<double> left_;
+  double smoothing_;
+  uint64_t seed_;
+  Allocation made_;
 };
+
+/// Of users' best offers, where there is one; 0: nobody has any.
+double mean_best_gain(const Offers& offers) {
+  double gains = 0, users = 0;
+  for (size_t user = 0; user < offers.users(); ++user) {
+    double best = 0;
+    for (uint64_t j = offers.begin[user]; j < offers.begin[user + 1]; ++j)
+      best = std::max<double>(best, offers.gain[j]);
+    gains += best;
+    users += best > 0 ? 1 : 0;
+  }
+  return users > 0 ? gains / users : 0;
+}
 
 Status check(const Offers& offers, const std::vector<Budget>& budgets) {
   for (size_t user = 0; user < offers.users(); ++user)
@@ -303,36 +346,31 @@ void Offers::add(uint16_t of, float expected_gain, float expected_cost) {
 
 Result<Allocation> allocate(const Offers& offers, const std::vector<Budget>& budgets, int threads, uint64_t seed) {
   PERENNIAL_TRY(check(offers, budgets));
-  const Dual dual(offers, budgets, threads);
-  Eigen::VectorXd limits(static_cast<Eigen::Index>(budgets.size()));
-  for (size_t r = 0; r < budgets.size(); ++r) limits[static_cast<Eigen::Index>(r)] = budgets[r].limit;
-  double gains = 0, users = 0;  // of the users' best offers
-  for (size_t user = 0; user < offers.users(); ++user) {
-    double best = 0;
-    for (uint64_t j = offers.begin[user]; j < offers.begin[user + 1]; ++j)
-      best = std::max<double>(best, offers.gain[j]);
-    gains += best;
-    users += best > 0 ? 1 : 0;
+  const double mean_gain = mean_best_gain(offers);
+  Dual dual(offers, budgets, threads);
+  Prices prices = Prices::Zero(dual.limits().size());
+  const DualValue unpriced = dual.exact(prices);
+  const double tiny = kLastSmoothing * mean_gain;
+  if (mean_gain == 0 || (unpriced.used.array() <= dual.limits().array()).all()) {
+    // Enough for all: everybody's best, and nothing has a price.
+    Allocation made = Dealer(dual, offers, budgets, prices, tiny > 0 ? tiny : 1, seed).deal();
+    made.bound = unpriced.value;
+    return made;
   }
-  Allocation made;
-  made.chosen.assign(offers.users(), Allocation::kNothing);
-  made.used.assign(budgets.size(), 0);
-  made.prices.assign(budgets.size(), 0);
-  if (users == 0) return made;
-
-  const auto [prices, bound] = best_prices(dual, limits, gains / users);
-  made.bound = bound;
-  made.prices.assign(prices.begin(), prices.end());
-  Dealer dealer(dual, offers, budgets, prices);
-  dealer.deal(most_urgent_first(dealer.margins(), seed), 0, made.chosen);
-  // What is left over goes to whom the prices had just left out.
-  dealer.deal(most_urgent_first(dealer.worths(), seed), -std::numeric_limits<double>::infinity(), made.chosen);
-  for (const uint64_t offer : made.chosen) {
-    if (offer == Allocation::kNothing) continue;
-    made.gain += offers.gain[offer];
-    for (const size_t r : dual.budgets_of(offer)) made.used[r] += dual.takes(offer, r);
+  Allocation best;
+  best.bound = unpriced.value;
+  dual.sample(dual.can_sample());
+  for (double smoothing = kFirstSmoothing; smoothing >= kLastSmoothing; smoothing *= kSmoothingFalls) {
+    if (smoothing <= kSampledSmoothing) dual.sample(false);
+    minimise(dual, smoothing * mean_gain, prices);
+    if (smoothing > kSampledSmoothing) continue;
+    Allocation made = Dealer(dual, offers, budgets, prices, smoothing * mean_gain, seed).deal();
+    made.bound = std::min(best.bound, dual.exact(prices).value);
+    if (made.gain < best.gain) std::swap(made.bound, best.bound);
+    else best = std::move(made);
+    if (best.gap() < kGapEnough) break;
   }
-  return made;
+  return best;
 }
 
 }  // namespace perennial

@@ -168,8 +168,9 @@ TEST(Allocation, ABudgetOfNothingLeavesItsActionsOut) {
     expect_sound(instance, made);
     EXPECT_LT(made.gap(), 0.01);
     for (const uint64_t offer : made.chosen)
-      if (offer != Allocation::kNothing && instance.offers.action[offer] == 0)
+      if (offer != Allocation::kNothing && instance.offers.action[offer] == 0) {
         EXPECT_TRUE(!counts && instance.offers.cost[offer] == 0) << "what is free of charge takes nothing from money";
+      }
   }
 }
 
