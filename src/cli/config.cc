@@ -1,6 +1,8 @@
 // perennial config: check and show the configuration.
+#include "actions/configured.h"
 #include "base/json.h"
 #include "cli/command_line.h"
+#include "lifecycle/configured.h"
 
 namespace perennial {
 namespace {
@@ -24,6 +26,8 @@ Status show(const CommandLine& line) {
 
 Status check(const CommandLine& line) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
+  PERENNIAL_TRY_ASSIGN(const Definition definition, stage_definition(settings));
+  PERENNIAL_TRY(action_rules(settings, definition).status());
   fmt::print("The configuration is good.\n");
   return {};
 }

@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "base/text.h"
 #include "cli/command_line.h"
+#include "cli/fold_state.h"
 #include "log/slate_log.h"
 #include "log/sqlite_log.h"
 #include "recommend/recommender.h"
@@ -59,15 +60,10 @@ struct Shop {
 Status open_shop(const CommandLine& line, Shop& shop) {
   PERENNIAL_TRY_ASSIGN(shop.settings, line.settings());
   PERENNIAL_TRY_ASSIGN(shop.log, open_log_for_reading(line.data));
-  PERENNIAL_TRY_ASSIGN(const Offset end, shop.log->end());
   LogReader& log = *shop.log;
   const auto history_limit = static_cast<size_t>(shop.settings.history_limit);
   State& state = shop.state.emplace(shop.settings.roles, log.event_types(), history_limit);
-  Status loaded = state.load(line.data);
-  if (loaded.ok()) loaded = state.check_log(log);
-  if (!loaded.ok() && loaded.code() != Code::not_found)
-    fmt::print(stderr, "{}: reading the whole log instead\n", loaded.message());
-  PERENNIAL_TRY(state.catch_up(log, end));
+  PERENNIAL_TRY(fold_state(line.data, log, state));
   Recommender& recommender = shop.recommender.emplace(log.items());
   Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log.items(), log.event_types());
   if (model.ok()) PERENNIAL_TRY((*model)->check_history_limit(history_limit));

@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 
-#include "base/random.h"
 #include "events/roles.h"
+#include "experiments/assignment.h"
 
 namespace perennial {
 namespace {
@@ -16,20 +15,6 @@ constexpr const char* kObjectives[kStages] = {"first_value", "second_value", "re
 ObjectiveWeights weights_of(const StageObjectives& options, const Standing& standing) {
   return standing.overlay == Overlay::none ? options.stages[static_cast<size_t>(standing.stage)]
                                            : options.overlays[static_cast<size_t>(standing.overlay)];
-}
-
-/// Of the text, eight bytes at a time; another for each purpose, so that holdouts do not coincide.
-uint64_t stable_hash(std::string_view purpose, std::string_view text) {
-  uint64_t hash = 0;
-  for (const std::string_view part : {purpose, text}) {
-    hash = mix64(hash ^ part.size());
-    for (size_t at = 0; at < part.size(); at += sizeof(uint64_t)) {
-      uint64_t word = 0;
-      std::memcpy(&word, part.data() + at, std::min(sizeof word, part.size() - at));
-      hash = mix64(hash ^ word);
-    }
-  }
-  return hash;
 }
 
 /// a (1 - share) + b share.
@@ -58,11 +43,7 @@ const char* objective_name(const Standing& standing) {
   return standing.overlay == Overlay::none ? kObjectives[static_cast<size_t>(standing.stage)] : "win_back";
 }
 
-bool in_holdout(double share, std::string_view user) {
-  if (user.empty()) return false;
-  const uint64_t hash = stable_hash("objectives.holdout", user);
-  return static_cast<double>(hash >> 11) * 0x1.0p-53 < share;
-}
+bool in_holdout(double share, std::string_view user) { return is_held_out("objectives.holdout", share, user); }
 
 ChosenObjective choose_objective(const StageObjectives& options, const Standing& standing, std::string_view user,
                                  std::optional<double> churn_probability) {

@@ -21,6 +21,12 @@ constexpr std::string_view kEnvironmentPrefix = "PERENNIAL_";
 constexpr std::string_view kRolesSection = "events.roles.";
 constexpr std::string_view kSignalsSection = "lifecycle.signals.";
 constexpr std::string_view kStagesSection = "lifecycle.stages.";
+constexpr std::string_view kActionsSection = "actions.";
+constexpr std::pair<std::string_view, const char*> kArbiterSections[] = {
+    {"arbiter.caps.", "how many of these a user gets at most"},
+    {"arbiter.budgets.", "what these may cost, or how many there may be"},
+    {"arbiter.quiet_hours.", "of the user's day, without these"},
+    {"arbiter.consent.", "trait that must be true for these"}};
 
 struct Setting {
   std::string name;
@@ -125,6 +131,12 @@ std::vector<Setting> plain_settings() {
            &S::objectives),
       real("objectives.holdout_share", "of users, by hash of their id, whose lists are always the plain ones",
            &S::objectives_holdout_share, 0, 1),
+      real("arbiter.holdout_share", "of users, by hash of their id, who never get an action", &S::arbiter_holdout_share, 0,
+           1),
+      real("arbiter.explore_share", "of decisions, drawn by known chances, from which effects are learned",
+           &S::arbiter_explore_share, 0, 1),
+      word("arbiter.time_zone", "of users who have none, such as Europe/Berlin", &S::arbiter_time_zone),
+      word("arbiter.time_zone_trait", "trait that names a user's time zone", &S::arbiter_time_zone_trait),
       whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
             1'000, 100'000'000),
       whole("log.queue_limit_records", "records waiting for the disk before posts get 429", &S::queue_limit_records,
@@ -265,6 +277,15 @@ Result<std::string> set_named(Settings& settings, const std::string& key, const 
   if (key.starts_with(kStagesSection)) {
     settings.lifecycle_stages[key.substr(kStagesSection.size())] = text;
     return std::string("rule of this stage");
+  }
+  if (key.starts_with(kActionsSection)) {
+    settings.action_texts[key] = text;
+    return std::string("of this action");
+  }
+  for (const auto& [section, meaning] : kArbiterSections) {
+    if (!key.starts_with(section)) continue;
+    settings.action_texts[key] = text;
+    return std::string(meaning);
   }
   return unknown_key(key);
 }

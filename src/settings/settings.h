@@ -33,6 +33,12 @@ struct Settings {
   bool objectives = true;
   double objectives_holdout_share = 0.05;
   std::map<std::string, double> objective_weights = default_objective_weights();  // by "acquisition.conversion"
+  // [arbiter] and [actions.NAME]; how the texts are read: actions/action.h
+  double arbiter_holdout_share = 0.05;
+  double arbiter_explore_share = 0.05;
+  std::string arbiter_time_zone = "UTC";
+  std::string arbiter_time_zone_trait = "timezone";
+  std::map<std::string, std::string> action_texts;  // by whole key: "actions.welcome.channel", "arbiter.caps.email"
   // [log]
   int64_t repeat_window = 1'000'000;
   int64_t queue_limit_records = 200'000;

@@ -159,14 +159,25 @@ std::vector<Dealt> dealt_users(const Trial& trial, const Eigen::VectorXd& scores
   return users;
 }
 
-ActionEffect learn_effect(const Trial& trial, const EffectPrior& prior, uint64_t seed) {
+/// The users' mean without the action, near the prior's where they are few; a line where they are enough.
+RidgeLine untreated_line(const Trial& trial, double expected) {
+  const std::vector<Eigen::Index> rows = dealt_rows(trial, 0);
+  const Eigen::VectorXd outcomes = trial.outcomes(rows);
+  RidgeLine line = fit_ridge_line(trial.features(rows, Eigen::all), outcomes);
+  if (line.coefficients.empty())
+    line.intercept = (outcomes.sum() + kPriorUsers * expected) / (static_cast<double>(rows.size()) + kPriorUsers);
+  return line;
+}
+
+ActionEffect learn_against_nothing(const Trial& trial, const EffectPrior& prior, uint64_t seed) {
   ActionEffect effect;
-  effect.treated = std::ranges::count(trial.dealt, 1);
-  effect.untreated = std::ranges::count(trial.dealt, 0);
+  effect.untreated = untreated_line(trial, prior.untreated);
+  effect.treated_users = std::ranges::count(trial.dealt, 1);
+  effect.untreated_users = std::ranges::count(trial.dealt, 0);
   const std::vector<int> folds = folds_of(trial.users(), kFolds, seed);
   const Eigen::VectorXd pseudo = pseudo_outcomes(trial, folds);
   Eigen::VectorXd scores = Eigen::VectorXd::Zero(pseudo.size());
-  if (std::min(effect.treated, effect.untreated) >= kFewestForLearning) {
+  if (std::min(effect.treated_users, effect.untreated_users) >= kFewestForLearning) {
     double best = 0;
     for (const Learner learner : {Learner::t_linear, Learner::t_trees, Learner::dr_linear, Learner::dr_trees}) {
       const Eigen::VectorXd held_out = held_out_scores(learner, trial, folds, seed);
@@ -195,13 +206,20 @@ Effect ActionEffect::at(std::span<const double> features) const {
   return {level + slope * beside, std::sqrt(level_variance + slope_variance * beside * beside)};
 }
 
+Result<ActionEffect> learn_effect(const Trial& trial, size_t action, const EffectPrior& prior, uint64_t seed) {
+  PERENNIAL_TRY(check(trial));
+  PERENNIAL_CHECK(action < trial.actions(), "action {} of {}", action, trial.actions());
+  return learn_against_nothing(against_nothing(trial, action), prior, seed);
+}
+
 Result<std::vector<ActionEffect>> learn_effects(const Trial& trial, const std::vector<EffectPrior>& priors,
                                                 uint64_t seed) {
-  PERENNIAL_TRY(check(trial));
   PERENNIAL_CHECK(priors.size() == trial.actions(), "{} priors, {} actions", priors.size(), trial.actions());
   std::vector<ActionEffect> effects;
-  for (size_t action = 0; action < trial.actions(); ++action)
-    effects.push_back(learn_effect(against_nothing(trial, action), priors[action], seed));
+  for (size_t action = 0; action < trial.actions(); ++action) {
+    PERENNIAL_TRY_ASSIGN(ActionEffect effect, learn_effect(trial, action, priors[action], seed));
+    effects.push_back(std::move(effect));
+  }
   return effects;
 }
 

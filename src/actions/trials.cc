@@ -1,0 +1,133 @@
+#include "actions/trials.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "base/json.h"
+
+namespace perennial {
+namespace {
+
+constexpr uint64_t kSeed = 42;
+
+const char* name_of(uint16_t action, const ActionRules& rules) {
+  return action == kDoNothing ? kNoAction : rules.actions[action].name.c_str();
+}
+
+/// Of the facts in (from, from + within].
+double outcome_of(const Goal& goal, const Definition& definition, const UserFacts& facts, TimeMs from) {
+  const std::span<const Fact> of = facts.of(goal.signal);
+  const size_t begin = count_until(of, from), end = count_until(of, from + goal.within_ms);
+  if (!goal.money) return end > begin ? 1 : 0;
+  return static_cast<double>(money_between(of, begin, end)) / static_cast<double>(definition.minor_units);
+}
+
+/// The mean outcome of users who were there before, over the goal's time up to now.
+double outcome_so_far(const Goal& goal, const Lives& lives, TimeMs now) {
+  double sum = 0, users = 0;
+  const TimeMs from = now - goal.within_ms;
+  lives.for_each([&](UserId, const Life& life) {
+    if (life.first_seen == kNoTime || life.first_seen > from) return;
+    sum += outcome_of(goal, lives.definition(), life.facts, from);
+    ++users;
+  });
+  return users > 0 ? sum / users : 0;
+}
+
+}  // namespace
+
+Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs at) {
+  Record record;
+  const std::string name = name_of(decision.action, rules);
+  record.message_id = message_id_of(fmt::format("action\n{}\n{}\n{}", user, at, name));
+  record.time = at;
+  record.user = user;
+  json::object details = {{"gain", decision.gain}, {"cost", decision.cost}};
+  if (!decision.chances.empty()) {
+    json::object chances;
+    for (const auto& [action, chance] : decision.chances) chances[name_of(action, rules)] = chance;
+    details["chances"] = std::move(chances);
+  }
+  record.payload = Action{.action_id = to_hex(record.message_id),
+                          .name = name,
+                          .channel = decision.action == kDoNothing ? "" : rules.actions[decision.action].channel,
+                          .propensity = static_cast<float>(decision.chance),
+                          .details = json::serialize(details)};
+  return record;
+}
+
+void Trials::apply(const StoredRecord& record) {
+  if (const auto* action = std::get_if<Action>(&record.payload)) {
+    if (action->details.empty() || record.time == kNoTime) return;
+    const Result<json::object> details = parse_json_object(action->details);
+    const json::value* chances = details.ok() ? details->if_contains("chances") : nullptr;
+    if (chances == nullptr || !chances->is_object()) return;
+    Draw draw{record.user, record.time, add_name(action->name), {}};
+    for (const auto& [name, chance] : chances->get_object())
+      if (chance.is_number()) draw.chances.emplace_back(add_name(name), chance.to_number<float>());
+    draws_.push_back(std::move(draw));
+    while (draws_.front().time < record.time - keep_ms_) draws_.pop_front();
+  } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
+    identities_.merge(record.user, record.into);
+  } else if (std::holds_alternative<Erasure>(record.payload)) {
+    const UserId erased = identities_.resolve(record.user);
+    std::erase_if(draws_, [&](const Draw& draw) { return identities_.resolve(draw.user) == erased; });
+    identities_.forget(record.user);
+  }
+}
+
+Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now) const {
+  const auto id_of = [&](const std::string& name) {
+    const auto found = names_.find(name);
+    return found == names_.end() ? UINT32_MAX : found->second;
+  };
+  const uint32_t wanted = id_of(action.name), nothing = id_of(kNoAction);
+  const Definition& definition = lives.definition();
+  const Features features(definition, goal_question(action.goal, definition));
+  const auto columns = static_cast<Eigen::Index>(features.names().size());
+  struct Row {
+    const Draw* draw;
+    double of_nothing, of_action;
+  };
+  std::vector<Row> rows;
+  for (const Draw& draw : draws_) {
+    if (draw.time + action.goal.within_ms > now || lives.find(draw.user) == nullptr) continue;
+    Row row{&draw, 0, 0};
+    for (const auto& [name, chance] : draw.chances) {
+      if (name == nothing) row.of_nothing = chance;
+      if (name == wanted) row.of_action = chance;
+    }
+    if (row.of_nothing > 0 && row.of_action > 0) rows.push_back(row);
+  }
+  const auto users = static_cast<Eigen::Index>(rows.size());
+  Trial trial{Eigen::MatrixXd(users, columns), {}, Eigen::MatrixXd(users, 3), Eigen::VectorXd(users)};
+  for (Eigen::Index i = 0; i < users; ++i) {
+    const auto& [draw, of_nothing, of_action] = rows[static_cast<size_t>(i)];
+    const Found<Life> life = lives.find(draw->user);
+    const std::vector<double> of =
+        features.of(definition, {draw->user, life->first_seen, &life->facts}, draw->time);
+    trial.features.row(i) = Eigen::Map<const Eigen::RowVectorXd>(of.data(), columns);
+    trial.chances.row(i) << of_nothing, of_action, std::max(0.0, 1 - of_nothing - of_action);
+    trial.dealt.push_back(draw->drawn == nothing ? 0 : draw->drawn == wanted ? 1 : 2);
+    trial.outcomes[i] = outcome_of(action.goal, definition, life->facts, draw->time);
+  }
+  return trial;
+}
+
+uint32_t Trials::add_name(std::string_view name) {
+  return names_.emplace(name, static_cast<uint32_t>(names_.size())).first->second;
+}
+
+Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now) {
+  Effects effects;
+  for (const ActionSpec& action : rules.actions) {
+    EffectPrior prior = action.expected;
+    prior.untreated = outcome_so_far(action.goal, lives, now);
+    Result<ActionEffect> effect = learn_effect(trials.of(action, lives, now), 0, prior, kSeed);
+    if (!effect.ok()) return effect.status().with_context(action.name);
+    effects.push_back(*std::move(effect));
+  }
+  return effects;
+}
+
+}  // namespace perennial

@@ -1,0 +1,53 @@
+// What was drawn for users by known chances, as a fold over the log, and the trial of an action that this makes: what
+// its effect is learned from. Covered by actions/trials_test.cc.
+// Thread rule: many readers or one writer; the owner locks.
+#pragma once
+
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "actions/planner.h"
+#include "lifecycle/lives.h"
+
+namespace perennial {
+
+/// The record of a decision: `details` holds gain, cost and, of one that was drawn, the chances of all arms by name.
+/// The same decision gives the same message id, so that it is logged once.
+Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs at);
+
+class Trials {
+ public:
+  /// Draws older than this before the newest are forgotten.
+  explicit Trials(TimeMs keep_ms) : keep_ms_(keep_ms) {}
+
+  /// Applies the next record of the log; all but actions that were drawn, merges and erasures change nothing.
+  void apply(const StoredRecord& record);
+
+  /// Of draws whose goal's time is over at `now`, in which the action or nothing could come up: arm 1 is the action,
+  /// arm 2 any other. Features are as they were at the draw.
+  [[nodiscard]] Trial of(const ActionSpec& action, const Lives& lives, TimeMs now) const;
+
+  [[nodiscard]] size_t size() const { return draws_.size(); }
+
+ private:
+  struct Draw {
+    UserId user = kNoId;
+    TimeMs time = 0;
+    uint32_t drawn = 0;                             // name
+    std::vector<std::pair<uint32_t, float>> chances;  // by name
+  };
+  uint32_t add_name(std::string_view name);
+
+  TimeMs keep_ms_;
+  std::deque<Draw> draws_;  // in the log's order
+  Identities identities_;
+  std::unordered_map<std::string, uint32_t> names_;
+};
+
+/// Effects of all actions of the rules: learned from the trials where there are any, else as expected. The goals' rate
+/// among those who were there before counts as the outcome without an action until it is known better.
+Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now);
+
+}  // namespace perennial
