@@ -9,16 +9,12 @@
 #include <unordered_map>
 #include <vector>
 
+#include "events/action_words.h"
 #include "events/record.h"
 #include "log/dictionary.h"
 #include "profiles/identities.h"
 
 namespace perennial {
-
-/// Of an action record: the arm that was drawn was to do nothing. Nobody was contacted.
-inline constexpr const char* kNoAction = "nothing";
-/// Of a delivery record: it will not be tried again.
-inline constexpr const char* kDeliveryFailed = "failed";
 
 struct Contact {
   TimeMs time = 0;

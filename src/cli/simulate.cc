@@ -19,6 +19,8 @@ void add_simulate_command(CLI::App& app, CommandLine& line) {
   command->add_option("--months", options->months, "months of events")->capture_default_str();
   command->add_option("--seed", options->seed, "of all that is drawn")->capture_default_str();
   command->add_option("--start", options->start, "first day of the first month")->capture_default_str();
+  command->add_flag("--campaigns", options->campaigns,
+                    "every second Monday an action is drawn for each who has signed up; truth.jsonl has its effects");
   command->callback([&line, options, folder] {
     line.action = [options, folder]() -> Status {
       PERENNIAL_TRY(write_shop(*options, *folder));

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
+#include "events/action_words.h"
 #include "events/json_text.h"
 #include "events/roles.h"
 
@@ -16,6 +17,9 @@ constexpr size_t kMostProducts = 10'000;
 constexpr double kLargestQuantity = 1e15;
 constexpr TimeMs kDayMs = 86'400'000;
 
+constexpr std::string_view kActionGiven = "Action Given";
+constexpr std::string_view kActionDelivered = "Action Delivered";
+constexpr std::string_view kActionFailed = "Action Failed";
 constexpr std::array<std::string_view, 6> kCalls = {"track", "identify", "page", "screen", "group", "alias"};
 
 constexpr std::array<std::string_view, 18> kItemFields = {
@@ -207,10 +211,59 @@ class Translator {
     PERENNIAL_TRY_ASSIGN(const std::string name, string_field(message_, "event"));
     if (name.empty()) return invalid_argument("'event' is missing: a track needs the event's name");
     PERENNIAL_TRY_ASSIGN(const json::object* properties, object_field(message_, "properties"));
+    if (name == kActionGiven) return add_action(*properties);
+    if (name == kActionDelivered) return add_delivery(*properties, kDelivered);
+    if (name == kActionFailed) return add_delivery(*properties, kDeliveryFailed);
     const json::value* products = find_field(*properties, "products");
     if (products == nullptr) return add_event(name, *properties, empty_object());
     if (!products->is_array()) return invalid_argument("'properties.products' must be a list");
     return add_products(name, *properties, products->get_array());
+  }
+
+  Status add_action(const json::object& properties) {
+    Action action;
+    PERENNIAL_TRY_ASSIGN(action.name, string_field(properties, "action"));
+    if (action.name.empty()) return invalid_argument("'properties.action' is missing: the action's name, or 'nothing'");
+    PERENNIAL_TRY_ASSIGN(action.action_id, string_field(properties, "action_id"));
+    if (action.action_id.empty()) action.action_id = to_hex(envelope_.id);
+    PERENNIAL_TRY_ASSIGN(action.channel, string_field(properties, "channel"));
+    PERENNIAL_TRY_ASSIGN(const double propensity, number_field(properties, "propensity", 1));
+    action.propensity = static_cast<float>(propensity);
+    PERENNIAL_TRY(number_field(properties, "cost", 0).status());
+    json::object details = properties;
+    for (const char* taken : {"action", "action_id", "channel", "propensity"}) details.erase(taken);
+    if (const json::value* chances = details.if_contains("chances"))
+      PERENNIAL_TRY(check_chances(*chances, action.name));
+    if (!details.empty()) action.details = json::serialize(details);
+    add_record().payload = std::move(action);
+    return {};
+  }
+
+  /// Of all that could have been drawn, by name.
+  static Status check_chances(const json::value& chances, const std::string& drawn) {
+    if (!chances.is_object()) return invalid_argument("'properties.chances' must be an object of names and numbers");
+    double sum = 0;
+    for (const auto& [name, chance] : chances.get_object()) {
+      if (!chance.is_number() || !(chance.to_number<double>() >= 0))
+        return invalid_argument("'properties.chances.{}' must be a number of at least 0", std::string(name));
+      sum += chance.to_number<double>();
+    }
+    if (!(std::abs(sum - 1) <= 1e-3)) return invalid_argument("'properties.chances' sum to {}, want 1", sum);
+    if (!chances.get_object().contains(drawn))
+      return invalid_argument("'properties.chances' do not hold '{}', the action that was given", drawn);
+    return {};
+  }
+
+  Status add_delivery(const json::object& properties, const char* outcome) {
+    Delivery delivery;
+    PERENNIAL_TRY_ASSIGN(delivery.action_id, string_field(properties, "action_id"));
+    if (delivery.action_id.empty()) return invalid_argument("'properties.action_id' is missing: which action it was");
+    delivery.outcome = outcome;
+    json::object details = properties;
+    details.erase("action_id");
+    if (!details.empty()) delivery.details = json::serialize(details);
+    add_record().payload = std::move(delivery);
+    return {};
   }
 
   Status add_view(std::string_view name) {

@@ -23,6 +23,9 @@ namespace perennial {
 /// Money: price x quantity of the product; of messages without priced products revenue, else total, shared evenly among
 /// the products; `currency` unless given. Negative, as are quantities, for refunds (is_refund_type).
 /// Value: rating, else `value` when there is no price (Segment sends the price's worth as value).
+/// Actions that were decided elsewhere: "Action Given" {action, or "nothing"; action_id, channel, cost, propensity, and
+/// when it was drawn `chances` of all that could have been, by name} makes an action record, "Action Delivered" and
+/// "Action Failed" {action_id} one of its delivery; these are no events.
 /// Taken out of the properties: product_id, quantity, rating, recommendation_id. context.device.type is the device; the
 /// rest of the context is not kept. Time: timestamp (else originalTimestamp) moved by now - sentAt, as Segment corrects
 /// a wrong clock; receivedAt, when there, tells that timestamp is corrected already. Without any time the event

@@ -275,5 +275,36 @@ TEST(Segment, ManyProductsDoNotMultiplyTheOrder) {
   EXPECT_LT(bytes, 200'000u);
 }
 
+TEST(Segment, AnActionThatWasDecidedElsewhereIsKeptAsOne) {
+  const std::vector<Record> given = records(
+      R"({"type":"track","userId":"u","event":"Action Given","messageId":"m","timestamp":"2026-01-02T00:00:00Z","properties":
+    {"action":"letter","action_id":"a1","channel":"mail","propensity":0.25,"cost":0.5,"chances":{"letter":0.25,"nothing":0.75}}})");
+  ASSERT_EQ(given.size(), 1U);
+  const auto& action = std::get<Action>(given[0].payload);
+  EXPECT_EQ(action.name, "letter");
+  EXPECT_EQ(action.action_id, "a1");
+  EXPECT_EQ(action.channel, "mail");
+  EXPECT_EQ(action.propensity, 0.25F);
+  EXPECT_EQ(action.details, R"({"chances":{"letter":2.5E-1,"nothing":7.5E-1},"cost":5E-1})");
+  const std::vector<Record> nothing =
+      records(R"({"type":"track","userId":"u","event":"Action Given","messageId":"m","properties":{"action":"nothing"}})");
+  EXPECT_EQ(std::get<Action>(nothing.at(0).payload).action_id, to_hex(message_id_of("m")));
+  const std::vector<Record> failed =
+      records(R"({"type":"track","userId":"u","event":"Action Failed","properties":{"action_id":"a1","status":410}})");
+  EXPECT_EQ(std::get<Delivery>(failed.at(0).payload).outcome, "failed");
+  EXPECT_EQ(std::get<Delivery>(failed.at(0).payload).details, R"({"status":410})");
+  const auto with = [](const std::string& properties) {
+    return failure(R"({"type":"track","userId":"u","event":"Action Given","properties":)" + properties + "}");
+  };
+  EXPECT_EQ(with("{}"), "'properties.action' is missing: the action's name, or 'nothing'");
+  EXPECT_EQ(with(R"({"action":"a","chances":[1]})"), "'properties.chances' must be an object of names and numbers");
+  EXPECT_EQ(with(R"({"action":"a","chances":{"a":0.5,"b":0.4}})"), "'properties.chances' sum to 0.9, want 1");
+  EXPECT_EQ(with(R"({"action":"a","chances":{"a":1.5,"b":-0.5}})"),
+            "'properties.chances.b' must be a number of at least 0");
+  EXPECT_EQ(with(R"({"action":"c","chances":{"a":1}})"), "'properties.chances' do not hold 'c', the action that was given");
+  EXPECT_NE(with(R"({"action":"a","propensity":2})"), "");
+  EXPECT_NE(with(R"({"action":"a","cost":"much"})"), "");
+}
+
 }  // namespace
 }  // namespace perennial

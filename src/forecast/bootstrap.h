@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/random.h"
-#include "forecast/interval.h"
+#include "base/interval95.h"
 
 namespace perennial {
 

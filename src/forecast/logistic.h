@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "forecast/interval.h"
+#include "base/interval95.h"
 #include "forecast/logit.h"
 
 namespace perennial {

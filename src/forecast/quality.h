@@ -6,7 +6,7 @@
 #include <span>
 
 #include "base/status.h"
-#include "forecast/interval.h"
+#include "base/interval95.h"
 
 namespace perennial {
 

@@ -43,6 +43,20 @@ std::string track(std::string_view event, std::string_view properties) {
   return fmt::format(R"("type":"track","event":"{}","properties":{{{}}})", event, properties);
 }
 
+std::string by_action(const std::array<double, kShopActions>& values) {
+  std::string text;
+  for (size_t i = 0; i < kShopActions; ++i)
+    text += fmt::format(R"({}"{}":{:.6f})", text.empty() ? "" : ",", kShopActionNames[i], values[i]);
+  return "{" + text + "}";
+}
+
+std::string action_properties(const ShopCampaign& campaign) {
+  constexpr std::array<const char*, kShopActions> kChannels = {"", "email", "email", "push"};
+  const auto drawn = static_cast<size_t>(campaign.drawn);
+  return fmt::format(R"("action":"{}","channel":"{}","propensity":{:.6f},"chances":{})", kShopActionNames[drawn],
+                     kChannels[drawn], campaign.chances[drawn], by_action(campaign.chances));
+}
+
 }  // namespace
 
 std::string shop_user_id(int32_t user) { return fmt::format("u{:05}", user + 1); }
@@ -125,6 +139,8 @@ std::string ShopMessages::body_of(const ShopEvent& event) const {
     case ShopEventKind::upgraded:
       return track("Subscription Upgraded",
                    R"("plan":"club","previous_plan":"free","price":49.00,"revenue":49.00)" + currency);
+    case ShopEventKind::acted:
+      return track("Action Given", action_properties(history_.campaigns[static_cast<size_t>(event.detail)]));
   }
   return {};
 }
@@ -158,6 +174,12 @@ std::string ShopMessages::item_truth_line(int32_t index) const {
       R"({{"kind":"item","item_id":"{}","category":{},"upkeep":"{}","lasts_days":{},"series":{},"style":{},"quality":{:.6f},"attraction":{:.6f},"price_band":{:.6f}}})",
       item.id, as_json(category.name), upkeep_name(category.upkeep), category.lasts_days, item.series_index,
       numbers(item.style), item.quality, item.attraction, item.price_band);
+}
+
+std::string ShopMessages::campaign_truth_line(const ShopCampaign& campaign) const {
+  return fmt::format(R"({{"kind":"campaign","user_id":"{}","time":"{}","drawn":"{}","will_order":{}}})",
+                     shop_user_id(campaign.user), format_iso8601(campaign.time),
+                     kShopActionNames[static_cast<size_t>(campaign.drawn)], by_action(campaign.will_order));
 }
 
 std::string ShopMessages::user_truth_line(int32_t index) const {

@@ -18,6 +18,7 @@ class ShopMessages {
   [[nodiscard]] std::string item_line(int32_t item) const;
   [[nodiscard]] std::string item_truth_line(int32_t item) const;
   [[nodiscard]] std::string user_truth_line(int32_t user) const;
+  [[nodiscard]] std::string campaign_truth_line(const ShopCampaign& campaign) const;
 
  private:
   [[nodiscard]] std::string body_of(const ShopEvent& event) const;

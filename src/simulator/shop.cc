@@ -111,6 +111,7 @@ Status write_truth(const ShopHistory& history, const ShopMessages& messages, con
   text += '\n';
   for (int32_t item = 0; item < options.items; ++item) text += messages.item_truth_line(item) + '\n';
   for (int32_t user = 0; user < options.users; ++user) text += messages.user_truth_line(user) + '\n';
+  for (const ShopCampaign& campaign : history.campaigns) text += messages.campaign_truth_line(campaign) + '\n';
   return write_file_atomically(folder / "truth.jsonl", text);
 }
 

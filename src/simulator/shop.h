@@ -4,6 +4,7 @@
 // (exp, log and cos come from the system; that their last bit changes a draw has a chance of about 1e-9 a shop.)
 #pragma once
 
+#include <array>
 #include <functional>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@ struct ShopOptions {
   uint64_t seed = 42;
   std::string start = "2025-01-01";  // the first day of a month, 2000 to 2090
   std::string currency = "EUR";      // of two minor digits
+  bool campaigns = false;            // every second Monday an action is drawn for each who has signed up
   double item_effects = 0;           // spread of ShopItem::brings_back and ::told, 0 to 1; 0: items do not differ in it
 };
 
@@ -34,7 +36,8 @@ enum class ShopEventKind : uint8_t {
   ordered,
   reviewed,
   invited,
-  upgraded
+  upgraded,
+  acted
 };
 
 struct ShopEvent {
@@ -42,7 +45,7 @@ struct ShopEvent {
   int32_t user = 0;
   int32_t sequence = 0;  // of the user's events, from 0, rising with time
   int32_t item = -1;     // viewed, added, reviewed
-  int32_t detail = -1;   // ordered: index in ShopHistory::orders; reviewed: rating; identified: sum of kIdentify flags
+  int32_t detail = -1;   // ordered, acted: index in the ShopHistory's; reviewed: rating; identified: sum of kIdentify flags
   ShopEventKind kind = ShopEventKind::viewed;
   bool mobile = false;
   bool anonymous = false;  // the message has no userId
@@ -60,6 +63,21 @@ struct ShopOrder {
   int32_t user = 0;
   std::vector<OrderLine> lines;
   int64_t total_minor = 0;
+};
+
+/// What a campaign may do for a visitor, and what that does for two weeks:
+/// voucher: those who never ordered, or drift away, buy at more of their visits; others would have bought anyway.
+/// letter: who ordered twice or more comes more often, others less.
+/// nag: who drifts away comes more often, all others much less.
+inline constexpr size_t kShopActions = 4;
+inline constexpr std::array<const char*, kShopActions> kShopActionNames = {"nothing", "voucher", "letter", "nag"};
+
+struct ShopCampaign {
+  int32_t user = 0;
+  TimeMs time = 0;
+  int32_t drawn = 0;                             // index in kShopActionNames
+  std::array<double, kShopActions> chances{};    // of being drawn
+  std::array<double, kShopActions> will_order{}; // the truth: chance of an order within two weeks under each
 };
 
 /// acquired: signed up. activated: first order. repeat: second. upgraded: subscribed. referrer: first invitation sent.
@@ -100,6 +118,7 @@ struct ShopHistory {
   Assortment assortment;
   std::vector<ShopUser> users;
   std::vector<ShopOrder> orders;
+  std::vector<ShopCampaign> campaigns;
   std::vector<ShopEvent> events;  // by time, then user, then sequence
 };
 
@@ -118,8 +137,8 @@ struct ChoiceObserver {
 Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserver& observer = {});
 
 /// Simulates, and writes into the folder, which it makes: events-2025-01.jsonl and so on by month of UTC (messages of
-/// Segment's spec in time order), items.jsonl, truth.jsonl (first line the shop, then a line an item, then a line a
-/// visitor). failed_precondition when the folder holds months of another shop; files of the same names are replaced.
+/// Segment's spec in time order), items.jsonl, truth.jsonl (first line the shop, then a line an item, a line a
+/// visitor, a line a campaign's draw). failed_precondition when the folder holds months of another shop; files of the same names are replaced.
 Status write_shop(const ShopOptions& options, const fs::path& folder);
 
 /// Names as the messages carry them.

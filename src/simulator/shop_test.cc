@@ -556,5 +556,38 @@ TEST(Shop, SessionRateAndPurchaseRateAreThoseOfTheTruth) {
   EXPECT_LT(orders, 1.8 * expected_orders);
 }
 
+TEST(Shop, CampaignsDoWhatTheirTruthSays) {
+  const ShopHistory shop = simulate_shop({.users = 8000, .months = 7, .campaigns = true}).value();
+  std::map<int32_t, std::vector<TimeMs>> orders;
+  for (const ShopEvent& event : shop.events)
+    if (event.kind == ShopEventKind::ordered) orders[event.user].push_back(event.time);
+  struct Sum {
+    double users = 0, expected = 0, happened = 0;
+  };
+  std::array<Sum, kShopActions> sums;
+  std::map<int32_t, TimeMs> last;
+  for (const ShopCampaign& campaign : shop.campaigns) {
+    EXPECT_NEAR(std::accumulate(campaign.chances.begin(), campaign.chances.end(), 0.0), 1, 1e-9);
+    EXPECT_TRUE(!last.contains(campaign.user) || (campaign.time - last[campaign.user]) % (14 * kDay) == 0);
+    last[campaign.user] = campaign.time;
+    if (campaign.time + 14 * kDay > shop.month_starts.back()) continue;
+    Sum& sum = sums[static_cast<size_t>(campaign.drawn)];
+    const auto within = [&](TimeMs time) { return time > campaign.time && time < campaign.time + 14 * kDay; };
+    sum.users += 1;
+    sum.expected += campaign.will_order[static_cast<size_t>(campaign.drawn)];
+    sum.happened += std::ranges::any_of(orders[campaign.user], within) ? 1 : 0;
+  }
+  for (size_t action = 0; action < kShopActions; ++action) {
+    const auto& [users, expected, happened] = sums[action];
+    EXPECT_GT(users, 3000) << kShopActionNames[action];
+    // The truth leaves out what changes within the two weeks: drifting away, a refill, moods of the week.
+    EXPECT_NEAR(happened / expected, 1, 0.12) << kShopActionNames[action];
+  }
+}
+
+TEST(Shop, WithoutCampaignsNobodyIsActedOn) {
+  EXPECT_TRUE(simulate_shop({.users = 200})->campaigns.empty());
+}
+
 }  // namespace
 }  // namespace perennial

@@ -16,6 +16,10 @@ constexpr TimeMs kDay = 24 * kHour;
 constexpr int64_t kClubPriceMinor = 4900;
 constexpr int kMostViews = 14;
 constexpr double kMostDrawn = 1.5;
+constexpr double kDriftingComes = 0.25;  // as often
+constexpr double kRecovers = 0.35;  // of those who drift away
+constexpr TimeMs kCampaignsFrom = 56 * kDay;  // after the shop's beginning
+constexpr TimeMs kActionLasts = 14 * kDay;
 
 // Sessions begin between 8 and 22 h and end before midnight; reviews are written between 7 and 8.
 constexpr std::array<double, 14> kHourWeights = {3, 4, 5, 5, 6, 5, 4, 4, 5, 6, 8, 10, 10, 7};
@@ -102,6 +106,7 @@ class Life {
       }
       write_due_reviews(day);
       settle_drifting(day);
+      if (!gone_ && has_campaign(day)) be_acted_on(day);
       if (!gone_ && random_.chance(std::min(0.95, daily_rate(day)))) visit(day + visit_hour());
     }
     user_.last_interests = shopper_.taste().interests;
@@ -121,13 +126,68 @@ class Life {
 
   TimeMs visit_hour() { return visit_hour(random_); }
 
+  /// What an action does, as factors.
+  struct ActionEffect {
+    double visits = 1;
+    double buys = 1;
+  };
+
+  [[nodiscard]] ActionEffect effect_of(int32_t action) const {
+    switch (action) {
+      case 1: return {1, user_.orders == 0 || drifting_ ? 2.2 : 1.05};
+      case 2: return {user_.orders >= 2 ? 1.6 : 0.85, 1};
+      case 3: return {drifting_ ? 1.5 : 0.6, 1};
+      default: return {};
+    }
+  }
+
+  [[nodiscard]] bool has_campaign(TimeMs day) const {
+    const TimeMs since = day - history_.month_starts.front() - kCampaignsFrom;
+    return history_.options.campaigns && user_.signed_up && since >= 0 && since % kActionLasts == 0 &&
+           day + kHour * 24 < end_;
+  }
+
+  void be_acted_on(TimeMs day) {
+    now_ = day + 8 * kHour - kHour / 8;  // after drifting is settled, before the visits
+    mobile_ = user_.on_mobile;
+    ShopCampaign campaign{.user = index_, .time = now_};
+    // Whoever wants the newsletter is written to more often.
+    campaign.chances = user_.newsletter ? std::array{0.3, 0.2, 0.3, 0.2} : std::array{0.4, 0.2, 0.2, 0.2};
+    campaign.drawn = static_cast<int32_t>(draw(campaign.chances, random_));
+    for (size_t action = 0; action < kShopActions; ++action)
+      campaign.will_order[action] = order_chance(day, effect_of(static_cast<int32_t>(action)));
+    acted_ = effect_of(campaign.drawn);
+    acted_until_ = day + kActionLasts;
+    emit(ShopEventKind::acted, -1, static_cast<int32_t>(history_.campaigns.size()));
+    history_.campaigns.push_back(campaign);
+  }
+
+  /// Within the action's time, as things stand: that they change meanwhile is left out, but for the end of drifting.
+  [[nodiscard]] double order_chance(TimeMs from, const ActionEffect& effect) const {
+    if (!willing_) return 0;
+    double none = 1, none_when_back = 1;
+    for (TimeMs day = from; day < std::min(from + kActionLasts, end_); day += kDay) {
+      const bool refill = shopper_.needs_refill(day);
+      const double buys = std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1) * effect.buys);
+      const bool settled = drifting_ && day >= drift_end_;
+      const double rate = plain_rate(day) * effect.visits;
+      if (!settled) none *= 1 - std::min(0.95, rate) * buys;
+      if (settled) none_when_back *= 1 - std::min(0.95, rate / kDriftingComes) * buys;
+    }
+    return 1 - none * (1 - kRecovers + kRecovers * none_when_back);
+  }
+
   [[nodiscard]] double daily_rate(TimeMs day) const {
+    return plain_rate(day) * (day < acted_until_ ? acted_.visits : 1);
+  }
+
+  [[nodiscard]] double plain_rate(TimeMs day) const {
     double rate = user_.sessions_per_week / 7 * kWeekdayWeights[static_cast<size_t>(day / kDay % 7)];
     if (user_.newsletter && user_.signed_up) rate *= 1.15;
     if (club_) rate *= 1.2;
     if (shopper_.needs_refill(day)) rate *= 1.5;
     if (day <= drawn_until_) rate *= std::exp(drawn_);
-    return drifting_ ? rate * 0.25 : rate;
+    return drifting_ ? rate * kDriftingComes : rate;
   }
 
   void enter(ShopStage stage) { user_.stages.push_back({stage, now_}); }
@@ -155,7 +215,7 @@ class Life {
     if (observer_.visit) observer_.visit(index_, now_, shopper_);
     if (user_.invited_by >= 0 && !user_.signed_up) sign_up();
     const bool refill = shopper_.needs_refill(now_);
-    const bool buys = willing_ && random_.chance(std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1)));
+    const bool buys = willing_ && random_.chance(std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1) * (now_ < acted_until_ ? acted_.buys : 1)));
     look_around(2, 0.55);
     if (willing_ && !user_.signed_up && (buys || random_.chance(0.35))) sign_up();
     if (user_.signed_up && anonymous()) sign_in();
@@ -320,7 +380,7 @@ class Life {
     if (!drifting_ || day < drift_end_) return;
     now_ = day + 7 * kHour + kHour / 2 + kHour / 4;  // after the reviews, before the visits
     drifting_ = false;
-    gone_ = !random_.chance(0.35);
+    gone_ = !random_.chance(kRecovers);
     enter(gone_ ? ShopStage::churned : ShopStage::recovered);
   }
 
@@ -362,6 +422,8 @@ class Life {
   TimeMs last_time_ = 0;
   TimeMs drift_end_ = 0;
   TimeMs drawn_until_ = 0;
+  ActionEffect acted_;  // of the last action, until then
+  TimeMs acted_until_ = 0;
   double drawn_ = 0;  // ln of a factor on how often the visitor comes until then
   int32_t sequence_ = 0;
   bool willing_ = true;  // to sign up, sooner or later

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/status.h"
-#include "forecast/interval.h"
+#include "base/interval95.h"
 
 namespace perennial {
 

@@ -1,0 +1,172 @@
+#include "actions/trials.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "base/text.h"
+
+namespace perennial {
+namespace {
+
+constexpr TimeMs kDay = 86'400'000;
+const TimeMs kStart = parse_iso8601("2026-01-01").value();
+
+/// A shop told record by record.
+class TrialsTest : public testing::Test {
+ protected:
+  TrialsTest() : lives_(preset("e-commerce").value(), types_, users_) {
+    types_.add("Product Viewed");
+    types_.add("Order Completed");
+    const ActionTexts texts = {{"actions.letter.channel", "mail"}, {"actions.letter.worth", "10"},
+                               {"actions.letter.goal", "value"},   {"actions.letter.within", "14d"},
+                               {"actions.note.channel", "email"},  {"actions.note.worth", "0.5"},
+                               {"actions.note.goal", "sum(value)"}};
+    rules_ = make_action_rules(texts, {}, lives_.definition()).value();
+  }
+
+  void apply(StoredRecord record) {
+    record.offset = ++offset_;
+    lives_.apply(record);
+    trials_.apply(record);
+  }
+
+  void event(UserId user, TimeMs time, const char* type, int64_t minor = 0) {
+    StoredRecord record;
+    record.user = user;
+    record.time = time;
+    record.type = static_cast<EventTypeId>(*types_.find(type));
+    Event of;
+    if (minor != 0) of.amount = Money{minor, "EUR"};
+    record.payload = of;
+    apply(record);
+  }
+
+  void drawn(UserId user, TimeMs time, uint16_t action, std::vector<std::pair<uint16_t, double>> chances) {
+    Decision decision{.user = user, .action = action};
+    for (const auto& [of, chance] : chances)
+      if (of == action) decision.chance = chance;
+    decision.chances = std::move(chances);
+    const Record record = action_record(decision, rules_, fmt::format("user-{}", user), time);
+    ASSERT_TRUE(validate(record, time).ok());
+    StoredRecord stored;
+    stored.user = user;
+    stored.time = time;
+    stored.payload = record.payload;
+    apply(stored);
+  }
+
+  const ActionSpec& letter() const { return rules_.actions[0]; }
+  const ActionSpec& note() const { return rules_.actions[1]; }
+
+  Dictionary types_, users_;
+  Lives lives_;
+  Trials trials_{365 * kDay};
+  ActionRules rules_;
+  Offset offset_ = 0;
+};
+
+TEST_F(TrialsTest, ADrawBecomesARowWhenItsGoalsTimeIsOver) {
+  event(1, kStart - kDay, "Product Viewed");
+  drawn(1, kStart, 0, {{0, 0.3}, {1, 0.2}, {kDoNothing, 0.5}});
+  event(1, kStart + 14 * kDay, "Order Completed", 5000);  // just in time
+  EXPECT_EQ(trials_.of(letter(), lives_, kStart + 14 * kDay - 1).users(), 0U);
+  const Trial trial = trials_.of(letter(), lives_, kStart + 14 * kDay);
+  ASSERT_EQ(trial.users(), 1U);
+  EXPECT_EQ(trial.dealt[0], 1);
+  EXPECT_FLOAT_EQ(static_cast<float>(trial.chances(0, 0)), 0.5F);
+  EXPECT_FLOAT_EQ(static_cast<float>(trial.chances(0, 1)), 0.3F);
+  EXPECT_NEAR(trial.chances(0, 2), 0.2, 1e-6);
+  EXPECT_EQ(trial.outcomes[0], 1);
+  EXPECT_TRUE(check(trial).ok());
+  const Trial of_note = trials_.of(note(), lives_, kStart + 30 * kDay);
+  EXPECT_EQ(of_note.dealt[0], 2) << "another action than the one asked about";
+  EXPECT_EQ(of_note.outcomes[0], 50) << "money, in major units";
+}
+
+TEST_F(TrialsTest, OnlyWhatComesAfterTheDrawAndWithinItsTimeCounts) {
+  event(1, kStart, "Order Completed", 700);  // at the very moment: before
+  event(1, kStart + 14 * kDay + 1, "Order Completed", 800);
+  drawn(1, kStart, kDoNothing, {{0, 0.5}, {kDoNothing, 0.5}});
+  EXPECT_EQ(trials_.of(letter(), lives_, kStart + 30 * kDay).outcomes[0], 0);
+  EXPECT_EQ(trials_.of(letter(), lives_, kStart + 30 * kDay).dealt[0], 0);
+}
+
+TEST_F(TrialsTest, FeaturesAreAsTheyWereAtTheDraw) {
+  event(1, kStart - 3 * kDay, "Product Viewed");
+  drawn(1, kStart, 0, {{0, 0.5}, {kDoNothing, 0.5}});
+  const Eigen::MatrixXd before = trials_.of(letter(), lives_, kStart + 20 * kDay).features;
+  for (int i = 1; i < 10; ++i) event(1, kStart + i * kDay, "Order Completed", 100);
+  EXPECT_EQ(trials_.of(letter(), lives_, kStart + 20 * kDay).features, before);
+}
+
+TEST_F(TrialsTest, WhoCouldNotHaveHadItIsLeftOut) {
+  event(1, kStart, "Product Viewed");
+  drawn(1, kStart + 1, 1, {{1, 0.5}, {kDoNothing, 0.5}});
+  EXPECT_EQ(trials_.of(letter(), lives_, kStart + 30 * kDay).users(), 0U);
+  EXPECT_EQ(trials_.of(note(), lives_, kStart + 30 * kDay).users(), 1U);
+}
+
+TEST_F(TrialsTest, WhatWasChosenIsNoTrial) {
+  event(1, kStart, "Product Viewed");
+  drawn(1, kStart + 1, 0, {});
+  EXPECT_EQ(trials_.size(), 0U);
+}
+
+TEST_F(TrialsTest, AnErasedUserIsInNoTrial) {
+  event(1, kStart, "Product Viewed");
+  drawn(1, kStart + 1, 0, {{0, 0.5}, {kDoNothing, 0.5}});
+  StoredRecord erasure;
+  erasure.user = 1;
+  erasure.payload = Erasure{};
+  apply(erasure);
+  EXPECT_EQ(trials_.size(), 0U);
+}
+
+TEST_F(TrialsTest, OneWhoIsRecognisedKeepsTheOutcome) {
+  event(1, kStart - kDay, "Product Viewed");
+  drawn(1, kStart, 0, {{0, 0.5}, {kDoNothing, 0.5}});
+  StoredRecord merge;
+  merge.user = 1;
+  merge.into = 2;
+  merge.payload = IdentityMerge{};
+  apply(merge);
+  event(2, kStart + kDay, "Order Completed", 100);
+  const Trial trial = trials_.of(letter(), lives_, kStart + 20 * kDay);
+  ASSERT_EQ(trial.users(), 1U);
+  EXPECT_EQ(trial.outcomes[0], 1);
+}
+
+TEST_F(TrialsTest, TheSameDecisionIsTheSameMessage) {
+  const Decision decision{.user = 3, .action = 1, .gain = 0.25, .cost = 0.5};
+  const Record record = action_record(decision, rules_, "una", kStart);
+  EXPECT_EQ(record.message_id, action_record(decision, rules_, "una", kStart).message_id);
+  EXPECT_NE(record.message_id, action_record(decision, rules_, "una", kStart + 1).message_id);
+  const auto& action = std::get<Action>(record.payload);
+  EXPECT_EQ(action.name, "note");
+  EXPECT_EQ(action.channel, "email");
+  EXPECT_EQ(action.details, R"({"gain":2.5E-1,"cost":5E-1})");
+}
+
+TEST_F(TrialsTest, EffectsAreLearnedFromWhatWasDrawn) {
+  Random random(3);
+  for (UserId user = 0; user < 3000; ++user) {
+    event(user, kStart - kDay, "Product Viewed");
+    const bool letter = random.chance(0.5);
+    drawn(user, kStart, letter ? 0 : kDoNothing, {{0, 0.5}, {kDoNothing, 0.5}});
+    if (random.chance(letter ? 0.5 : 0.2)) event(user, kStart + kDay, "Order Completed", 1000);
+  }
+  const Effects effects = learn_action_effects(rules_, trials_, lives_, kStart + 20 * kDay).value();
+  ASSERT_EQ(effects.size(), 2U);
+  EXPECT_NEAR(effects[0].level, 0.3, 0.06);
+  const Features features(lives_.definition(), goal_question(letter().goal, lives_.definition()));
+  const Found<Life> somebody = lives_.find(7);
+  const std::vector<double> of =
+      features.of(lives_.definition(), {7, somebody->first_seen, &somebody->facts}, kStart);
+  EXPECT_NEAR(effects[0].untreated.at(of), 0.2, 0.06);
+  EXPECT_EQ(effects[1].treated_users, 0);
+  EXPECT_EQ(effects[1].level, 0) << "as expected";
+  EXPECT_NEAR(effects[1].untreated.intercept, 3.5, 0.4) << "money of users so far: 10 of a third of them";
+}
+
+}  // namespace
+}  // namespace perennial
