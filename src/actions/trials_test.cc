@@ -155,7 +155,7 @@ TEST_F(TrialsTest, EffectsAreLearnedFromWhatWasDrawn) {
     drawn(user, kStart, letter ? 0 : kDoNothing, {{0, 0.5}, {kDoNothing, 0.5}});
     if (random.chance(letter ? 0.5 : 0.2)) event(user, kStart + kDay, "Order Completed", 1000);
   }
-  const Effects effects = learn_action_effects(rules_, trials_, lives_, kStart + 20 * kDay).value();
+  const Effects effects = learn_action_effects(rules_, trials_, lives_, kStart + 14 * kDay).value();
   ASSERT_EQ(effects.size(), 2U);
   EXPECT_NEAR(effects[0].level, 0.3, 0.06);
   const Features features(lives_.definition(), goal_question(letter().goal, lives_.definition()));

@@ -1,5 +1,5 @@
 // perennial lifecycle: at which stage of their life the users are, at any date, and what that says. Its subcommands
-// stand in lifecycle_reports.cc, lifecycle_user.cc, lifecycle_forecast.cc, lifecycle_actions.cc and lifecycle_plan.cc.
+// stand in lifecycle_reports.cc, lifecycle_user.cc, lifecycle_forecast.cc, lifecycle_actions.cc, lifecycle_gain.cc and lifecycle_plan.cc.
 #include "cli/lifecycle_data.h"
 
 namespace perennial {
@@ -16,6 +16,7 @@ void add_lifecycle_command(CLI::App& app, CommandLine& line) {
   add_lifecycle_user_command(*command, line);
   add_lifecycle_forecast_command(*command, line);
   add_lifecycle_actions_command(*command, line);
+  add_lifecycle_gain_command(*command, line);
   add_lifecycle_plan_command(*command, line);
 }
 

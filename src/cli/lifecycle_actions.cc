@@ -183,13 +183,13 @@ std::string reason_text(const Weighed& weighed) {
 void print_user(const std::vector<Weighed>& weighed, const ActionData& data, const std::string& user) {
   fmt::print("{} at {}: what could be done, the best first. Gain in {}, [95 %].\n\n", printable(user),
              format_iso8601(data.life.now), data.life.currency);
-  fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", "action", "channel", "expected gain", "of it for", "cost", "");
+  fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", "action", "channel", "expected gain", "at prices", "cost", "");
   for (const Weighed& one : weighed) {
     const ActionSpec& action = data.rules.actions[one.action];
     fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", action.name, action.channel, interval(one.gain),
                money(one.priced), money(one.cost), reason_text(one));
   }
-  fmt::print("\n'of it for': less what it takes from budgets that others could use.\n");
+  fmt::print("\nat prices: less what it takes from budgets that others could use, at what one unit of these would bring.\n");
 }
 
 json::array to_json(const std::vector<Weighed>& weighed, const ActionRules& rules) {

@@ -50,6 +50,7 @@ void add_lifecycle_user_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_plan_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_forecast_command(CLI::App& app, CommandLine& line);
 void add_lifecycle_actions_command(CLI::App& app, CommandLine& line);
+void add_lifecycle_gain_command(CLI::App& app, CommandLine& line);
 
 /// --at, --json, and with `csv` --csv.
 void add_output_flags(CLI::App& command, CommandLine& line, LifecycleFlags& flags, bool csv);

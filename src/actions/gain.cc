@@ -1,0 +1,64 @@
+#include "actions/gain.h"
+
+#include "experiments/assignment.h"
+#include "experiments/difference.h"
+
+namespace perennial {
+namespace {
+
+constexpr TimeMs kRetainedWithin = 30 * kMsOfDay;
+constexpr const char* kNames[kGainMeasures] = {"retained", "converted", "revenue"};
+
+using Measures = std::array<double, kGainMeasures>;
+
+/// Of the facts in (from, until].
+Measures measures_of(const Definition& definition, const UserFacts& facts, TimeMs from, TimeMs until) {
+  Measures measures{};
+  const auto between = [&](uint8_t signal, TimeMs after) {
+    const std::span<const Fact> of = facts.of(signal);
+    return std::pair{count_until(of, after), count_until(of, until)};
+  };
+  const auto [seen_from, seen] = between(definition.activity, std::max(from, until - kRetainedWithin));
+  measures[static_cast<size_t>(GainMeasure::retained)] = seen > seen_from ? 1 : 0;
+  if (const std::optional<uint8_t> value = definition.find_signal("value")) {
+    const auto [begin, end] = between(*value, from);
+    measures[static_cast<size_t>(GainMeasure::converted)] = end > begin ? 1 : 0;
+    measures[static_cast<size_t>(GainMeasure::revenue)] =
+        static_cast<double>(money_between(facts.of(*value), begin, end)) / static_cast<double>(definition.minor_units);
+  }
+  return measures;
+}
+
+}  // namespace
+
+const char* measure_name(GainMeasure measure) { return kNames[static_cast<size_t>(measure)]; }
+
+GainReport measure_gain(const Lives& lives, const Dictionary& names, double holdout_share, TimeMs since, TimeMs at) {
+  GainReport report{.since = since, .at = at, .holdout_share = holdout_share, .measures = {}};
+  struct Arms {
+    ArmSums acted_on, held_out;
+  };
+  std::array<Arms, kGainMeasures> arms;
+  const Definition& definition = lives.definition();
+  lives.for_each([&](UserId user, const Life& life) {
+    if (life.first_seen == kNoTime || life.first_seen > at) return;
+    const Measures now = measures_of(definition, life.facts, since, at);
+    const Measures before = measures_of(definition, life.facts, since - (at - since), since);
+    const bool out = is_held_out(kActionHoldout, holdout_share, names.name(user));
+    ++(out ? report.held_out : report.acted_on);
+    for (size_t m = 0; m < kGainMeasures; ++m) (out ? arms[m].held_out : arms[m].acted_on).add(now[m], before[m]);
+  });
+  report.sample_ratio_p_value = sample_ratio_p_value(report.held_out, report.acted_on, holdout_share);
+  for (size_t m = 0; m < kGainMeasures; ++m) {
+    MeasuredGain& measured = report.measures[m];
+    measured.acted_on = arms[m].acted_on.mean();
+    measured.held_out = arms[m].held_out.mean();
+    if (const Result<Interval95> gain = difference(arms[m].acted_on, arms[m].held_out); gain.ok())
+      measured.gain = *gain;
+    else
+      measured.reason = gain.status().message();
+  }
+  return report;
+}
+
+}  // namespace perennial

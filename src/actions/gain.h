@@ -1,0 +1,40 @@
+// What acting gained: all users who may be acted on against those who are held out, whatever was done for whom; and
+// each action by what was drawn. Covered by actions/gain_test.cc.
+#pragma once
+
+#include <array>
+
+#include "actions/trials.h"
+#include "base/interval95.h"
+
+namespace perennial {
+
+enum class GainMeasure : uint8_t {
+  retained,   // whether active in the last 30 days, or since the beginning where that is later
+  converted,  // whether there is a fact of `value`
+  revenue,    // money of these, in major units
+};
+inline constexpr size_t kGainMeasures = 3;
+const char* measure_name(GainMeasure measure);
+
+struct MeasuredGain {
+  double acted_on = 0;   // mean of the users who may be acted on
+  double held_out = 0;   // and of the others
+  Interval95 gain;       // adjusted by the time of the same length before
+  std::string reason;    // why it can't be measured; empty: it could
+};
+
+struct GainReport {
+  TimeMs since = 0;
+  TimeMs at = 0;
+  int64_t acted_on = 0;  // users
+  int64_t held_out = 0;
+  double holdout_share = 0;
+  double sample_ratio_p_value = 1;  // below 0.001 none of this can be trusted
+  std::array<MeasuredGain, kGainMeasures> measures;
+};
+
+/// Of everybody first seen by `at`, over (since, at]. `names` are those of the users.
+GainReport measure_gain(const Lives& lives, const Dictionary& names, double holdout_share, TimeMs since, TimeMs at);
+
+}  // namespace perennial

@@ -1,0 +1,101 @@
+#include "actions/gain.h"
+
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "base/text.h"
+#include "experiments/assignment.h"
+
+namespace perennial {
+namespace {
+
+constexpr TimeMs kDay = 86'400'000;
+const TimeMs kSince = parse_iso8601("2026-03-01").value();
+const TimeMs kAt = kSince + 60 * kDay;
+constexpr double kShare = 0.2;
+
+/// Users of whom some buy before, and after with the chance that their arm has.
+class GainTest : public testing::Test {
+ protected:
+  GainTest() : lives_(preset("e-commerce").value(), types_, users_) {
+    types_.add("Product Viewed");
+    types_.add("Order Completed");
+  }
+
+  void event(UserId user, TimeMs time, const char* type, int64_t minor = 0) {
+    StoredRecord record;
+    record.offset = ++offset_;
+    record.user = user;
+    record.time = time;
+    record.type = static_cast<EventTypeId>(*types_.find(type));
+    Event of;
+    if (minor != 0) of.amount = Money{minor, "EUR"};
+    record.payload = of;
+    lives_.apply(record);
+  }
+
+  void draw(int users, double buys_acted_on, double buys_held_out) {
+    Random random(1);
+    for (int i = 0; i < users; ++i) {
+      const std::string name = fmt::format("user-{}", i);
+      const UserId user = users_.add(name);
+      const bool out = is_held_out(kActionHoldout, kShare, name);
+      event(user, kSince - 20 * kDay, "Product Viewed");
+      if (random.chance(0.3)) event(user, kSince - 10 * kDay, "Order Completed", 2000);
+      if (random.chance(out ? buys_held_out : buys_acted_on)) event(user, kSince + 40 * kDay, "Order Completed", 5000);
+    }
+  }
+
+  [[nodiscard]] GainReport report() const { return measure_gain(lives_, users_, kShare, kSince, kAt); }
+  static const MeasuredGain& of(const GainReport& report, GainMeasure measure) {
+    return report.measures[static_cast<size_t>(measure)];
+  }
+
+  Dictionary types_, users_;
+  Lives lives_;
+  Offset offset_ = 0;
+};
+
+TEST_F(GainTest, IsTheDifferenceOfTheArms) {
+  draw(10'000, 0.5, 0.4);
+  const GainReport found = report();
+  EXPECT_EQ(found.acted_on + found.held_out, 10'000);
+  EXPECT_GT(found.sample_ratio_p_value, 0.001);
+  const MeasuredGain& converted = of(found, GainMeasure::converted);
+  EXPECT_NEAR(converted.acted_on, 0.5, 0.02);
+  EXPECT_NEAR(converted.held_out, 0.4, 0.04);
+  EXPECT_TRUE(converted.gain.covers(0.1));
+  EXPECT_GT(converted.gain.low, 0);
+  EXPECT_TRUE(of(found, GainMeasure::revenue).gain.covers(5));
+  EXPECT_TRUE(of(found, GainMeasure::retained).gain.covers(0.1)) << "the orders are within the last 30 days";
+}
+
+TEST_F(GainTest, WithoutAnyGainTheIntervalHoldsNothing) {
+  draw(5000, 0.4, 0.4);
+  const GainReport found = report();
+  for (const MeasuredGain& measured : found.measures) EXPECT_TRUE(measured.gain.covers(0));
+}
+
+TEST_F(GainTest, WhatIsBeforeOrAfterTheTimeDoesNotCount) {
+  const UserId user = users_.add("una");
+  event(user, kSince, "Order Completed", 100);
+  event(user, kAt + 1, "Order Completed", 100);
+  const UserId late = users_.add("late");
+  event(late, kAt + 1, "Order Completed", 100);
+  const GainReport found = report();
+  EXPECT_EQ(found.acted_on + found.held_out, 1);
+  EXPECT_EQ(of(found, GainMeasure::converted).acted_on + of(found, GainMeasure::converted).held_out, 0);
+  EXPECT_EQ(of(found, GainMeasure::revenue).reason.substr(0, 14), "not measurable");
+}
+
+TEST_F(GainTest, ArmsThatAreNotAsTheyWereDrawnAreNoted) {
+  for (int i = 0; i < 4000; ++i) {
+    const std::string name = fmt::format("user-{}", i);
+    if (is_held_out(kActionHoldout, kShare, name) && i % 2 == 0) continue;  // half of the held out were lost
+    event(users_.add(name), kSince - kDay, "Product Viewed");
+  }
+  EXPECT_LT(report().sample_ratio_p_value, 0.001);
+}
+
+}  // namespace
+}  // namespace perennial
