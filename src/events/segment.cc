@@ -231,7 +231,7 @@ class Translator {
     action.propensity = static_cast<float>(propensity);
     PERENNIAL_TRY(number_field(properties, "cost", 0).status());
     json::object details = properties;
-    for (const char* taken : {"action", "action_id", "channel", "propensity"}) details.erase(taken);
+    for (const char* taken : {"action", "action_id", "channel", "propensity", kDeliverable}) details.erase(taken);
     if (const json::value* chances = details.if_contains("chances"))
       PERENNIAL_TRY(check_chances(*chances, action.name));
     if (!details.empty()) action.details = json::serialize(details);

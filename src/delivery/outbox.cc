@@ -1,0 +1,109 @@
+#include "delivery/outbox.h"
+
+#include <algorithm>
+
+#include "base/json.h"
+#include "events/action_words.h"
+
+namespace perennial {
+namespace {
+
+bool is_ours(const Action& action) {
+  if (action.name == kNoAction || action.details.empty()) return false;
+  const Result<json::object> details = parse_json_object(action.details);
+  const json::value* deliver = details.ok() ? details->if_contains(kDeliverable) : nullptr;
+  return deliver != nullptr && deliver->is_bool() && deliver->get_bool();
+}
+
+std::string reason_in(const Delivery& delivery) {
+  const Result<json::object> details = parse_json_object(delivery.details.empty() ? "{}" : delivery.details);
+  const json::value* reason = details.ok() ? details->if_contains("reason") : nullptr;
+  return reason != nullptr && reason->is_string() ? std::string(reason->get_string()) : "";
+}
+
+}  // namespace
+
+void Outbox::apply(const StoredRecord& record) {
+  if (const auto* action = std::get_if<Action>(&record.payload)) {
+    if (!is_ours(*action)) return;
+    const auto [made, is_new] = waiting_.try_emplace(action->action_id);
+    if (!is_new) return;
+    made->second = {.action_id = action->action_id,
+                    .user = record.user,
+                    .name = action->name,
+                    .channel = action->channel,
+                    .details = action->details,
+                    .decided = record.time,
+                    .due = record.time};
+    due_.emplace(record.time, action->action_id);
+  } else if (const auto* delivery = std::get_if<Delivery>(&record.payload)) {
+    if (delivery->outcome == kSentAgain) {
+      const auto dead = std::ranges::find(dead_letters_, delivery->action_id,
+                                          [](const DeadLetter& letter) { return letter.outgoing.action_id; });
+      if (dead == dead_letters_.end()) return;
+      Outgoing outgoing = std::move(dead->outgoing);
+      dead_letters_.erase(dead);
+      outgoing.attempts = 0;
+      outgoing.decided = outgoing.due = record.time;
+      due_.emplace(outgoing.due, outgoing.action_id);
+      waiting_.insert_or_assign(outgoing.action_id, std::move(outgoing));
+      return;
+    }
+    const auto found = waiting_.find(delivery->action_id);
+    if (found == waiting_.end()) return;
+    if (delivery->outcome == kDeliveryFailed) {
+      found->second.under_way = false;
+      dead_letters_.push_back({found->second, reason_in(*delivery), record.time});
+      if (dead_letters_.size() > kMostDeadLetters) dead_letters_.pop_front();
+    } else if (delivery->outcome != kDelivered) {
+      return;
+    }
+    remove(found);
+  } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
+    identities_.merge(record.user, record.into);
+  } else if (std::holds_alternative<Erasure>(record.payload)) {
+    const UserId erased = identities_.resolve(record.user);
+    const auto is_of = [&](const Outgoing& outgoing) { return identities_.resolve(outgoing.user) == erased; };
+    for (auto at = waiting_.begin(); at != waiting_.end();) {
+      const auto next = std::next(at);
+      if (is_of(at->second)) remove(at);
+      at = next;
+    }
+    std::erase_if(dead_letters_, [&](const DeadLetter& letter) { return is_of(letter.outgoing); });
+    identities_.forget(record.user);
+  }
+}
+
+std::optional<Outgoing> Outbox::take(TimeMs now) {
+  if (due_.empty() || due_.begin()->first > now) return std::nullopt;
+  Outgoing& outgoing = waiting_.at(due_.begin()->second);
+  due_.erase(due_.begin());
+  outgoing.under_way = true;
+  return outgoing;
+}
+
+void Outbox::put_back(const std::string& action_id, TimeMs due, std::string trouble) {
+  const auto found = waiting_.find(action_id);
+  if (found == waiting_.end() || !found->second.under_way) return;
+  found->second.under_way = false;
+  found->second.due = due;
+  found->second.trouble = std::move(trouble);
+  due_.emplace(due, action_id);
+}
+
+int Outbox::count_attempt(const std::string& action_id) {
+  const auto found = waiting_.find(action_id);
+  return found == waiting_.end() ? 0 : ++found->second.attempts;
+}
+
+const Outgoing* Outbox::find(const std::string& action_id) const {
+  const auto found = waiting_.find(action_id);
+  return found == waiting_.end() ? nullptr : &found->second;
+}
+
+void Outbox::remove(std::unordered_map<std::string, Outgoing>::iterator outgoing) {
+  due_.erase({outgoing->second.due, outgoing->first});
+  waiting_.erase(outgoing);
+}
+
+}  // namespace perennial

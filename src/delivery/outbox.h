@@ -1,0 +1,70 @@
+// What was decided and is not delivered yet, as a fold over the log: after a crash it is all there again, and each goes
+// out under the key that it had before. Covered by delivery/outbox_test.cc. Thread rule: the owner locks.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "events/record.h"
+#include "profiles/identities.h"
+
+namespace perennial {
+
+/// An action on its way.
+struct Outgoing {
+  std::string action_id;
+  UserId user = kNoId;
+  std::string name;
+  std::string channel;
+  std::string details;    // of the action's record
+  TimeMs decided = 0;
+  TimeMs due = 0;         // not before
+  int attempts = 0;       // since the start of this process
+  bool under_way = false; // somebody is at it
+  std::string trouble;    // why the last attempt came to nothing
+};
+
+/// One that failed for good.
+struct DeadLetter {
+  Outgoing outgoing;
+  std::string reason;
+  TimeMs failed = 0;
+};
+
+class Outbox {
+ public:
+  static constexpr size_t kMostDeadLetters = 1'000;  // the newest are kept
+
+  /// Applies the next record of the log: actions to be delivered by us (kDeliverable in their details), what became of
+  /// them, erasures.
+  void apply(const StoredRecord& record);
+
+  /// The one that has been due longest and that nobody is at, marked as under way; nullopt when there is none at `now`.
+  std::optional<Outgoing> take(TimeMs now);
+
+  /// Back among those that wait. Nothing when it has left the outbox meanwhile.
+  void put_back(const std::string& action_id, TimeMs due, std::string trouble);
+
+  /// One attempt more; how many there are now. 0 when it has left the outbox.
+  int count_attempt(const std::string& action_id);
+
+  [[nodiscard]] const Outgoing* find(const std::string& action_id) const;
+  [[nodiscard]] size_t size() const { return waiting_.size(); }
+  [[nodiscard]] const std::deque<DeadLetter>& dead_letters() const { return dead_letters_; }
+
+  /// When the next one is due that nobody is at; kNoTime when there is none.
+  [[nodiscard]] TimeMs next_due() const { return due_.empty() ? kNoTime : due_.begin()->first; }
+
+ private:
+  void remove(std::unordered_map<std::string, Outgoing>::iterator outgoing);
+
+  Identities identities_;
+  std::unordered_map<std::string, Outgoing> waiting_;   // by action id
+  std::set<std::pair<TimeMs, std::string>> due_;        // of those that nobody is at
+  std::deque<DeadLetter> dead_letters_;                 // rising
+};
+
+}  // namespace perennial
