@@ -62,13 +62,20 @@ Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts) : r
     scope_of_cap_[&cap] = cap.scope == "all" ? kEverything : contacts.name_id(cap.scope);
 }
 
-bool Eligibility::has_enough(const OfAction& of, const UserView& user, TimeMs now) const {
+bool Eligibility::has_enough(const OfAction& of, const UserNow& user, TimeMs now) const {
   return std::ranges::any_of(of.caps, [&](const Cap* cap) {
     return lately(user.contacts, scope_of_cap_.at(cap), cap->frequency.window_ms, now) >= cap->frequency.most;
   });
 }
 
-bool Eligibility::is_quiet(const OfAction& of, const UserView& user, TimeMs now) const {
+bool Eligibility::has_consent(const OfAction& of, const UserNow& user) const {
+  return std::ranges::all_of(of.consents, [&](const Consent* consent) {
+    const std::string* given = user.trait(consent->trait);
+    return given != nullptr && *given == "true";
+  });
+}
+
+bool Eligibility::is_quiet(const OfAction& of, const UserNow& user, TimeMs now) const {
   if (of.quiet_hours.empty()) return false;
   const std::string* zone = user.trait(rules_.time_zone_trait);
   const std::string named = zone == nullptr ? "" : trait_text(*zone);
@@ -76,7 +83,7 @@ bool Eligibility::is_quiet(const OfAction& of, const UserView& user, TimeMs now)
   return std::ranges::any_of(of.quiet_hours, [&](const QuietHours* hours) { return hours->contain(minute); });
 }
 
-Suppression Eligibility::of(uint16_t action, const UserView& user, TimeMs now) const {
+Suppression Eligibility::of(uint16_t action, const UserNow& user, TimeMs now) const {
   const ActionSpec& spec = rules_.actions[action];
   const OfAction& of = actions_[action];
   if (is_held_out(kActionHoldout, rules_.holdout_share, user.id)) return Suppression::holdout;
@@ -90,13 +97,27 @@ Suppression Eligibility::of(uint16_t action, const UserView& user, TimeMs now) c
     const std::optional<double> forecast = user.forecast(condition.question);
     if (!forecast || condition.at_least != (*forecast >= condition.bound)) return Suppression::forecast;
   }
-  for (const Consent* consent : of.consents)
-    if (const std::string* given = user.trait(consent->trait); given == nullptr || *given != "true")
-      return Suppression::consent;
+  if (!has_consent(of, user)) return Suppression::consent;
   if (lately(user.contacts, of.name, spec.repeat.window_ms, now) >= spec.repeat.most) return Suppression::repeat;
   if (has_enough(of, user, now)) return Suppression::cap;
   if (is_quiet(of, user, now)) return Suppression::quiet_hours;
   return Suppression::none;
+}
+
+Suppression Eligibility::of_handing_over(uint16_t action, const UserNow& user, TimeMs now) const {
+  const ActionSpec& spec = rules_.actions[action];
+  const OfAction& of = actions_[action];
+  if (is_held_out(kActionHoldout, rules_.holdout_share, user.id)) return Suppression::holdout;
+  if (now < spec.from || now >= spec.until) return Suppression::expired;
+  if (!has_consent(of, user)) return Suppression::consent;
+  return is_quiet(of, user, now) ? Suppression::quiet_hours : Suppression::none;
+}
+
+TimeMs Eligibility::end_of_quiet(uint16_t action, const UserNow& user, TimeMs now) const {
+  constexpr TimeMs kMinuteMs = 60'000;
+  TimeMs minute = now / kMinuteMs * kMinuteMs;
+  for (int i = 0; i < 24 * 60 && is_quiet(actions_[action], user, minute); ++i) minute += kMinuteMs;
+  return minute;
 }
 
 }  // namespace perennial

@@ -33,7 +33,7 @@ inline constexpr size_t kSuppressions = 13;
 const char* suppression_name(Suppression suppression);
 
 /// A user at a moment, as the rules see them. Borrows.
-struct UserView {
+struct UserNow {
   std::string_view id;  // that lasts longest
   Standing standing;
   std::function<const std::string*(std::string_view trait)> trait;             // its JSON text, or null
@@ -49,7 +49,13 @@ class Eligibility {
   Eligibility(const ActionRules& rules, const Contacts& contacts);
 
   /// Suppression::none, or what stands against it first. Never no_gain or budget.
-  [[nodiscard]] Suppression of(uint16_t action, const UserView& user, TimeMs now) const;
+  [[nodiscard]] Suppression of(uint16_t action, const UserNow& user, TimeMs now) const;
+
+  /// Of an action that was decided and is to be handed over now: holdout, expired, consent, quiet_hours or none.
+  [[nodiscard]] Suppression of_handing_over(uint16_t action, const UserNow& user, TimeMs now) const;
+
+  /// The next minute of the user's day without quiet hours for the action; a day later when there is none.
+  [[nodiscard]] TimeMs end_of_quiet(uint16_t action, const UserNow& user, TimeMs now) const;
 
  private:
   struct OfAction {
@@ -58,8 +64,9 @@ class Eligibility {
     std::vector<const Consent*> consents;
     uint32_t name = 0;
   };
-  [[nodiscard]] bool has_enough(const OfAction& of, const UserView& user, TimeMs now) const;
-  [[nodiscard]] bool is_quiet(const OfAction& of, const UserView& user, TimeMs now) const;
+  [[nodiscard]] bool has_consent(const OfAction& of, const UserNow& user) const;
+  [[nodiscard]] bool has_enough(const OfAction& of, const UserNow& user, TimeMs now) const;
+  [[nodiscard]] bool is_quiet(const OfAction& of, const UserNow& user, TimeMs now) const;
 
   const ActionRules& rules_;
   std::vector<OfAction> actions_;

@@ -33,7 +33,7 @@ class EligibilityTest : public testing::Test {
 
   Suppression why_not(const char* action = "welcome", TimeMs now = kNoon) {
     const ActionRules rules = make_action_rules(texts_, defaults_, preset("e-commerce").value()).value();
-    UserView view{.id = "una", .standing = standing_};
+    UserNow view{.id = "una", .standing = standing_};
     view.trait = [this](std::string_view trait) {
       const auto found = traits_.find(std::string(trait));
       return found == traits_.end() ? nullptr : &found->second;

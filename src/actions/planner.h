@@ -20,7 +20,7 @@ Question goal_question(const Goal& goal, const Definition& definition);
 
 /// A user as the planner sees it.
 struct PlannedUser {
-  UserView view;
+  UserNow view;
   Subject subject;
 };
 

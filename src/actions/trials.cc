@@ -9,6 +9,8 @@ namespace perennial {
 namespace {
 
 constexpr uint64_t kSeed = 42;
+constexpr UserId kUsersAtOnce = 2'000;
+constexpr size_t kDrawsAtOnce = 200;
 
 const char* name_of(uint16_t action, const ActionRules& rules) {
   return action == kDoNothing ? kNoAction : rules.actions[action].name.c_str();
@@ -23,14 +25,20 @@ double outcome_of(const Goal& goal, const Definition& definition, const UserFact
 }
 
 /// The mean outcome of users who were there before, over the goal's time up to now.
-double outcome_so_far(const Goal& goal, const Lives& lives, TimeMs now) {
+double outcome_so_far(const Goal& goal, const Lives& lives, TimeMs now, const WhileStill& still) {
   double sum = 0, users = 0;
   const TimeMs from = now - goal.within_ms;
-  lives.for_each([&](UserId, const Life& life) {
+  const auto look = [&](UserId, const Life& life) {
     if (life.first_seen == kNoTime || life.first_seen > from) return;
     sum += outcome_of(goal, lives.definition(), life.facts, from);
     ++users;
-  });
+  };
+  UserId end = 1;
+  for (UserId first = 0; first < end; first += kUsersAtOnce)
+    still([&] {
+      end = lives.end();
+      lives.for_each(first, std::min(first + kUsersAtOnce, end), look);
+    });
   return users > 0 ? sum / users : 0;
 }
 
@@ -43,6 +51,7 @@ Record action_record(const Decision& decision, const ActionRules& rules, const s
   record.time = at;
   record.user = user;
   json::object details = {{"gain", decision.gain}, {"cost", decision.cost}};
+  if (decision.action != kDoNothing) details[kDeliverable] = true;
   if (!decision.chances.empty()) {
     json::object chances;
     for (const auto& [action, chance] : decision.chances) chances[name_of(action, rules)] = chance;
@@ -76,41 +85,50 @@ void Trials::apply(const StoredRecord& record) {
   }
 }
 
-Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now) const {
+std::vector<Trials::Row> Trials::rows_of(const ActionSpec& action, TimeMs now) const {
   const auto id_of = [&](const std::string& name) {
     const auto found = names_.find(name);
     return found == names_.end() ? UINT32_MAX : found->second;
   };
   const uint32_t wanted = id_of(action.name), nothing = id_of(kNoAction);
-  const Definition& definition = lives.definition();
-  const Features features(definition, goal_question(action.goal, definition));
-  const auto columns = static_cast<Eigen::Index>(features.names().size());
-  struct Row {
-    const Draw* draw;
-    double of_nothing, of_action;
-  };
   std::vector<Row> rows;
   for (const Draw& draw : draws_) {
-    if (draw.time + action.goal.within_ms > now || lives.find(draw.user) == nullptr) continue;
-    Row row{&draw, 0, 0};
+    if (draw.time + action.goal.within_ms > now) continue;
+    Row row{.user = draw.user, .time = draw.time};
+    row.arm = draw.drawn == nothing ? 0 : draw.drawn == wanted ? 1 : 2;
     for (const auto& [name, chance] : draw.chances) {
       if (name == nothing) row.of_nothing = chance;
       if (name == wanted) row.of_action = chance;
     }
     if (row.of_nothing > 0 && row.of_action > 0) rows.push_back(row);
   }
-  const auto users = static_cast<Eigen::Index>(rows.size());
-  Trial trial{Eigen::MatrixXd(users, columns), {}, Eigen::MatrixXd(users, 3), Eigen::VectorXd(users)};
-  for (Eigen::Index i = 0; i < users; ++i) {
-    const auto& [draw, of_nothing, of_action] = rows[static_cast<size_t>(i)];
-    const Found<Life> life = lives.find(draw->user);
-    const std::vector<double> of =
-        features.of(definition, {draw->user, life->first_seen, &life->facts}, draw->time);
-    trial.features.row(i) = Eigen::Map<const Eigen::RowVectorXd>(of.data(), columns);
-    trial.chances.row(i) << of_nothing, of_action, std::max(0.0, 1 - of_nothing - of_action);
-    trial.dealt.push_back(draw->drawn == nothing ? 0 : draw->drawn == wanted ? 1 : 2);
-    trial.outcomes[i] = outcome_of(action.goal, definition, life->facts, draw->time);
-  }
+  return rows;
+}
+
+Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now, const WhileStill& still) const {
+  std::vector<Row> rows;
+  still([&] { rows = rows_of(action, now); });
+  const Definition& definition = lives.definition();
+  const Features features(definition, goal_question(action.goal, definition));
+  const auto columns = static_cast<Eigen::Index>(features.names().size());
+  Trial trial{Eigen::MatrixXd(rows.size(), columns), {}, Eigen::MatrixXd(rows.size(), 3), Eigen::VectorXd(rows.size())};
+  Eigen::Index next = 0;
+  const auto look = [&](const Row& row) {
+    const Found<Life> life = lives.find(row.user);
+    if (life == nullptr) return;
+    const std::vector<double> of = features.of(definition, {row.user, life->first_seen, &life->facts}, row.time);
+    trial.features.row(next) = Eigen::Map<const Eigen::RowVectorXd>(of.data(), columns);
+    trial.chances.row(next) << row.of_nothing, row.of_action, std::max(0.0, 1 - row.of_nothing - row.of_action);
+    trial.dealt.push_back(row.arm);
+    trial.outcomes[next++] = outcome_of(action.goal, definition, life->facts, row.time);
+  };
+  for (size_t first = 0; first < rows.size(); first += kDrawsAtOnce)
+    still([&] {
+      for (size_t i = first; i < std::min(first + kDrawsAtOnce, rows.size()); ++i) look(rows[i]);
+    });
+  trial.features.conservativeResize(next, Eigen::NoChange);
+  trial.chances.conservativeResize(next, Eigen::NoChange);
+  trial.outcomes.conservativeResize(next);
   return trial;
 }
 
@@ -118,12 +136,13 @@ uint32_t Trials::add_name(std::string_view name) {
   return names_.emplace(name, static_cast<uint32_t>(names_.size())).first->second;
 }
 
-Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now) {
+Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now,
+                                     const WhileStill& still) {
   Effects effects;
   for (const ActionSpec& action : rules.actions) {
     EffectPrior prior = action.expected;
-    prior.untreated = outcome_so_far(action.goal, lives, now);
-    Result<ActionEffect> effect = learn_effect(trials.of(action, lives, now), 0, prior, kSeed);
+    prior.untreated = outcome_so_far(action.goal, lives, now, still);
+    Result<ActionEffect> effect = learn_effect(trials.of(action, lives, now, still), 0, prior, kSeed);
     if (!effect.ok()) return effect.status().with_context(action.name);
     effects.push_back(*std::move(effect));
   }

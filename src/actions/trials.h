@@ -13,7 +13,8 @@
 
 namespace perennial {
 
-/// The record of a decision: `details` holds gain, cost and, of one that was drawn, the chances of all arms by name.
+/// The record of a decision: `details` holds gain, cost, that it is to be delivered and, of one that was drawn, the
+/// chances of all arms by name.
 /// The same decision gives the same message id, so that it is logged once.
 Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs at);
 
@@ -26,8 +27,10 @@ class Trials {
   void apply(const StoredRecord& record);
 
   /// Of draws whose goal's time is over at `now`, in which the action or nothing could come up: arm 1 is the action,
-  /// arm 2 any other. Features are as they were at the draw.
-  [[nodiscard]] Trial of(const ActionSpec& action, const Lives& lives, TimeMs now) const;
+  /// arm 2 any other. Features are as they were at the draw. Looks at lives and at this within `still` only, a
+  /// millisecond at a time.
+  [[nodiscard]] Trial of(const ActionSpec& action, const Lives& lives, TimeMs now,
+                         const WhileStill& still = at_once) const;
 
   [[nodiscard]] size_t size() const { return draws_.size(); }
 
@@ -38,7 +41,15 @@ class Trials {
     uint32_t drawn = 0;                             // name
     std::vector<std::pair<uint32_t, float>> chances;  // by name
   };
+  struct Row {  // of an action's trial
+    UserId user = kNoId;
+    TimeMs time = 0;
+    uint16_t arm = 0;
+    double of_nothing = 0;  // chances
+    double of_action = 0;
+  };
   uint32_t add_name(std::string_view name);
+  [[nodiscard]] std::vector<Row> rows_of(const ActionSpec& action, TimeMs now) const;
 
   TimeMs keep_ms_;
   std::deque<Draw> draws_;  // in the log's order
@@ -47,7 +58,10 @@ class Trials {
 };
 
 /// Effects of all actions of the rules: learned from the trials where there are any, else as expected. The goals' rate
-/// among those who were there before counts as the outcome without an action until it is known better.
-Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now);
+/// among those who were there before counts as the outcome without an action until it is known better. `still` as in
+/// Trials::of.
+Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now,
+                                     const WhileStill& still = at_once);
+
 
 }  // namespace perennial

@@ -144,7 +144,7 @@ TEST_F(TrialsTest, TheSameDecisionIsTheSameMessage) {
   const auto& action = std::get<Action>(record.payload);
   EXPECT_EQ(action.name, "note");
   EXPECT_EQ(action.channel, "email");
-  EXPECT_EQ(action.details, R"({"gain":2.5E-1,"cost":5E-1})");
+  EXPECT_EQ(action.details, R"({"gain":2.5E-1,"cost":5E-1,"deliver":true})");
 }
 
 TEST_F(TrialsTest, EffectsAreLearnedFromWhatWasDrawn) {

@@ -2,8 +2,8 @@
 
 namespace perennial {
 
-void ActionUsers::each(const std::function<void(const PlannedUser&)>& visit) const {
-  lives_.for_each([&](UserId user, const Life& life) { visit_life(user, life, visit); });
+void ActionUsers::each(UserId first, UserId end, const std::function<void(const PlannedUser&)>& visit) const {
+  lives_.for_each(first, end, [&](UserId user, const Life& life) { visit_life(user, life, visit); });
 }
 
 bool ActionUsers::one(UserId user, const std::function<void(const PlannedUser&)>& visit) const {

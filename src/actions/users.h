@@ -16,8 +16,9 @@ class ActionUsers {
               const Dictionary& names, TimeMs now)
       : lives_(lives), profiles_(profiles), forecasts_(forecasts), contacts_(contacts), names_(names), now_(now) {}
 
-  /// Everybody who was there at the moment, by rising id; what is given is good during the call.
-  void each(const std::function<void(const PlannedUser&)>& visit) const;
+  /// Everybody with an id in [first, end) who was there at the moment, by rising id; what is given is good during the
+  /// call.
+  void each(UserId first, UserId end, const std::function<void(const PlannedUser&)>& visit) const;
 
   /// Through merges; false, and no call, for a user who was not there.
   bool one(UserId user, const std::function<void(const PlannedUser&)>& visit) const;

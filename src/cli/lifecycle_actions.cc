@@ -214,7 +214,7 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
   const ActionUsers users(life.lives, data->state.profiles(), data->forecasts ? &*data->forecasts : nullptr,
                           data->contacts, life.log->users(), life.now);
   const Planner planner(data->rules, data->effects, data->contacts, life.lives.definition(), life.now);
-  PERENNIAL_TRY_ASSIGN(const ActionPlan plan, planner.plan([&](const auto& visit) { users.each(visit); },
+  PERENNIAL_TRY_ASSIGN(const ActionPlan plan, planner.plan([&](const auto& visit) { users.each(0, life.lives.end(), visit); },
                                                            static_cast<int>(std::thread::hardware_concurrency())));
   if (flags.user.empty()) {
     if (line.json)

@@ -4,13 +4,17 @@
 #include <map>
 #include <utility>
 
+#include "actions/configured.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/objectives.h"
+#include "delivery/export_file.h"
 #include "server/server.h"
 
 namespace perennial {
 namespace {
+
+constexpr size_t kShortestSecret = 16;
 
 struct ServeFlags {
   std::string bind;
@@ -26,6 +30,29 @@ AccessLog access_log(const Settings& settings) {
                                         : AccessLog::errors;
 }
 
+Result<ArbiterOptions> arbiter_options(const Settings& settings, const Definition& definition) {
+  static const SystemClock clock;
+  ArbiterOptions options;
+  PERENNIAL_TRY_ASSIGN(options.rules, action_rules(settings, definition));
+  options.plan_every_seconds = 60.0 * static_cast<double>(settings.arbiter_plan_minutes);
+  if (!settings.arbiter_webhook.empty() && !settings.arbiter_export_file.empty())
+    return with_place(invalid_argument("arbiter.export_file: there is a webhook as well: say one of the two"), settings);
+  if (!settings.arbiter_export_file.empty())
+    options.transport = std::make_shared<ExportFile>(settings.arbiter_export_file);
+  if (settings.arbiter_webhook.empty()) return options;
+  Result<WebhookTarget> target = parse_webhook_url(settings.arbiter_webhook);
+  if (!target.ok()) return with_place(target.status().with_context("arbiter.webhook"), settings);
+  if (settings.arbiter_webhook_secret.size() < kShortestSecret)
+    return with_place(invalid_argument("arbiter.webhook needs arbiter.webhook_secret, of at least {} characters: say it "
+                                       "as PERENNIAL_ARBITER_WEBHOOK_SECRET, so that it stands in no file",
+                                       kShortestSecret),
+                      settings);
+  options.transport =
+      std::make_shared<Webhook>(*std::move(target), settings.arbiter_webhook_secret,
+                                std::chrono::milliseconds(settings.arbiter_webhook_timeout_ms), clock);
+  return options;
+}
+
 Result<ServerOptions> server_options(const CommandLine& line, const Settings& settings, const ServeFlags& flags) {
   ServerOptions options;
   options.engine.data_folder = line.data;
@@ -34,6 +61,7 @@ Result<ServerOptions> server_options(const CommandLine& line, const Settings& se
   options.engine.roles = settings.roles;
   PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(settings));
   options.engine.objectives = stage_objectives(settings);
+  PERENNIAL_TRY_ASSIGN(options.engine.arbiter, arbiter_options(settings, options.engine.stages));
   options.engine.history_limit = static_cast<size_t>(settings.history_limit);
   options.engine.slates.keep_days = settings.slates_keep_days;
   options.engine.vector_bytes = static_cast<size_t>(settings.vectors_mib) << 20;

@@ -43,6 +43,10 @@ class LogReader {
   /// returns it.
   virtual Status replay(Offset after, Offset up_to, const Visitor& visit) = 0;
 
+  /// The same for records of these kinds only, without reading others; not for events, of which there are too many to
+  /// have an index.
+  virtual Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) = 0;
+
   /// The same for one user's records only, without reading those of others. Records of identities that were merged
   /// into this user are not included: ask for each identity.
   virtual Status replay_user(UserId user, const Visitor& visit) = 0;

@@ -30,6 +30,9 @@ class FailingLog final : public LogWriter {
   }
   Result<Offset> end() override { return log_.end(); }
   Status replay(Offset after, Offset up_to, const Visitor& visit) override { return log_.replay(after, up_to, visit); }
+  Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override {
+    return log_.replay_kinds(kinds, after, up_to, visit);
+  }
   Status replay_user(UserId user, const Visitor& visit) override { return log_.replay_user(user, visit); }
   Result<std::vector<StoredRecord>> newest(RecordKind kind, int64_t limit) override { return log_.newest(kind, limit); }
   Result<std::vector<ImportProgress>> imports() override { return log_.imports(); }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 
+#include "base/check.h"
 #include "log/log_schema.h"
 #include "log/record_codec.h"
 
@@ -191,6 +192,53 @@ Result<std::vector<StoredRecord>> SqliteReader::take_offsets(std::span<const Off
     offsets = offsets.subspan(1);
   }
   return records;
+}
+
+Result<std::vector<StoredRecord>> SqliteReader::read_page_of(RecordKind kind, Offset after, Offset up_to) {
+  PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
+  PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
+  PERENNIAL_TRY(refresh_names(*connection));
+  PERENNIAL_TRY_ASSIGN(Statement rows,
+                       connection->database.prepare(fmt::format("SELECT {} FROM records WHERE kind = ?1 AND kind > 1 "
+                                                                "AND offset > ?2 AND offset <= ?3 ORDER BY offset LIMIT ?4",
+                                                                kRecordColumns)));
+  rows.bind(1, static_cast<int64_t>(kind));
+  rows.bind(2, after);
+  rows.bind(3, visible(up_to));
+  rows.bind(4, kPageRecords);
+  std::vector<StoredRecord> records;
+  PERENNIAL_TRY(collect(rows, records, kPageBytes));
+  return records;
+}
+
+/// A page of each kind at a time, merged by offset.
+Status SqliteReader::replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) {
+  struct Stream {
+    RecordKind kind;
+    std::vector<StoredRecord> page;
+    size_t at = 0;
+    [[nodiscard]] bool ended() const { return at == page.size(); }
+  };
+  PERENNIAL_TRY_ASSIGN(const Offset last, end());
+  up_to = std::min(up_to, last);
+  std::vector<Stream> streams;
+  for (const RecordKind kind : kinds) {
+    PERENNIAL_CHECK(kind != RecordKind::event, "events have no index by kind");
+    PERENNIAL_TRY_ASSIGN(std::vector<StoredRecord> page, read_page_of(kind, after, up_to));
+    streams.push_back({kind, std::move(page)});
+  }
+  while (true) {
+    Stream* next = nullptr;
+    for (Stream& stream : streams)
+      if (!stream.ended() && (next == nullptr || stream.page[stream.at].offset < next->page[next->at].offset))
+        next = &stream;
+    if (next == nullptr) return {};
+    PERENNIAL_TRY(visit(next->page[next->at]));
+    const Offset visited = next->page[next->at].offset;
+    if (++next->at < next->page.size()) continue;
+    PERENNIAL_TRY_ASSIGN(next->page, read_page_of(next->kind, visited, up_to));
+    next->at = 0;
+  }
 }
 
 Status SqliteReader::replay_user(UserId user, const Visitor& visit) {

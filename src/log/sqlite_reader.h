@@ -23,6 +23,7 @@ class SqliteReader final : public LogReader {
 
   Result<Offset> end() override;
   Status replay(Offset after, Offset up_to, const Visitor& visit) override;
+  Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override;
   Status replay_user(UserId user, const Visitor& visit) override;
   Result<std::vector<StoredRecord>> newest(RecordKind kind, int64_t limit) override;
   Result<std::vector<ImportProgress>> imports() override;
@@ -39,6 +40,7 @@ class SqliteReader final : public LogReader {
   Result<Lease> lease();
   Status refresh_names(Connection& connection);
   [[nodiscard]] Offset visible(Offset up_to) const;
+  Result<std::vector<StoredRecord>> read_page_of(RecordKind kind, Offset after, Offset up_to);
   Result<std::vector<StoredRecord>> read_page(Offset after, Offset up_to);
   Result<std::vector<StoredRecord>> take_offsets(std::span<const Offset>& offsets);
   Result<Offset> newest_of_user(UserId user);

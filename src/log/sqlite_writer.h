@@ -33,6 +33,9 @@ class SqliteWriter final : public LogWriter {
   Status replay(Offset after, Offset up_to, const Visitor& visit) override {
     return reader_.replay(after, up_to, visit);
   }
+  Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override {
+    return reader_.replay_kinds(kinds, after, up_to, visit);
+  }
   Status replay_user(UserId user, const Visitor& visit) override { return reader_.replay_user(user, visit); }
   Result<std::vector<StoredRecord>> newest(RecordKind kind, int64_t limit) override {
     return reader_.newest(kind, limit);

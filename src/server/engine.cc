@@ -36,6 +36,7 @@ Result<std::unique_ptr<Engine>> Engine::open(EngineOptions options, const Clock&
                                                          raw->slates_written(slates, status);
                                                        }));
   engine->housekeeping_ = std::thread([raw = engine.get()] { raw->housekeeping(); });
+  if (engine->arbiter_) engine->arbiter_->start();
   return engine;
 }
 
@@ -84,6 +85,12 @@ Status Engine::load_state() {
   if (const std::optional<Status> rules = list_rules_.poll()) PERENNIAL_TRY(*rules);
   refresh_popularity_when_due();
   refresh_outcomes_when_due();
+  if (!options_.arbiter.rules.actions.empty()) {
+    arbiter_ = std::make_unique<Arbiter>(
+        options_.arbiter, Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_,
+                                         [this](std::vector<Record> records) { return post_and_wait(std::move(records)); }});
+    PERENNIAL_TRY(arbiter_->load(end));
+  }
   stages_ = stages.get();
   memory_due_at_ = 0;
   mind_memory();
@@ -167,6 +174,7 @@ void Engine::committed(std::span<const StoredRecord> records) {
       apply_to_state(record);
       lives_->apply(record);
       stages_->touched(lives_->touched(), now);
+      if (arbiter_) arbiter_->apply(record);
     }
   }
   catch_up_vectors(records);
@@ -405,6 +413,7 @@ void Engine::refresh_outcomes_when_due() {
 }
 
 Status Engine::stop() {
+  if (arbiter_) arbiter_->stop();
   {
     const std::lock_guard lock(pending_mutex_);
     stopping_ = true;

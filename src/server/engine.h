@@ -24,6 +24,7 @@
 #include "log/sqlite_log.h"
 #include "profiles/state.h"
 #include "recommend/recommender.h"
+#include "server/arbiter.h"
 #include "server/feedback.h"
 #include "server/forecast_watch.h"
 #include "server/kept_lists.h"
@@ -44,6 +45,7 @@ struct EngineOptions {
   Definition stages;
   std::string currency = "USD";  // of amounts that name none
   StageObjectives objectives;
+  ArbiterOptions arbiter;                           // without actions there is none
   size_t history_limit = 512;                       // tokens kept a user
   size_t vector_bytes = Recommender::kVectorBytes;  // for users' vectors, keys and values, at most
   size_t memory_bytes = SIZE_MAX;                   // of the process; users that do not fit are in a file
@@ -99,6 +101,13 @@ class Engine {
   /// What the user will do next, as of now; not_found for a user of whom nothing is known; failed_precondition, with
   /// the way out, when no forecasts have been fitted.
   Result<UserForecasts> forecasts(const std::string& user_id) const;
+
+  /// What would be best done for the user now; not_found for a user of whom nothing is known; failed_precondition when
+  /// no action is declared; unavailable before the first plan.
+  Result<NextBestActions> next_best_actions(const std::string& user_id) const;
+
+  /// Null when no action is declared.
+  [[nodiscard]] Arbiter* arbiter() { return arbiter_.get(); }
 
   /// A report of insight/reports.h as of `at`; invalid_argument for one that reads the whole log, or lists more than
   /// 10,000 users. Events wait while it is made, a second or two for millions of users: not for a server's own threads.
@@ -184,7 +193,8 @@ class Engine {
   std::unique_ptr<State> state_;
   std::unique_ptr<Lives> lives_;
   std::unique_ptr<StageWatch> stages_;
-  mutable StateGate gate_;   // guards what these three hold
+  std::unique_ptr<Arbiter> arbiter_;
+  mutable StateGate gate_;   // guards what these hold
   std::string currency_;     // of the log's amounts, or of those that name none
   StageMoves moves_told_{};  // to the metrics; guarded by metrics_mutex_
   std::mutex metrics_mutex_;

@@ -59,6 +59,12 @@ std::optional<HeadForecast> Engine::head_forecast(const ServingModel* model, con
                                     HeadFeatures(definition).of(definition, subject, now));
 }
 
+Result<NextBestActions> Engine::next_best_actions(const std::string& user_id) const {
+  if (arbiter_ == nullptr)
+    return failed_precondition("no action is declared: write one into the configuration, under [actions.NAME]");
+  return arbiter_->next_best(user_id);
+}
+
 Result<Table> Engine::lifecycle_report(const std::string& name, const std::map<std::string, std::string>& options,
                                        TimeMs at) const {
   const NamedReport* report = find_report(name);

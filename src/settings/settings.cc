@@ -75,6 +75,13 @@ Setting word(const char* name, const char* meaning, std::string Settings::*membe
           }};
 }
 
+/// Never shown.
+Setting secret(const char* name, const char* meaning, std::string Settings::*member) {
+  Setting setting = word(name, meaning, member);
+  setting.get = [member](const Settings& s) { return (s.*member).empty() ? "" : "(secret)"; };
+  return setting;
+}
+
 Setting choice(const char* name, const char* meaning, std::string Settings::*member, std::vector<std::string> words) {
   return {name, meaning, [member](const Settings& s) { return s.*member; },
           [=](Settings& s, const std::string& text) -> Status {
@@ -136,6 +143,13 @@ std::vector<Setting> plain_settings() {
       real("arbiter.explore_share", "of decisions, drawn by known chances, from which effects are learned",
            &S::arbiter_explore_share, 0, 1),
       word("arbiter.time_zone", "of users who have none, such as Europe/Berlin", &S::arbiter_time_zone),
+      whole("arbiter.plan_minutes", "how often it is decided who gets what", &S::arbiter_plan_minutes, 1, 10'080),
+      word("arbiter.webhook", "address that actions are handed over to, such as https://example.com/hooks",
+           &S::arbiter_webhook),
+      secret("arbiter.webhook_secret", "that they are signed with; better said as PERENNIAL_ARBITER_WEBHOOK_SECRET",
+             &S::arbiter_webhook_secret),
+      whole("arbiter.webhook_timeout_ms", "for an answer", &S::arbiter_webhook_timeout_ms, 100, 120'000),
+      word("arbiter.export_file", "file that they are written to instead, a line of JSON each", &S::arbiter_export_file),
       word("arbiter.time_zone_trait", "trait that names a user's time zone", &S::arbiter_time_zone_trait),
       whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
             1'000, 100'000'000),

@@ -38,6 +38,11 @@ struct Settings {
   double arbiter_explore_share = 0.05;
   std::string arbiter_time_zone = "UTC";
   std::string arbiter_time_zone_trait = "timezone";
+  int64_t arbiter_plan_minutes = 60;
+  std::string arbiter_webhook;  // one of the two, or nothing is sent
+  std::string arbiter_export_file;
+  std::string arbiter_webhook_secret;
+  int64_t arbiter_webhook_timeout_ms = 10'000;
   std::map<std::string, std::string> action_texts;  // by whole key: "actions.welcome.channel", "arbiter.caps.email"
   // [log]
   int64_t repeat_window = 1'000'000;

@@ -1,0 +1,105 @@
+// Acts on users while the server runs: plans at times, logs what was decided, hands it over, and knows the next best
+// action of each. Joins actions and delivery with the engine's state. Covered by server/arbiter_test.cc.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "actions/trials.h"
+#include "actions/users.h"
+#include "delivery/deliverer.h"
+#include "log/event_log.h"
+#include "profiles/state.h"
+#include "server/forecast_watch.h"
+#include "server/state_gate.h"
+
+namespace perennial {
+
+struct ArbiterOptions {
+  ActionRules rules;
+  std::shared_ptr<Transport> transport;  // null: nothing is decided, for nobody would hand it over
+  double plan_every_seconds = 3600;
+  double learn_every_seconds = 6 * 3600;
+  DelivererOptions delivery;
+};
+
+/// For one user, the best first.
+struct NextBestActions {
+  std::string user_id;
+  TimeMs at = 0;
+  std::vector<Weighed> actions;
+};
+
+/// Thread rule: any thread, but for start() and stop(); apply() with the gate's write lock held.
+class Arbiter {
+ public:
+  /// What it works on; all outlives it.
+  struct World {
+    StateGate& gate;
+    const State& state;
+    const Lives& lives;
+    LogReader& log;
+    const ForecastWatch& forecasts;
+    const Clock& clock;
+    std::function<Result<AppendOutcome>(std::vector<Record>)> post;
+  };
+
+  Arbiter(ArbiterOptions options, World world);
+  ~Arbiter() { stop(); }
+
+  /// Reads what the log holds of actions, up to the offset; before start().
+  Status load(Offset up_to);
+  void apply(const StoredRecord& record);
+
+  void start();
+  void stop();
+
+  /// Learns, plans and logs the decisions, now, on this thread. What changed for a user while it was planned counts:
+  /// a decision that is not allowed any more when it is to be logged is dropped.
+  Result<ActionPlan> plan_now();
+
+  /// not_found for a user of whom nothing is known.
+  Result<NextBestActions> next_best(const std::string& user_id) const;
+
+  [[nodiscard]] const ActionRules& rules() const { return options_.rules; }
+  [[nodiscard]] bool holds_out(std::string_view user_id) const;
+  [[nodiscard]] size_t undelivered() const { return deliverer_ ? deliverer_->waiting() : 0; }
+  [[nodiscard]] std::vector<DeadLetter> dead_letters() const {
+    return deliverer_ ? deliverer_->dead_letters() : std::vector<DeadLetter>();
+  }
+
+ private:
+  struct Known {  // by the last plan
+    Effects effects;
+    std::vector<double> prices;
+  };
+
+  void work(const std::stop_token& stopped);
+  Status learn(TimeMs now);
+  [[nodiscard]] std::shared_ptr<const Known> known() const;
+  [[nodiscard]] WhileStill still() const;
+  [[nodiscard]] Result<int64_t> log_decisions(const ActionPlan& plan);
+  [[nodiscard]] std::string body_of(const Outgoing& outgoing) const;
+  [[nodiscard]] Clearance may_send(const Outgoing& outgoing, TimeMs now) const;
+  [[nodiscard]] Status log_delivery(const Outgoing& outgoing, Delivery delivery, TimeMs now) const;
+
+  const ArbiterOptions options_;
+  const World world_;
+  Contacts contacts_;  // this and the next: guarded by the world's gate
+  Trials trials_;
+  std::unique_ptr<Deliverer> deliverer_;
+
+  std::mutex planning_;  // one plan at a time
+  double learned_at_ = -1;
+
+  mutable std::mutex mutex_;  // guards what follows
+  std::shared_ptr<const Known> known_;
+  std::condition_variable_any woken_;
+
+  std::jthread thread_;
+};
+
+}  // namespace perennial
