@@ -101,6 +101,9 @@ void Api::add_native_routes() {
   add("GET", "/v1/users/{user_id}/forecasts", KeyRole::read, 0, &Api::get_user_forecasts);
   add("GET", "/v1/lifecycle/stages", KeyRole::read, 0, &Api::get_stages);
   add("GET", "/v1/lifecycle/reports/{report}", KeyRole::read, 0, &Api::get_lifecycle_report);
+  add("GET", "/v1/next-best-action", KeyRole::read, 0, &Api::get_next_best_action);
+  add("GET", "/v1/actions/dead-letters", KeyRole::read, 0, &Api::get_dead_letters);
+  add("POST", "/v1/actions/{action_id}/send-again", KeyRole::admin, 0, &Api::post_send_again);
   add("DELETE", "/v1/users/{user_id}", KeyRole::admin, 0, &Api::delete_user);
   add("GET", "/healthz", std::nullopt, 0, &Api::get_health);
   add("GET", "/readyz", std::nullopt, 0, &Api::get_ready);

@@ -106,6 +106,10 @@ class Api {
   void get_user_forecasts(const Call& call, Reply reply);
   void get_stages(const Call& call, Reply reply);
   void get_lifecycle_report(const Call& call, Reply reply);
+  // api_actions.cc
+  void get_next_best_action(const Call& call, Reply reply);
+  void get_dead_letters(const Call& call, Reply reply);
+  void post_send_again(const Call& call, Reply reply);
   // api.cc
   void get_health(const Call& call, Reply reply);
   void get_ready(const Call& call, Reply reply);

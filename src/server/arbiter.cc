@@ -15,7 +15,7 @@ namespace {
 constexpr TimeMs kTrialsKept = 365 * kMsOfDay;
 constexpr UserId kUsersAtOnce = 100;       // looked at while events wait: a millisecond
 constexpr size_t kDecisionsAtOnce = 500;   // in a commit
-constexpr double kFirstPlanSeconds = 60;   // after a start, at most
+constexpr double kFirstPlanSeconds = 5;    // after a start, at most
 constexpr std::array kRead = {RecordKind::identity_merge, RecordKind::action, RecordKind::delivery, RecordKind::erasure};
 
 }  // namespace
@@ -52,8 +52,7 @@ void Arbiter::apply(const StoredRecord& record) {
 }
 
 void Arbiter::start() {
-  if (!deliverer_) return;
-  deliverer_->start();
+  if (deliverer_) deliverer_->start();
   thread_ = std::jthread([this](const std::stop_token& stopped) { work(stopped); });
 }
 
@@ -68,6 +67,7 @@ void Arbiter::stop() {
 
 void Arbiter::work(const std::stop_token& stopped) {
   double pause = std::min(kFirstPlanSeconds, options_.plan_every_seconds);
+  if (const Status learned = learn_when_due(); !learned.ok()) spdlog::error("learning: {}", learned.message());
   while (!stopped.stop_requested()) {
     {
       std::unique_lock lock(mutex_);
@@ -75,7 +75,8 @@ void Arbiter::work(const std::stop_token& stopped) {
     }
     if (stopped.stop_requested()) return;
     const double started = monotonic_seconds();
-    if (const Result<ActionPlan> plan = plan_now(); !plan.ok()) spdlog::error("planning: {}", plan.status().message());
+    const Status done = deliverer_ ? plan_now().status() : learn_when_due();
+    if (!done.ok()) spdlog::error("planning: {}", done.message());
     pause = std::max(1.0, options_.plan_every_seconds - (monotonic_seconds() - started));
   }
 }
@@ -87,13 +88,17 @@ WhileStill Arbiter::still() const {
   };
 }
 
-Status Arbiter::learn(TimeMs now) {
+Status Arbiter::learn_when_due() {
+  const std::lock_guard one(learning_);
+  if (learned_at_ >= 0 && monotonic_seconds() - learned_at_ < options_.learn_every_seconds) return {};
+  const TimeMs now = world_.clock.now_ms();
   PERENNIAL_TRY_ASSIGN(Effects effects, learn_action_effects(options_.rules, trials_, world_.lives, now, still()));
   auto made = std::make_shared<Known>();
   made->effects = std::move(effects);
   if (const std::shared_ptr<const Known> before = known()) made->prices = before->prices;
   const std::lock_guard lock(mutex_);
   known_ = std::move(made);
+  learned_at_ = monotonic_seconds();
   return {};
 }
 
@@ -104,11 +109,8 @@ std::shared_ptr<const Arbiter::Known> Arbiter::known() const {
 
 Result<ActionPlan> Arbiter::plan_now() {
   const std::lock_guard one(planning_);
+  PERENNIAL_TRY(learn_when_due());
   const TimeMs now = world_.clock.now_ms();
-  if (learned_at_ < 0 || monotonic_seconds() - learned_at_ >= options_.learn_every_seconds) {
-    PERENNIAL_TRY(learn(now));
-    learned_at_ = monotonic_seconds();
-  }
   const std::shared_ptr<const Known> known = this->known();
   const std::shared_ptr<const Forecasts> forecasts = world_.forecasts.current();
   std::optional<Planner> planner;
@@ -164,7 +166,7 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
 
 Result<NextBestActions> Arbiter::next_best(const std::string& user_id) const {
   const std::shared_ptr<const Known> known = this->known();
-  if (known == nullptr) return Status(Code::unavailable, "the first plan has not been made yet: ask again in a minute");
+  if (known == nullptr) return Status(Code::unavailable, "the actions' effects are still being learned: ask again in a minute");
   const std::shared_ptr<const Forecasts> forecasts = world_.forecasts.current();
   const TimeMs now = world_.clock.now_ms();
   NextBestActions found{.user_id = user_id, .at = now, .actions = {}};

@@ -20,7 +20,7 @@ namespace perennial {
 
 struct ArbiterOptions {
   ActionRules rules;
-  std::shared_ptr<Transport> transport;  // null: nothing is decided, for nobody would hand it over
+  std::shared_ptr<Transport> transport;  // null: nothing is decided, for nobody would hand it over; advice is given
   double plan_every_seconds = 3600;
   double learn_every_seconds = 6 * 3600;
   DelivererOptions delivery;
@@ -78,7 +78,7 @@ class Arbiter {
   };
 
   void work(const std::stop_token& stopped);
-  Status learn(TimeMs now);
+  Status learn_when_due();
   [[nodiscard]] std::shared_ptr<const Known> known() const;
   [[nodiscard]] WhileStill still() const;
   [[nodiscard]] Result<int64_t> log_decisions(const ActionPlan& plan);
@@ -93,7 +93,8 @@ class Arbiter {
   std::unique_ptr<Deliverer> deliverer_;
 
   std::mutex planning_;  // one plan at a time
-  double learned_at_ = -1;
+  std::mutex learning_;
+  double learned_at_ = -1;  // by learning_
 
   mutable std::mutex mutex_;  // guards what follows
   std::shared_ptr<const Known> known_;

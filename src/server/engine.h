@@ -103,8 +103,14 @@ class Engine {
   Result<UserForecasts> forecasts(const std::string& user_id) const;
 
   /// What would be best done for the user now; not_found for a user of whom nothing is known; failed_precondition when
-  /// no action is declared; unavailable before the first plan.
+  /// no action is declared; unavailable while effects are learned for the first time.
   Result<NextBestActions> next_best_actions(const std::string& user_id) const;
+
+  /// Of amounts.
+  [[nodiscard]] const std::string& currency() const { return currency_; }
+
+  /// Empty for an erased one.
+  [[nodiscard]] std::string user_name(UserId user) const { return log_->users().name(user); }
 
   /// Null when no action is declared.
   [[nodiscard]] Arbiter* arbiter() { return arbiter_.get(); }

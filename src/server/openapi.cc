@@ -40,6 +40,8 @@ constexpr const char* kFeedbackOptions = R"json([
   {"name": "format", "in": "query", "schema": {"type": "string", "enum": ["json", "csv"], "default": "json"}}])json";
 constexpr const char* kLimit =
     R"json([{"name": "limit", "in": "query", "schema": {"type": "integer", "minimum": 0, "maximum": 1000, "default": 100}}])json";
+constexpr const char* kOneUser =
+    R"json([{"name": "user_id", "in": "query", "required": true, "example": "u00001", "schema": {"type": "string"}}])json";
 constexpr const char* kAt =
     R"json([{"name": "at", "in": "query", "description": "A date or a time; now when left out.", "schema": {"type": "string"}}])json";
 constexpr const char* kReportOptions = R"json([
@@ -104,6 +106,12 @@ constexpr Operation kOperations[] = {
      "read", nullptr, "Report", "400 404 429", kReportOptions},
     {"get", "/v1/lifecycle/stages", "lifecycleStages", "Users by stage at a time", "read", nullptr, "Stages", "400 429",
      kAt},
+    {"get", "/v1/next-best-action", "nextBestAction", "What to do for a user now, the best first", "read", nullptr,
+     "NextBestActions", "400 404 409 503", kOneUser},
+    {"get", "/v1/actions/dead-letters", "deadLetters", "Actions that could not be handed over", "read", nullptr,
+     "DeadLetters", ""},
+    {"post", "/v1/actions/{action_id}/send-again", "sendAgain", "Tries a dead letter again", "admin", nullptr,
+     "SentAgain", "400 404 429"},
     {"delete", "/v1/users/{user_id}", "eraseUser", "Forgets the user and every identity merged into it", "admin",
      nullptr, "Erased", "400 404 429"},
     {"get", "/healthz", "health", "The process answers", nullptr, nullptr, "Health", ""},

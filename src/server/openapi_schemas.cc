@@ -366,6 +366,56 @@ const std::string_view kOpenapiSchemas = R"json({
       }
     }
   },
+  "NextBestActions": {
+    "type": "object",
+    "properties": {
+      "user_id": {"type": "string"},
+      "at": {"type": "string", "format": "date-time"},
+      "currency": {"type": "string"},
+      "actions": {
+        "description": "All that are declared, the best first, those that are suppressed behind.",
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "action": {"type": "string"},
+            "kind": {"type": "string", "enum": ["message", "offer", "discount", "invite", "slate"]},
+            "channel": {"type": "string"},
+            "gain": {"type": "number", "description": "Expected, against doing nothing, its cost taken off."},
+            "gain_low": {"type": "number"},
+            "gain_high": {"type": "number"},
+            "gain_after_prices": {"type": "number", "description": "Less what it takes from budgets at their prices."},
+            "cost": {"type": "number"},
+            "suppressed_by": {"type": ["string", "null"], "description": "What stands against it; null: nothing."}
+          }
+        }
+      }
+    }
+  },
+  "DeadLetters": {
+    "type": "object",
+    "properties": {
+      "dead_letters": {
+        "type": "array",
+        "items": {
+          "type": "object",
+          "properties": {
+            "action_id": {"type": "string"},
+            "user_id": {"type": "string"},
+            "action": {"type": "string"},
+            "channel": {"type": "string"},
+            "decided_at": {"type": "string", "format": "date-time"},
+            "failed_at": {"type": "string", "format": "date-time"},
+            "reason": {"type": "string"}
+          }
+        }
+      }
+    }
+  },
+  "SentAgain": {
+    "type": "object",
+    "properties": {"action_id": {"type": "string"}, "sent_again": {"type": "boolean"}}
+  },
   "Report": {
     "type": "object",
     "properties": {

@@ -106,6 +106,13 @@ export const CALLS = {
     },
   },
   lifecycleStages: { good: [{}, { query: { at: '2025-03-01' } }], bad: { 400: [{ query: { at: 'once' } }, { query: { nonsense: 1 } }] } },
+  nextBestAction: {
+    good: [{ query: { user_id: 'u00001' } }],
+    bad: { 400: [{}, { query: { user_id: '' } }, { query: { user_id: 'u00001', nonsense: 1 } }], 404: [{ query: { user_id: 'nobody' } }],
+      409: [{ query: { user_id: 'u00001' }, server: 'bare' }] },
+  },
+  deadLetters: { good: [{}, { server: 'bare' }], bad: {} },
+  sendAgain: { good: [{ path: { action_id: 'REFUSED' } }], bad: { 404: [{ path: { action_id: 'unheard-of' } }] } },
   eraseUser: { good: [{ path: { user_id: 'u00003' } }], bad: { 404: [{ path: { user_id: 'unheard-of' } }] } },
   health: { good: [{}], bad: {} },
   ready: { good: [{}, { server: 'bare' }], bad: {} },

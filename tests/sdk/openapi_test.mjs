@@ -5,7 +5,8 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { CALLS } from './openapi_calls.mjs';
@@ -22,11 +23,26 @@ let api;          // the document
 let operations;   // [{id, method, path, described}]
 let schemas;      // a checker that knows the document's
 let served;       // a recommendation's id
+let refused;      // an action's, that could not be handed over
+let webhook;      // that wants nothing
 const answered = new Map(); // operation's id to the statuses that it gave
 
+const ACTIONS = `
+[actions.letter]
+channel = "mail"
+goal = "value"
+worth = 10
+expected_effect = 0.1
+`;
+
 before(async () => {
+  webhook = createServer((_, response) => response.writeHead(410).end());
+  await new Promise((done) => webhook.listen(0, '127.0.0.1', done));
   const fitted = await Perennial.start({
+    settings: { ARBITER_WEBHOOK: `http://127.0.0.1:${webhook.address().port}/`, ARBITER_WEBHOOK_SECRET: 'a secret of the test' },
     prepare: (server) => {
+      mkdirSync(server.data, { recursive: true });
+      writeFileSync(`${server.data}/perennial.toml`, ACTIONS);
       server.run('simulate', 'shop', ...SHOP);
       const files = readdirSync(`${server.folder}/shop`).filter((name) => /^(events|items)/.test(name)).map((name) => `shop/${name}`);
       server.run('import', '--data', server.data, ...files);
@@ -48,11 +64,17 @@ before(async () => {
     const slate = await fitted.request('GET', `/v1/recommendations/${served}`, { key: fitted.keys.read });
     assert.equal(slate.status, 200, slate.text);
   });
+  await eventually(async () => {
+    const letters = await fitted.request('GET', '/v1/actions/dead-letters', { key: fitted.keys.read });
+    assert.ok(letters.body.dead_letters.length > 0, letters.text);
+    refused = letters.body.dead_letters[0].action_id;
+  });
 });
 
 after(async () => {
   await servers?.fitted?.stop();
   await servers?.bare?.stop();
+  webhook?.close();
 });
 
 const resolve = (thing) => (thing?.$ref ? resolve(thing.$ref.slice(2).split('/').reduce((within, name) => within[name], api)) : thing);
@@ -83,7 +105,7 @@ const keyFor = (server, { described }) => {
 };
 
 function address(operation, call, server) {
-  const names = { SERVED: served, WRITE_KEY: server.keys.write, READ_KEY: server.keys.read };
+  const names = { SERVED: served, REFUSED: refused, WRITE_KEY: server.keys.write, READ_KEY: server.keys.read };
   const path = operation.path.replace(/\{(\w+)\}/g, (_, name) => {
     const value = call.path?.[name] ?? 'u00001';
     return names[value] ?? (call.raw ? value : encodeURIComponent(value));
@@ -242,12 +264,12 @@ test('every documented status was given', () => {
 });
 
 /** Values of a parameter: all that an enumeration has, the ends of a range, one of a kind. */
-function samples({ name, schema }) {
+function samples({ name, schema, example }) {
   const known = resolve(schema);
   const given = [...(known.enum ?? []), known.default, known.minimum, known.maximum].filter((value) => value !== undefined);
   if (known.type === 'boolean') given.push(true, false);
   const OF_TEXT = { at: '2025-06-01', from: '2025-01-01', to: '2025-07-01', since: '2025-05-01', time: '2025-06-01T10:00:00Z', window: '30d', signal: 'value', exclude_seen: '30d' };
-  if (known.type === 'string' && !known.enum) given.push(OF_TEXT[name] ?? 'some text');
+  if (known.type === 'string' && !known.enum) given.push(example ?? OF_TEXT[name] ?? 'some text');
   return [...new Set(given.map(String))];
 }
 

@@ -1,0 +1,267 @@
+#include "server/arbiter.h"
+
+#include <gtest/gtest.h>
+
+#include <future>
+#include <set>
+#include <thread>
+
+#include "base/random.h"
+#include "base/time_zone.h"
+#include "server/test_server.h"
+
+namespace perennial {
+namespace {
+
+constexpr TimeMs kHour = 3'600'000;
+constexpr TimeMs kDay = 24 * kHour;
+
+/// Keeps what it was handed, and what each user's consent was just then.
+class FakeReceiver final : public Transport {
+ public:
+  HandoverResult hand_over(const std::string& key, const std::string& body) override {
+    const std::lock_guard lock(mutex);
+    if (fails) return {Handover::again, "answered 503", {}};
+    received.emplace(key, parse_json_object(body).value());
+    return {Handover::delivered, "", {}};
+  }
+  [[nodiscard]] std::vector<json::object> all() {
+    const std::lock_guard lock(mutex);
+    std::vector<json::object> bodies;
+    for (const auto& [key, body] : received) bodies.push_back(body);
+    return bodies;
+  }
+
+  std::mutex mutex;
+  bool fails = false;
+  std::map<std::string, json::object> received;
+};
+
+class ArbiterTest : public testing::Test {
+ protected:
+  ArbiterTest() {
+    texts_ = {{"actions.letter.channel", "mail"},
+              {"actions.letter.worth", "100"},
+              {"actions.letter.goal", "value"},
+              {"actions.letter.cost", "1"},
+              {"actions.letter.expected_effect", "0.1"},
+              {"actions.letter.payload", R"({"template":"spring"})"},
+              {"arbiter.consent.mail", "newsletter"}};
+    defaults_.holdout_share = 0;
+    defaults_.explore_share = 0;
+  }
+
+  void open() {
+    EngineOptions options;
+    options.data_folder = folder_.path();
+    options.stages = preset("e-commerce").value();
+    options.arbiter.rules = make_action_rules(texts_, defaults_, options.stages).value();
+    options.arbiter.transport = receiver_;
+    options.arbiter.plan_every_seconds = 1e6;  // when a test says so
+    engine_ = Engine::open(options, clock_).value();
+  }
+
+  void post(std::vector<Record> records) { ASSERT_TRUE(engine_->post_and_wait(std::move(records)).ok()); }
+  Record event(const std::string& user, const char* type = "Product Viewed") {
+    return {random_message_id(), clock_.now_ms(), user, "item", type, Event{}};
+  }
+  Record traits(const std::string& user, const std::string& json) {
+    return {random_message_id(), clock_.now_ms(), user, {}, {}, UserTraits{json}};
+  }
+
+  void make_users(int users, double consenting = 1) {
+    std::vector<Record> records;
+    for (int i = 0; i < users; ++i) {
+      const std::string user = fmt::format("u{}", i);
+      records.push_back(event(user));
+      records.push_back(traits(user, i < consenting * users ? R"({"newsletter":true})" : R"({"newsletter":false})"));
+    }
+    post(std::move(records));
+  }
+
+  bool delivered(size_t count) {
+    for (int i = 0; i < 1000; ++i) {
+      if (receiver_->all().size() >= count && engine_->arbiter()->undelivered() == 0) return true;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return false;
+  }
+
+  std::set<std::string> receivers() {
+    std::set<std::string> users;
+    for (const json::object& body : receiver_->all())
+      EXPECT_TRUE(users.emplace(body.at("user_id").as_string()).second) << "twice to the same";
+    return users;
+  }
+
+  TemporaryFolder folder_;
+  FakeClock clock_{1'790'000'000'000};
+  ActionTexts texts_;
+  ActionRules defaults_;
+  std::shared_ptr<FakeReceiver> receiver_ = std::make_shared<FakeReceiver>();
+  std::unique_ptr<Engine> engine_;
+};
+
+TEST_F(ArbiterTest, DecidesLogsAndHandsOver) {
+  open();
+  make_users(30, 0.5);
+  const ActionPlan plan = engine_->arbiter()->plan_now().value();
+  EXPECT_EQ(plan.decisions.size(), 15U);
+  EXPECT_EQ(plan.suppressed[0][static_cast<size_t>(Suppression::consent)], 15);
+  ASSERT_TRUE(delivered(15));
+  const json::object body = receiver_->all().front();
+  EXPECT_EQ(body.at("action"), "letter");
+  EXPECT_EQ(body.at("channel"), "mail");
+  EXPECT_EQ(body.at("kind"), "message");
+  EXPECT_EQ(body.at("payload").at("template"), "spring");
+  EXPECT_EQ(receivers().size(), 15U);
+  clock_.advance(kDay);
+  EXPECT_TRUE(engine_->arbiter()->plan_now()->decisions.empty()) << "they had it lately";
+}
+
+TEST_F(ArbiterTest, WithoutAReceiverThereIsAdviceOnly) {
+  receiver_ = nullptr;
+  open();
+  make_users(3);
+  Result<NextBestActions> found = engine_->next_best_actions("u1");
+  for (int i = 0; i < 500 && !found.ok(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    found = engine_->next_best_actions("u1");
+  }
+  ASSERT_TRUE(found.ok()) << found.status().message();
+  ASSERT_EQ(found->actions.size(), 1U);
+  EXPECT_EQ(found->actions[0].suppression, Suppression::none);
+  EXPECT_NEAR(found->actions[0].gain.value, 9, 1e-9);
+  EXPECT_EQ(engine_->next_best_actions("nobody").status().code(), Code::not_found);
+}
+
+TEST_F(ArbiterTest, WithoutActionsThereIsNoArbiter) {
+  texts_.clear();
+  open();
+  EXPECT_EQ(engine_->arbiter(), nullptr);
+  EXPECT_EQ(engine_->next_best_actions("u1").status().code(), Code::failed_precondition);
+}
+
+TEST_F(ArbiterTest, WhatWasDecidedBeforeARestartIsHandedOverAfterIt) {
+  receiver_->fails = true;
+  open();
+  make_users(20);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_ = nullptr;
+  receiver_->fails = false;
+  clock_.advance(kHour);
+  open();
+  EXPECT_TRUE(delivered(20));
+  EXPECT_EQ(receivers().size(), 20U);
+  EXPECT_TRUE(engine_->arbiter()->plan_now()->decisions.empty()) << "what the log holds counts";
+}
+
+TEST_F(ArbiterTest, ConsentThatIsWithdrawnBeforeTheHandoverCounts) {
+  receiver_->fails = true;
+  open();
+  make_users(10);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  while (engine_->arbiter()->undelivered() < 10) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  post({traits("u3", R"({"newsletter":false})")});
+  receiver_->fails = false;
+  clock_.advance(kHour);
+  ASSERT_TRUE(delivered(9));
+  EXPECT_FALSE(receivers().contains("u3"));
+  ASSERT_EQ(engine_->arbiter()->dead_letters().size(), 1U);
+  EXPECT_EQ(engine_->arbiter()->dead_letters()[0].reason, "consent");
+}
+
+TEST_F(ArbiterTest, WaitsForTheEndOfTheQuietHours) {
+  texts_["arbiter.quiet_hours.all"] = "00:00-23:00";
+  open();
+  const TimeMs midnight = (clock_.now_ms() / kDay + 1) * kDay;
+  clock_.set(midnight - kHour / 2);
+  make_users(5);
+  receiver_->fails = true;
+  ASSERT_EQ(engine_->arbiter()->plan_now()->decisions.size(), 5U);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  receiver_->fails = false;
+  clock_.set(midnight + kHour);  // due again, and quiet
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  EXPECT_TRUE(receiver_->all().empty());
+  clock_.set(midnight + 23 * kHour);
+  EXPECT_TRUE(delivered(5));
+}
+
+TEST_F(ArbiterTest, NothingIsHandedOverForWhoWasErased) {
+  receiver_->fails = true;
+  open();
+  make_users(5);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  std::promise<Status> erased;
+  engine_->erase_user("u2", [&](const Result<AppendOutcome>& outcome) { erased.set_value(outcome.status()); });
+  ASSERT_TRUE(erased.get_future().get().ok());
+  receiver_->fails = false;
+  clock_.advance(kHour);
+  ASSERT_TRUE(delivered(4));
+  EXPECT_FALSE(receivers().contains("u2"));
+}
+
+TEST_F(ArbiterTest, NoRuleIsBrokenWhileEventsComeIn) {
+  texts_["arbiter.caps.all"] = "1 per 20h";
+  texts_["arbiter.budgets.all"] = "50 actions per 1d";
+  texts_["actions.letter.repeat"] = "5 per 30d";
+  texts_["actions.note.channel"] = "mail";
+  texts_["actions.note.worth"] = "50";
+  texts_["actions.note.goal"] = "value";
+  texts_["actions.note.expected_effect"] = "0.1";
+  defaults_.explore_share = 0.3;
+  open();
+  make_users(200);
+  std::atomic<bool> done = false;
+  // Users say yes and no, merge and view while plans are made.
+  std::thread events([&] {
+    Random random(5);
+    while (!done) {
+      const std::string user = fmt::format("u{}", random.below(200));
+      std::vector<Record> records = {event(user)};
+      if (random.chance(0.5)) records.push_back(traits(user, random.chance(0.5) ? R"({"newsletter":true})" : R"({"newsletter":false})"));
+      if (random.chance(0.02))
+        records.push_back({random_message_id(), clock_.now_ms(), user, {}, {}, IdentityMerge{fmt::format("u{}", random.below(200))}});
+      (void)engine_->post_and_wait(std::move(records));
+    }
+  });
+  for (int step = 0; step < 60; ++step) {
+    ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+    clock_.advance(5 * kHour);
+  }
+  done = true;
+  events.join();
+  ASSERT_TRUE(engine_->stop().ok());
+  engine_ = nullptr;
+
+  // The log tells, in its order, what was decided, and what was known then.
+  const std::unique_ptr<LogReader> log = open_log_for_reading(folder_.path()).value();
+  Identities identities;
+  struct Decided {
+    UserId user;
+    TimeMs time;
+  };
+  std::vector<Decided> decided;
+  ASSERT_TRUE(log->replay(0, log->end().value(), [&](const StoredRecord& record) {
+                   if (std::holds_alternative<IdentityMerge>(record.payload)) identities.merge(record.user, record.into);
+                   const auto* action = std::get_if<Action>(&record.payload);
+                   if (action == nullptr || action->name == kNoAction) return Status();
+                   for (const Decided& other : decided) {
+                     // Two who turn out to be one later had each their own before.
+                     if (other.user == record.user && record.time > other.time) {
+                       EXPECT_GE(record.time - other.time, 20 * kHour);
+                     }
+                   }
+                   decided.push_back({record.user, record.time});
+                   const auto today = std::ranges::count_if(
+                       decided, [&](const Decided& d) { return d.time > record.time - kDay && d.time <= record.time; });
+                   EXPECT_LE(today, 50);
+                   return Status();
+                 }).ok());
+  EXPECT_GT(decided.size(), 60U);
+}
+
+}  // namespace
+}  // namespace perennial
