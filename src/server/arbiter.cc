@@ -132,6 +132,10 @@ Result<ActionPlan> Arbiter::plan_now() {
     const std::lock_guard lock(mutex_);
     known_ = std::move(made);
   }
+  for (const auto& counts : plan.suppressed)
+    for (size_t s = 1; s < kSuppressions; ++s)
+      if (counts[s] > 0)
+        world_.metrics.action_suppressed(suppression_name(static_cast<Suppression>(s)), static_cast<double>(counts[s]));
   PERENNIAL_TRY_ASSIGN(const int64_t logged, log_decisions(plan));
   spdlog::info("planned for {} users: {} decisions, {} of them logged, {:.2f} {} expected", with_commas(plan.users),
                with_commas(static_cast<int64_t>(plan.decisions.size())), with_commas(logged), plan.gain, "gain");
@@ -157,9 +161,11 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
       }
     });
     if (records.empty()) continue;
-    const auto count = static_cast<int64_t>(records.size());
+    std::map<std::string, double> decided;
+    for (const Record& record : records) ++decided[std::get<Action>(record.payload).name];
+    logged += static_cast<int64_t>(records.size());
     PERENNIAL_TRY(world_.post(std::move(records)).status());
-    logged += count;
+    for (const auto& [action, count] : decided) world_.metrics.action_decided(action, count);
   }
   return logged;
 }
@@ -221,8 +227,11 @@ Status Arbiter::log_delivery(const Outgoing& outgoing, Delivery delivery, TimeMs
   record.message_id = message_id_of(fmt::format("delivery\n{}\n{}\n{}", delivery.action_id, outgoing.decided, delivery.outcome));
   record.time = now;
   record.user = world_.log.users().name(outgoing.user);
+  const std::string outcome = delivery.outcome;
   record.payload = std::move(delivery);
-  return world_.post({std::move(record)}).status();
+  PERENNIAL_TRY(world_.post({std::move(record)}).status());
+  world_.metrics.handed_over(outcome);
+  return {};
 }
 
 }  // namespace perennial

@@ -14,6 +14,7 @@
 #include "log/event_log.h"
 #include "profiles/state.h"
 #include "server/forecast_watch.h"
+#include "server/metrics.h"
 #include "server/state_gate.h"
 
 namespace perennial {
@@ -44,6 +45,7 @@ class Arbiter {
     LogReader& log;
     const ForecastWatch& forecasts;
     const Clock& clock;
+    Metrics& metrics;
     std::function<Result<AppendOutcome>(std::vector<Record>)> post;
   };
 

@@ -263,5 +263,37 @@ TEST_F(ArbiterTest, NoRuleIsBrokenWhileEventsComeIn) {
   EXPECT_GT(decided.size(), 60U);
 }
 
+TEST_F(ArbiterTest, TheControlGroupSeesThePopularListAndGetsNothing) {
+  defaults_.holdout_share = 0.5;
+  open();
+  make_users(40);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  std::set<std::string> control;
+  for (int i = 0; i < 40; ++i) {
+    const std::string user = fmt::format("u{}", i);
+    const ServedRecommendation served = engine_->recommend({.user_id = user}, {});
+    EXPECT_EQ(served.objective.variant == "control", engine_->arbiter()->holds_out(user));
+    if (served.objective.variant != "control") continue;
+    control.insert(user);
+    EXPECT_EQ(served.objective.why, "control");
+    for (const RecommendedItem& item : served.recommendation().items) EXPECT_EQ(item.source, ItemSource::popular);
+  }
+  EXPECT_GT(control.size(), 8U);
+  ASSERT_TRUE(delivered(40 - control.size()));
+  for (const std::string& user : receivers()) EXPECT_FALSE(control.contains(user));
+}
+
+TEST_F(ArbiterTest, CountsWhatItDoes) {
+  open();
+  make_users(10, 0.4);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  ASSERT_TRUE(delivered(4));
+  const std::string text = engine_->metrics_text();
+  for (const char* line : {"perennial_actions_decided_total{action=\"letter\"} 4",
+                           "perennial_actions_suppressed_total{reason=\"consent\"} 6",
+                           "perennial_actions_handed_over_total{outcome=\"delivered\"} 4", "perennial_actions_waiting 0"})
+    EXPECT_NE(text.find(line), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace perennial

@@ -87,7 +87,7 @@ Status Engine::load_state() {
   refresh_outcomes_when_due();
   if (!options_.arbiter.rules.actions.empty()) {
     arbiter_ = std::make_unique<Arbiter>(
-        options_.arbiter, Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_,
+        options_.arbiter, Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_, metrics_,
                                          [this](std::vector<Record> records) { return post_and_wait(std::move(records)); }});
     PERENNIAL_TRY(arbiter_->load(end));
   }
@@ -338,6 +338,7 @@ std::string Engine::metrics_text() {
   metrics_.user_vector_caches.Set(static_cast<double>(vectors.caches));
   metrics_.user_vector_bytes.Set(static_cast<double>(vectors.bytes));
   metrics_.kept_list_bytes.Set(static_cast<double>(lists_.bytes()));
+  metrics_.actions_waiting.Set(arbiter_ ? static_cast<double>(arbiter_->undelivered()) : 0);
   metrics_.log_offset.Set(static_cast<double>(now.log_offset));
   const TimeMs published_at = model_watch_.published_at();
   tell_stages();

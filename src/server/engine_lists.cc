@@ -40,11 +40,18 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
       served.standing = standing_at(lives_->definition(), life->facts, now);
       if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
     }
-    served.objective = choose_objective(options_.objectives, served.standing, lasting_id(user, request, asker), churn);
+    const std::string lasting = lasting_id(user, request, asker);
+    const bool control = arbiter_ != nullptr && arbiter_->holds_out(lasting);
+    served.objective = choose_objective(options_.objectives, served.standing, lasting, churn);
+    if (control) {
+      served.objective.variant = served.objective.why = "control";
+      request.session_items.clear();
+    }
     if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
     if (served.objective.applied()) request.objective = served.objective.objective;
     if (!request.session_items.empty()) request.session_type = click_type();
-    served.list = list_for(user, request, served.objective, served.standing, now);
+    // Who is in the control group of all that is done sees what anybody would who is not known.
+    served.list = list_for(control ? std::nullopt : user, request, served.objective, served.standing, now);
     served.id = new_recommendation_id(now);
     keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
   }

@@ -62,6 +62,7 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
       user_vector_bytes(gauge(*registry, "perennial_user_vector_bytes", "What these take")),
       kept_list_bytes(gauge(*registry, "perennial_kept_list_bytes", "What lists that are kept take")),
       log_offset(gauge(*registry, "perennial_log_offset", "Offset of the newest record in the state")),
+      actions_waiting(gauge(*registry, "perennial_actions_waiting", "Actions that were decided and not handed over yet")),
       connections(gauge(*registry, "perennial_http_connections", "Open connections")),
       connections_refused(counter(*registry, "perennial_http_connections_refused_total",
                                   "Connections refused because too many were open")),
@@ -97,7 +98,19 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
       stage_moves_(prometheus::BuildCounter()
                        .Name("perennial_lifecycle_transitions_total")
                        .Help("Users that went from one stage to another, by an event or by time alone")
-                       .Register(*registry)) {}
+                       .Register(*registry)),
+      actions_decided_(prometheus::BuildCounter()
+                           .Name("perennial_actions_decided_total")
+                           .Help("Actions that were decided for users and logged; nothing: drawn, to learn from")
+                           .Register(*registry)),
+      actions_suppressed_(prometheus::BuildCounter()
+                              .Name("perennial_actions_suppressed_total")
+                              .Help("Actions that users did not get in plans, by what stood against them first")
+                              .Register(*registry)),
+      handovers_(prometheus::BuildCounter()
+                     .Name("perennial_actions_handed_over_total")
+                     .Help("What became of actions: delivered, or failed for good")
+                     .Register(*registry)) {}
 
 Metrics::Route::Route(Metrics& metrics, std::string name) : metrics_(metrics), name_(std::move(name)) {}
 
@@ -131,6 +144,16 @@ void Metrics::overlay_users(const std::string& overlay, double count) {
 void Metrics::stage_moved(const std::string& from, const std::string& to, double count) {
   stage_moves_.Add({{"from", from}, {"to", to}}).Increment(count);
 }
+
+void Metrics::action_decided(const std::string& action, double count) {
+  actions_decided_.Add({{"action", action}}).Increment(count);
+}
+
+void Metrics::action_suppressed(const std::string& reason, double count) {
+  actions_suppressed_.Add({{"reason", reason}}).Increment(count);
+}
+
+void Metrics::handed_over(const std::string& outcome) { handovers_.Add({{"outcome", outcome}}).Increment(); }
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
 

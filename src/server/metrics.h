@@ -41,6 +41,9 @@ class Metrics {
   void feedback(const std::string& kind, const std::string& source);
   void stage_users(const std::string& stage, double count);
   void overlay_users(const std::string& overlay, double count);
+  void action_decided(const std::string& action, double count);
+  void action_suppressed(const std::string& reason, double count);
+  void handed_over(const std::string& outcome);
   void stage_moved(const std::string& from, const std::string& to, double count);
 
   /// The text of /metrics.
@@ -68,6 +71,7 @@ class Metrics {
   prometheus::Gauge& user_vector_bytes;
   prometheus::Gauge& kept_list_bytes;
   prometheus::Gauge& log_offset;
+  prometheus::Gauge& actions_waiting;
   prometheus::Gauge& connections;
   prometheus::Counter& connections_refused;
 
@@ -83,6 +87,9 @@ class Metrics {
   prometheus::Family<prometheus::Gauge>& stage_users_;
   prometheus::Family<prometheus::Gauge>& overlay_users_;
   prometheus::Family<prometheus::Counter>& stage_moves_;
+  prometheus::Family<prometheus::Counter>& actions_decided_;
+  prometheus::Family<prometheus::Counter>& actions_suppressed_;
+  prometheus::Family<prometheus::Counter>& handovers_;
 };
 
 }  // namespace perennial

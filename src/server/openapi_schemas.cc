@@ -275,7 +275,7 @@ const std::string_view kOpenapiSchemas = R"json({
   "Variant": {
     "description": "The arm of the user, also in the logged slate: plain when objectives are off, holdout for users who never have one.",
     "type": "string",
-    "enum": ["plain", "stage-aware", "holdout"]
+    "enum": ["plain", "stage-aware", "holdout", "control"]
   },
   "Objective": {
     "description": "What the user's stage asks of the list. Weights as in [objectives] of the configuration.",
@@ -296,7 +296,7 @@ const std::string_view kOpenapiSchemas = R"json({
         }
       },
       "applied": {"type": "boolean", "description": "Whether the list was ordered by it."},
-      "why": {"type": ["string", "null"], "description": "Not applied because: off, holdout or no_weights."}
+      "why": {"type": ["string", "null"], "description": "Not applied because: off, holdout, control, no_weights or similar_items."}
     }
   },
   "Stage": {"type": "string", "enum": ["acquisition", "activation", "retention", "expansion", "advocacy"]},
