@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kActions = "actions.";
 constexpr std::string_view kArbiter = "arbiter.";
+constexpr std::string_view kJourneys = "journeys.";
 constexpr size_t kMostActions = 1'000;
 constexpr double kMostMoney = 1e9;
 constexpr int kMinutesOfDay = 24 * 60;
@@ -298,6 +299,102 @@ Status finish(ActionSpec& action) {
   return {};
 }
 
+/// "stage activation", "overlay churned", "signal abandoned", "forecast churn >= 0.3".
+Result<Trigger> trigger_of(std::string_view text, const Definition& definition) {
+  const size_t blank = text.find(' ');
+  const std::string_view kind = text.substr(0, blank);
+  const std::string_view what = blank == std::string_view::npos ? "" : trim(text.substr(blank));
+  if (kind == "stage")
+    for (size_t i = 0; i < kStages; ++i)
+      if (what == stage_name(static_cast<Stage>(i))) return Trigger(static_cast<Stage>(i));
+  if (kind == "overlay")
+    for (size_t i = 1; i < kOverlays; ++i)
+      if (what == overlay_name(static_cast<Overlay>(i))) return Trigger(static_cast<Overlay>(i));
+  if (kind == "signal")
+    if (const std::optional<uint8_t> signal = definition.find_signal(what)) return Trigger(*signal);
+  if (kind == "forecast") {
+    PERENNIAL_TRY_ASSIGN(ForecastCondition condition, forecast_condition_of(what, definition));
+    return Trigger(std::move(condition));
+  }
+  return invalid_argument(
+      "want a stage, an overlay, a signal of [lifecycle] or a forecast, such as 'stage activation', 'overlay churned', "
+      "'signal value' or 'forecast churn >= 0.3', got '{}'",
+      text);
+}
+
+/// "letter, wait 3d, discount".
+Status read_steps(std::string_view text, const ActionRules& rules, Journey& journey) {
+  JourneyStep next;
+  for (const std::string& part : split_at_commas(text)) {
+    if (part.starts_with("wait ")) {
+      PERENNIAL_TRY_ASSIGN(const TimeMs wait, parse_period(trim(std::string_view(part).substr(5))));
+      next.wait_ms += wait;
+      continue;
+    }
+    const std::optional<uint16_t> action = rules.find(part);
+    if (!action) {
+      std::vector<std::string> names;
+      for (const ActionSpec& known : rules.actions) names.push_back(known.name);
+      return invalid_argument("'{}' is neither an action nor 'wait' and a period: did you mean '{}'?", part,
+                              nearest_name(part, names));
+    }
+    next.action = *action;
+    journey.steps.push_back(std::exchange(next, {}));
+  }
+  if (journey.steps.empty()) return invalid_argument("want actions, with waits between, such as 'letter, wait 3d, offer'");
+  return next.wait_ms == 0 ? Status() : invalid_argument("a wait at the end waits for nothing");
+}
+
+Status read_exits(std::string_view text, const Definition& definition, Journey& journey) {
+  for (const std::string& name : split_at_commas(text)) {
+    const std::optional<uint8_t> signal = definition.find_signal(name);
+    if (!signal) return invalid_argument("'{}' is no signal of [lifecycle]", name);
+    journey.exits.push_back(*signal);
+  }
+  return {};
+}
+
+Status read_journeys(const ActionTexts& texts, const Definition& definition, ActionRules& rules) {
+  std::map<std::string, Journey> journeys;
+  std::map<std::string, bool> triggered;
+  for (const auto& [key, text] : texts) {
+    if (!key.starts_with(kJourneys)) continue;
+    const std::string_view rest = std::string_view(key).substr(kJourneys.size());
+    const size_t point = rest.find('.');
+    const std::string name(rest.substr(0, point));
+    const std::string_view field = point == std::string_view::npos ? "" : rest.substr(point + 1);
+    if (!is_name(name)) return invalid_argument("{}: a journey's name is of small letters, digits, _ and -", key);
+    Journey& journey = journeys[name];
+    journey.name = name;
+    if (journey.patience_ms == 0) journey.patience_ms = 3 * kMsOfDay;
+    Status read;
+    if (field == "trigger") {
+      Result<Trigger> trigger = trigger_of(trim(text), definition);
+      read = trigger.status();
+      if (trigger.ok()) journey.trigger = *std::move(trigger);
+      triggered[name] = true;
+    } else if (field == "steps") {
+      read = read_steps(text, rules, journey);
+    } else if (field == "exit") {
+      read = read_exits(text, definition, journey);
+    } else if (field == "patience") {
+      const Result<TimeMs> patience = parse_period(trim(text));
+      read = patience.status();
+      if (patience.ok()) journey.patience_ms = *patience;
+    } else {
+      const std::vector<std::string> known = {"trigger", "steps", "exit", "patience"};
+      read = invalid_argument("a journey has no '{}': did you mean '{}'?", field, nearest_name(field, known));
+    }
+    PERENNIAL_TRY(read.with_context(key));
+  }
+  for (auto& [name, journey] : journeys) {
+    if (!triggered[name]) return invalid_argument("journeys.{}.trigger is missing: when it begins", name);
+    if (journey.steps.empty()) return invalid_argument("journeys.{}.steps is missing: what it is made of", name);
+    rules.journeys.push_back(std::move(journey));
+  }
+  return {};
+}
+
 /// Sets `actions` to those that the scope names.
 Status resolve(const std::string& key, std::string_view scope, const std::vector<ActionSpec>& actions, ActionSet& set) {
   std::vector<std::string> names = {"all"};
@@ -327,6 +424,7 @@ TimeMs longest_window(const ActionRules& rules) {
   for (const ActionSpec& action : rules.actions) longest = std::max(longest, action.repeat.window_ms);
   for (const Cap& cap : rules.caps) longest = std::max(longest, cap.frequency.window_ms);
   for (const BudgetRule& budget : rules.budgets) longest = std::max(longest, budget.window_ms);
+  for (const Journey& journey : rules.journeys) longest = std::max(longest, journey.length_ms());
   return longest;
 }
 
@@ -363,6 +461,7 @@ Result<ActionRules> make_action_rules(const ActionTexts& texts, ActionRules defa
     if (actions.contains(action.channel))
       return invalid_argument("actions.{}.channel: '{}' is the name of an action too: limits could not tell them apart",
                               action.name, action.channel);
+  PERENNIAL_TRY(read_journeys(texts, definition, rules));
   for (const auto& [key, text] : texts) {
     if (!key.starts_with(kArbiter)) continue;
     const std::string_view rest = std::string_view(key).substr(kArbiter.size());

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actions/journey.h"
 #include "lifecycle/standing.h"
 #include "uplift/learner.h"
 
@@ -29,13 +30,6 @@ struct TraitCondition {
   Is is = Is::known;
   std::string value;  // as text, or as JSON writes numbers, true and false
   double number = 0;  // of at_least and below
-};
-
-/// Of a forecast of forecast/questions.h.
-struct ForecastCondition {
-  std::string question;
-  bool at_least = true;  // else below
-  double bound = 0;
 };
 
 /// So many in any time of this length.
@@ -103,6 +97,7 @@ struct Consent {
 
 struct ActionRules {
   std::vector<ActionSpec> actions;  // by name, rising
+  std::vector<Journey> journeys;    // likewise; their actions are given in no other way
   std::vector<Cap> caps;
   std::vector<BudgetRule> budgets;
   std::vector<QuietHours> quiet_hours;
@@ -115,10 +110,11 @@ struct ActionRules {
   [[nodiscard]] std::optional<uint16_t> find(std::string_view name) const;
 };
 
-/// Of all that looks back: repeats, caps, budgets.
+/// Of all that looks back: repeats, caps, budgets, journeys.
 TimeMs longest_window(const ActionRules& rules);
 
-/// The configuration's texts: those of "actions.NAME.KEY" and "arbiter.KEY", under their whole keys.
+/// The configuration's texts: those of "actions.NAME.KEY", "journeys.NAME.KEY" and "arbiter.KEY", under their whole
+/// keys.
 using ActionTexts = std::map<std::string, std::string>;
 
 /// Checked, and the same whatever the order. `defaults` carries what stands in the settings' table: time zone, shares.

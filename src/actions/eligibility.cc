@@ -11,8 +11,8 @@ namespace perennial {
 namespace {
 
 constexpr uint32_t kEverything = 0;  // no name has it
-constexpr const char* kNames[kSuppressions] = {"none",   "holdout", "expired", "stage",       "trait",   "forecast", "consent",
-                                               "repeat", "cap",     "quiet_hours", "no_gain", "outdone", "budget"};
+constexpr const char* kNames[kSuppressions] = {"none",    "holdout", "expired", "journey", "stage",       "trait",   "forecast",
+                                               "consent", "repeat",  "cap",     "quiet_hours", "no_gain", "outdone", "budget"};
 
 bool holds(const TraitCondition& condition, const std::string* json_text) {
   using Is = TraitCondition::Is;
@@ -47,7 +47,12 @@ std::string trait_text(const std::string& json_text) {
   return value.ok() && value->is_string() ? std::string(value->as_string()) : json_text;
 }
 
-Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts) : rules_(rules) {
+Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts, const Definition& definition)
+    : rules_(rules), definition_(definition) {
+  for (const Journey& journey : rules.journeys) {
+    std::vector<uint32_t>& names = journey_names_.emplace_back();
+    for (const JourneyStep& step : journey.steps) names.push_back(contacts.name_id(rules.actions[step.action].name));
+  }
   for (uint16_t action = 0; action < rules.actions.size(); ++action) {
     OfAction& of = actions_.emplace_back();
     of.name = contacts.name_id(rules.actions[action].name);
@@ -57,9 +62,23 @@ Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts) : r
       if (contains(hours.actions, action)) of.quiet_hours.push_back(&hours);
     for (const Consent& consent : rules.consents)
       if (contains(consent.actions, action)) of.consents.push_back(&consent);
+    for (size_t j = 0; j < rules.journeys.size(); ++j)
+      if (std::ranges::find(rules.journeys[j].steps, action, &JourneyStep::action) != rules.journeys[j].steps.end())
+        of.journeys.push_back(j);
   }
   for (const Cap& cap : rules.caps)
     scope_of_cap_[&cap] = cap.scope == "all" ? kEverything : contacts.name_id(cap.scope);
+}
+
+bool Eligibility::is_due(const OfAction& of, uint16_t action, const UserNow& user, TimeMs now) const {
+  if (of.journeys.empty()) return true;
+  if (user.facts == nullptr) return false;
+  return std::ranges::any_of(of.journeys, [&](size_t j) {
+    const Journey& journey = rules_.journeys[j];
+    const auto on = standing_on(journey, journey_names_[j], {user.facts, user.standing, user.contacts, user.forecast},
+                                definition_, now);
+    return on && on->step < journey.steps.size() && journey.steps[on->step].action == action && now >= on->due;
+  });
 }
 
 bool Eligibility::has_enough(const OfAction& of, const UserNow& user, TimeMs now) const {
@@ -88,6 +107,7 @@ Suppression Eligibility::of(uint16_t action, const UserNow& user, TimeMs now) co
   const OfAction& of = actions_[action];
   if (is_held_out(kActionHoldout, rules_.holdout_share, user.id)) return Suppression::holdout;
   if (now < spec.from || now >= spec.until) return Suppression::expired;
+  if (!is_due(of, action, user, now)) return Suppression::journey;
   if (!spec.stages[static_cast<size_t>(user.standing.stage)] ||
       !spec.overlays[static_cast<size_t>(user.standing.overlay)])
     return Suppression::stage;

@@ -18,6 +18,7 @@ enum class Suppression : uint8_t {
   none,
   holdout,      // the user is in the control group
   expired,      // before or after the action's time
+  journey,      // not due in any journey that it is part of
   stage,        // or overlay
   trait,
   forecast,     // not within the bounds, or not known
@@ -29,7 +30,7 @@ enum class Suppression : uint8_t {
   outdone,      // another action brings the user more
   budget,       // others gain more from what there is
 };
-inline constexpr size_t kSuppressions = 13;
+inline constexpr size_t kSuppressions = 14;
 const char* suppression_name(Suppression suppression);
 
 /// A user at a moment, as the rules see them. Borrows.
@@ -39,14 +40,15 @@ struct UserNow {
   std::function<const std::string*(std::string_view trait)> trait;             // its JSON text, or null
   std::function<std::optional<double>(std::string_view question)> forecast;    // nullopt: there is none
   std::span<const Contact> contacts;                                           // by time
+  const UserFacts* facts = nullptr;                                            // what journeys go by
 };
 
 inline constexpr const char* kActionHoldout = "actions.holdout";  // the purpose of is_held_out
 
 class Eligibility {
  public:
-  /// Both outlive this; names of the contacts are looked up now.
-  Eligibility(const ActionRules& rules, const Contacts& contacts);
+  /// All outlive this; names of the contacts are looked up now.
+  Eligibility(const ActionRules& rules, const Contacts& contacts, const Definition& definition);
 
   /// Suppression::none, or what stands against it first. Never no_gain or budget.
   [[nodiscard]] Suppression of(uint16_t action, const UserNow& user, TimeMs now) const;
@@ -63,12 +65,16 @@ class Eligibility {
     std::vector<const QuietHours*> quiet_hours;
     std::vector<const Consent*> consents;
     uint32_t name = 0;
+    std::vector<size_t> journeys;  // that it is part of
   };
+  [[nodiscard]] bool is_due(const OfAction& of, uint16_t action, const UserNow& user, TimeMs now) const;
   [[nodiscard]] bool has_consent(const OfAction& of, const UserNow& user) const;
   [[nodiscard]] bool has_enough(const OfAction& of, const UserNow& user, TimeMs now) const;
   [[nodiscard]] bool is_quiet(const OfAction& of, const UserNow& user, TimeMs now) const;
 
   const ActionRules& rules_;
+  const Definition& definition_;
+  std::vector<std::vector<uint32_t>> journey_names_;  // of the steps of each
   std::vector<OfAction> actions_;
   std::map<const Cap*, uint32_t> scope_of_cap_;  // name or channel; kEverything
 };

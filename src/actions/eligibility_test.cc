@@ -32,7 +32,7 @@ class EligibilityTest : public testing::Test {
   }
 
   Suppression why_not(const char* action = "welcome", TimeMs now = kNoon) {
-    const ActionRules rules = make_action_rules(texts_, defaults_, preset("e-commerce").value()).value();
+    const ActionRules rules = make_action_rules(texts_, defaults_, shop_).value();
     UserNow view{.id = "una", .standing = standing_};
     view.trait = [this](std::string_view trait) {
       const auto found = traits_.find(std::string(trait));
@@ -43,9 +43,10 @@ class EligibilityTest : public testing::Test {
       return found == forecasts_.end() ? std::nullopt : std::optional(found->second);
     };
     view.contacts = contacts_.of(1);
-    return Eligibility(rules, contacts_).of(rules.find(action).value(), view, now);
+    return Eligibility(rules, contacts_, shop_).of(rules.find(action).value(), view, now);
   }
 
+  const Definition shop_ = preset("e-commerce").value();
   ActionTexts texts_;
   ActionRules defaults_;
   Standing standing_;

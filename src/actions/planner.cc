@@ -57,7 +57,7 @@ std::vector<double> chances_of_being_best(std::span<const Interval95> gains) {
 
 Planner::Planner(const ActionRules& rules, const Effects& effects, const Contacts& contacts,
                  const Definition& definition, TimeMs now)
-    : rules_(rules), effects_(effects), definition_(definition), now_(now), eligibility_(rules, contacts) {
+    : rules_(rules), effects_(effects), definition_(definition), now_(now), eligibility_(rules, contacts, definition) {
   PERENNIAL_CHECK(effects.size() == rules.actions.size(), "{} effects, {} actions", effects.size(), rules.actions.size());
   std::vector<Question> questions;
   for (const ActionSpec& action : rules.actions) {

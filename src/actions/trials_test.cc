@@ -2,68 +2,13 @@
 
 #include <gtest/gtest.h>
 
+#include "actions/actions_fixture.h"
 #include "base/random.h"
-#include "base/text.h"
 
 namespace perennial {
 namespace {
 
-constexpr TimeMs kDay = 86'400'000;
-const TimeMs kStart = parse_iso8601("2026-01-01").value();
-
-/// A shop told record by record.
-class TrialsTest : public testing::Test {
- protected:
-  TrialsTest() : lives_(preset("e-commerce").value(), types_, users_) {
-    types_.add("Product Viewed");
-    types_.add("Order Completed");
-    const ActionTexts texts = {{"actions.letter.channel", "mail"}, {"actions.letter.worth", "10"},
-                               {"actions.letter.goal", "value"},   {"actions.letter.within", "14d"},
-                               {"actions.note.channel", "email"},  {"actions.note.worth", "0.5"},
-                               {"actions.note.goal", "sum(value)"}};
-    rules_ = make_action_rules(texts, {}, lives_.definition()).value();
-  }
-
-  void apply(StoredRecord record) {
-    record.offset = ++offset_;
-    lives_.apply(record);
-    trials_.apply(record);
-  }
-
-  void event(UserId user, TimeMs time, const char* type, int64_t minor = 0) {
-    StoredRecord record;
-    record.user = user;
-    record.time = time;
-    record.type = static_cast<EventTypeId>(*types_.find(type));
-    Event of;
-    if (minor != 0) of.amount = Money{minor, "EUR"};
-    record.payload = of;
-    apply(record);
-  }
-
-  void drawn(UserId user, TimeMs time, uint16_t action, std::vector<std::pair<uint16_t, double>> chances) {
-    Decision decision{.user = user, .action = action};
-    for (const auto& [of, chance] : chances)
-      if (of == action) decision.chance = chance;
-    decision.chances = std::move(chances);
-    const Record record = action_record(decision, rules_, fmt::format("user-{}", user), time);
-    ASSERT_TRUE(validate(record, time).ok());
-    StoredRecord stored;
-    stored.user = user;
-    stored.time = time;
-    stored.payload = record.payload;
-    apply(stored);
-  }
-
-  const ActionSpec& letter() const { return rules_.actions[0]; }
-  const ActionSpec& note() const { return rules_.actions[1]; }
-
-  Dictionary types_, users_;
-  Lives lives_;
-  Trials trials_{365 * kDay};
-  ActionRules rules_;
-  Offset offset_ = 0;
-};
+using TrialsTest = ActionsFixture;
 
 TEST_F(TrialsTest, ADrawBecomesARowWhenItsGoalsTimeIsOver) {
   event(1, kStart - kDay, "Product Viewed");
@@ -125,11 +70,7 @@ TEST_F(TrialsTest, AnErasedUserIsInNoTrial) {
 TEST_F(TrialsTest, OneWhoIsRecognisedKeepsTheOutcome) {
   event(1, kStart - kDay, "Product Viewed");
   drawn(1, kStart, 0, {{0, 0.5}, {kDoNothing, 0.5}});
-  StoredRecord merge;
-  merge.user = 1;
-  merge.into = 2;
-  merge.payload = IdentityMerge{};
-  apply(merge);
+  merge(1, 2);
   event(2, kStart + kDay, "Order Completed", 100);
   const Trial trial = trials_.of(letter(), lives_, kStart + 20 * kDay);
   ASSERT_EQ(trial.users(), 1U);

@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "actions/configured.h"
+#include "actions/preview.h"
 #include "actions/trials.h"
 #include "actions/users.h"
 #include "base/text.h"
@@ -12,6 +13,7 @@
 namespace perennial {
 namespace {
 
+constexpr TimeMs kPreviewEvery = kMsOfDay / 3;  // so that one is not in the quiet hours
 constexpr TimeMs kTrialsKept = 365 * kMsOfDay;
 
 /// What the arbiter goes by, as of the instant.
@@ -30,7 +32,9 @@ bool asks_forecasts(const ActionRules& rules) {
   return std::ranges::any_of(rules.actions, [](const ActionSpec& action) { return !action.forecasts.empty(); });
 }
 
-Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const std::string& at) {
+/// `contacts_until`: those of later are not looked at; kNoTime: the instant asked about.
+Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const std::string& at,
+                                                 TimeMs contacts_until = kNoTime) {
   PERENNIAL_TRY_ASSIGN(Settings settings, line.settings());
   PERENNIAL_TRY_ASSIGN(LifecycleData life, read_lifecycle(line, at));
   PERENNIAL_TRY_ASSIGN(ActionRules rules, action_rules(settings, life.lives.definition()));
@@ -45,10 +49,9 @@ Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const 
   auto data = std::make_unique<ActionData>(ActionData{std::move(life), std::move(settings), std::move(rules),
                                                       std::move(state), Contacts(window), Trials(kTrialsKept), {}, {}});
   PERENNIAL_TRY(data->life.log->replay(0, data->life.lives.applied(), [&](const StoredRecord& record) -> Status {
-    if (record.time == kNoTime || record.time <= now) {
+    if (record.time == kNoTime || record.time <= (contacts_until == kNoTime ? now : contacts_until))
       data->contacts.apply(record);
-      data->trials.apply(record);
-    }
+    if (record.time == kNoTime || record.time <= now) data->trials.apply(record);
     return {};
   }));
   if (asks_forecasts(data->rules)) {
@@ -166,6 +169,7 @@ std::string reason_text(const Weighed& weighed) {
     case Suppression::none: return "";
     case Suppression::holdout: return "in the control group";
     case Suppression::expired: return "not at this time";
+    case Suppression::journey: return "not due in its journey";
     case Suppression::stage: return "not for this stage";
     case Suppression::trait: return "not for these traits";
     case Suppression::forecast: return "the forecasts are not within its bounds";
@@ -208,6 +212,55 @@ json::array to_json(const std::vector<Weighed>& weighed, const ActionRules& rule
   return list;
 }
 
+void print_preview(const Preview& made, const ActionData& data, TimeMs since, int64_t limit) {
+  std::vector<std::set<UserId>> users(data.rules.actions.size());
+  std::vector<int64_t> times(data.rules.actions.size());
+  for (const WouldHaveGot& got : made.given) {
+    users[got.action].insert(got.user);
+    ++times[got.action];
+  }
+  fmt::print("From {} to {}, {} plans: what would have been done. Facts of the time, traits and effects of now. Expected: "
+             "{} {}.\n\n{:20} {:10} {:>9} {:>9}\n",
+             format_iso8601(since), format_iso8601(data.life.now), made.plans, money(made.gain), data.life.currency,
+             "action", "channel", "times", "users");
+  for (size_t a = 0; a < data.rules.actions.size(); ++a)
+    fmt::print("{:20} {:10} {:>9} {:>9}\n", data.rules.actions[a].name, data.rules.actions[a].channel,
+               with_commas(times[a]), with_commas(static_cast<int64_t>(users[a].size())));
+  fmt::print("\n");
+  for (const WouldHaveGot& got : made.given) {
+    if (limit-- <= 0) break;
+    fmt::print("{}  {:20} {}\n", format_iso8601(got.time), data.rules.actions[got.action].name,
+               printable(data.life.log->users().name(got.user)));
+  }
+}
+
+json::object to_json(const Preview& made, const ActionData& data, TimeMs since) {
+  json::array given;
+  for (const WouldHaveGot& got : made.given)
+    given.push_back({{"time", format_iso8601(got.time)},
+                     {"user_id", data.life.log->users().name(got.user)},
+                     {"action", data.rules.actions[got.action].name}});
+  return {{"since", format_iso8601(since)}, {"at", format_iso8601(data.life.now)}, {"plans", made.plans},
+          {"gain", made.gain},              {"currency", data.life.currency},      {"given", std::move(given)}};
+}
+
+/// What journeys and limits would have made of the past.
+Status preview_actions(const CommandLine& line, const LifecycleFlags& flags, const std::string& since_text) {
+  PERENNIAL_TRY_ASSIGN(const TimeMs since, instant_of(since_text, kNoTime));
+  PERENNIAL_TRY_ASSIGN(const std::unique_ptr<ActionData> data, read_actions(line, flags.at, since));
+  if (since >= data->life.now)
+    return invalid_argument("--since {} is not before {}", format_iso8601(since), format_iso8601(data->life.now));
+  PERENNIAL_TRY_ASSIGN(const Preview made,
+                       preview(data->rules, data->effects, data->life.lives, data->state.profiles(),
+                               data->forecasts ? &*data->forecasts : nullptr, data->life.log->users(), data->contacts,
+                               since, data->life.now, kPreviewEvery, static_cast<int>(std::thread::hardware_concurrency())));
+  if (line.json)
+    fmt::print("{}\n", json::serialize(to_json(made, *data, since)));
+  else
+    print_preview(made, *data, since, flags.limit);
+  return {};
+}
+
 Status actions(const CommandLine& line, const LifecycleFlags& flags) {
   PERENNIAL_TRY_ASSIGN(const std::unique_ptr<ActionData> data, read_actions(line, flags.at));
   const LifecycleData& life = data->life;
@@ -244,13 +297,19 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
 
 void add_lifecycle_actions_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<LifecycleFlags>();
+  const auto since = std::make_shared<std::string>();
   CLI::App* command =
       add_command(app, line, "actions", "What the arbiter would do now, for whom, and what that should gain",
                   "perennial lifecycle actions --data shop --at 2026-03-01\n"
-                  "  perennial lifecycle actions --data shop user-42\n\n"
+                  "  perennial lifecycle actions --data shop user-42\n"
+                  "  perennial lifecycle actions --data shop --since 2026-02-01\n\n"
                   "Actions and their limits are declared under [actions.NAME] and [arbiter]. Nothing is sent.",
-                  [&line, flags] { return actions(line, *flags); });
-  command->add_option("user", flags->user, "user id; without one the plan for everybody");
+                  [&line, flags, since] {
+                    return since->empty() ? actions(line, *flags) : preview_actions(line, *flags, *since);
+                  });
+  CLI::Option* user = command->add_option("user", flags->user, "user id; without one the plan for everybody");
+  command->add_option("--since", *since, "preview: what would have been done from this time on, by plans eight hours apart")->excludes(user);
+  command->add_option("--limit", flags->limit, "of a preview: how many are named")->capture_default_str();
   add_output_flags(*command, line, *flags, false);
 }
 

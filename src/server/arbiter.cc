@@ -150,7 +150,7 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
     still()([&] {
       const TimeMs now = world_.clock.now_ms();
       const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(), now);
-      const Eligibility eligibility(options_.rules, contacts_);
+      const Eligibility eligibility(options_.rules, contacts_, world_.lives.definition());
       for (size_t i = first; i < std::min(first + kDecisionsAtOnce, plan.decisions.size()); ++i) {
         const Decision& decision = plan.decisions[i];
         users.one(decision.user, [&](const PlannedUser& user) {
@@ -208,7 +208,7 @@ Clearance Arbiter::may_send(const Outgoing& outgoing, TimeMs now) const {
   if (!action) return {Clearance::May::never, 0, "the action is declared no more"};
   Clearance clearance{Clearance::May::never, 0, "nothing is known of the user any more"};
   const auto lock = world_.gate.read();
-  const Eligibility eligibility(options_.rules, contacts_);
+  const Eligibility eligibility(options_.rules, contacts_, world_.lives.definition());
   const ActionUsers users(world_.lives, world_.state.profiles(), nullptr, contacts_, world_.log.users(), now);
   users.one(outgoing.user, [&](const PlannedUser& user) {
     const Suppression suppression = eligibility.of_handing_over(*action, user.view, now);

@@ -22,6 +22,7 @@ constexpr std::string_view kRolesSection = "events.roles.";
 constexpr std::string_view kSignalsSection = "lifecycle.signals.";
 constexpr std::string_view kStagesSection = "lifecycle.stages.";
 constexpr std::string_view kActionsSection = "actions.";
+constexpr std::string_view kJourneysSection = "journeys.";
 constexpr std::pair<std::string_view, const char*> kArbiterSections[] = {
     {"arbiter.caps.", "how many of these a user gets at most"},
     {"arbiter.budgets.", "what these may cost, or how many there may be"},
@@ -295,6 +296,10 @@ Result<std::string> set_named(Settings& settings, const std::string& key, const 
   if (key.starts_with(kActionsSection)) {
     settings.action_texts[key] = text;
     return std::string("of this action");
+  }
+  if (key.starts_with(kJourneysSection)) {
+    settings.action_texts[key] = text;
+    return std::string("of this journey");
   }
   for (const auto& [section, meaning] : kArbiterSections) {
     if (!key.starts_with(section)) continue;
