@@ -49,8 +49,8 @@ Result<Trial> read_trial(const fs::path& path) {
   const auto users = static_cast<Eigen::Index>(rows.size());
   trial.features.resize(users, static_cast<Eigen::Index>(rows.at(0).size()));
   for (Eigen::Index i = 0; i < users; ++i)
-    trial.features.row(i) = Eigen::Map<const Eigen::RowVectorXd>(rows[static_cast<size_t>(i)].data(),
-                                                                trial.features.cols());
+    trial.features.row(i) =
+        Eigen::Map<const Eigen::RowVectorXd>(rows[static_cast<size_t>(i)].data(), trial.features.cols());
   trial.outcomes = Eigen::Map<const Eigen::VectorXd>(visits.data(), users);
   trial.chances = Eigen::MatrixXd::Constant(users, 3, 1.0 / 3);
   PERENNIAL_TRY(check(trial));
@@ -147,7 +147,8 @@ void two_actions(const Trial& trial) {
     const Trial train = trial.subset(rows_of(halves, 0, true)), test = trial.subset(rows_of(halves, 1, true));
     const auto effects = learn_effects(train, {EffectPrior{}, EffectPrior{}}, seed).value();
     const Eigen::MatrixXd outcomes = outcomes_by_arm(train, test);
-    const uint16_t single = effects[0].level > effects[1].level ? 1 : 2;  // chosen on the training half, as the policy is
+    const uint16_t single =
+        effects[0].level > effects[1].level ? 1 : 2;  // chosen on the training half, as the policy is
     std::vector<uint16_t> chosen, same(test.users(), single);
     for (size_t i = 0; i < test.users(); ++i) {
       const std::vector<double> features = features_of(test, i);

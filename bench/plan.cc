@@ -1,5 +1,5 @@
-// How fast, and how near the best, is the arbiter's choice? Random users and 20 actions in four channels, under a budget
-// of money, a number a day for each channel and stocks of some actions; a third of the users lacks consent for a
+// How fast, and how near the best, is the arbiter's choice? Random users and 20 actions in four channels, under a
+// budget of money, a number a day for each channel and stocks of some actions; a third of the users lacks consent for a
 // channel, a fifth has had enough of one.
 //   ./dev bench plan                        1,000,000 users: seconds, and the gap to the plan's own bound
 //   ./dev bench plan --users 10000 --exact  the same beside the linear programme's optimum (needs clp)
@@ -121,7 +121,8 @@ std::optional<double> exact_optimum(const Instance& instance) {
 int run(size_t users, int threads, bool exact) {
   Random random(42);
   int failures = 0;
-  for (const auto& [name, kind] : {std::pair{"spread", Kind::spread}, {"alike", Kind::alike}, {"scarce", Kind::scarce}}) {
+  for (const auto& [name, kind] :
+       {std::pair{"spread", Kind::spread}, {"alike", Kind::alike}, {"scarce", Kind::scarce}}) {
     const Instance instance = make(users, kind, random);
     const auto started = std::chrono::steady_clock::now();
     const Allocation plan = allocate(instance.offers, instance.budgets, threads, 42).value();
@@ -129,10 +130,11 @@ int run(size_t users, int threads, bool exact) {
     const bool good = holds(instance, plan);
     failures += good ? 0 : 1;
     const auto served = users - static_cast<size_t>(std::ranges::count(plan.chosen, Allocation::kNothing));
-    fmt::print("{}: {} users, {} offers, {} budgets, {} threads: {:.2f} s, {} served, gain {:.1f}, {:.4f} % below its bound, "
-               "every budget {}\n",
-               name, users, instance.offers.action.size(), instance.budgets.size(), threads, seconds, served, plan.gain,
-               100 * plan.gap(), good ? "kept" : "NOT KEPT");
+    fmt::print(
+        "{}: {} users, {} offers, {} budgets, {} threads: {:.2f} s, {} served, gain {:.1f}, {:.4f} % below its bound, "
+        "every budget {}\n",
+        name, users, instance.offers.action.size(), instance.budgets.size(), threads, seconds, served, plan.gain,
+        100 * plan.gap(), good ? "kept" : "NOT KEPT");
     if (!exact) continue;
     if (const std::optional<double> optimum = exact_optimum(instance)) {
       fmt::print("  linear programme {:.3f}: the plan {:.4f} % below it, its bound {:.4f} % above\n", *optimum,

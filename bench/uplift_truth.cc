@@ -46,7 +46,9 @@ Result<std::vector<Truth>> last_whole_campaign(const fs::path& path) {
   }
   std::set<TimeMs> times;
   for (const Truth& truth : all) times.insert(truth.time);
-  if (times.size() < 2) return failed_precondition("{} has fewer than two campaigns: simulate with --campaigns and more months", path.string());
+  if (times.size() < 2)
+    return failed_precondition("{} has fewer than two campaigns: simulate with --campaigns and more months",
+                               path.string());
   const TimeMs last_whole = *std::next(times.rbegin());
   std::erase_if(all, [&](const Truth& truth) { return truth.time != last_whole; });
   return all;
@@ -54,7 +56,8 @@ Result<std::vector<Truth>> last_whole_campaign(const fs::path& path) {
 
 double correlation(const std::vector<double>& a, const std::vector<double>& b) {
   const auto n = static_cast<double>(a.size());
-  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n, mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
+  const double mean_a = std::accumulate(a.begin(), a.end(), 0.0) / n,
+               mean_b = std::accumulate(b.begin(), b.end(), 0.0) / n;
   double ab = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {
     ab += (a[i] - mean_a) * (b[i] - mean_b);
@@ -132,7 +135,8 @@ Status run(const fs::path& data, const fs::path& truth_file) {
     harmed += chosen < 0 ? 1 : 0;
     harm += std::min(0.0, chosen);
   }
-  fmt::print("{:8} {:9} {:>8} {:>8} {:>9}  {}\n", "action", "learner", "Pearson", "Spearman", "mean", "estimated mean, Qini");
+  fmt::print("{:8} {:9} {:>8} {:>8} {:>9}  {}\n", "action", "learner", "Pearson", "Spearman", "mean",
+             "estimated mean, Qini");
   const auto users = static_cast<double>(estimated[0].size());
   for (size_t a = 0; a < kNames.size(); ++a) {
     const ActionEffect& effect = effects[a];
@@ -143,15 +147,16 @@ Status run(const fs::path& data, const fs::path& truth_file) {
                effect.quality.qini.high);
   }
   const double best_single = std::max(0.0, *std::ranges::max_element(single));
-  fmt::print("\norders more, a user: the policy {:.4f}, the oracle {:.4f}, the best action for all {:.4f}\n", policy / users,
-             oracle / users, best_single / users);
+  fmt::print("\norders more, a user: the policy {:.4f}, the oracle {:.4f}, the best action for all {:.4f}\n",
+             policy / users, oracle / users, best_single / users);
   fmt::print("the policy has {:.1f} % of the oracle's, the best action for all {:.1f} %\n", 100 * policy / oracle,
              100 * best_single / oracle);
-  fmt::print("of {} treated {:.1f} % would have done better with nothing; of actions at random {:.1f} %. Of the harm that "
-             "random actions do {:.1f} % is avoided\n",
-             treated, 100.0 * static_cast<double>(harmed) / std::max<double>(1, static_cast<double>(treated)),
-             100.0 * static_cast<double>(harmful) / users / static_cast<double>(kNames.size()),
-             100 * (1 - harm / harm_by_chance));
+  fmt::print(
+      "of {} treated {:.1f} % would have done better with nothing; of actions at random {:.1f} %. Of the harm that "
+      "random actions do {:.1f} % is avoided\n",
+      treated, 100.0 * static_cast<double>(harmed) / std::max<double>(1, static_cast<double>(treated)),
+      100.0 * static_cast<double>(harmful) / users / static_cast<double>(kNames.size()),
+      100 * (1 - harm / harm_by_chance));
   return {};
 }
 

@@ -54,9 +54,10 @@ Result<BudgetRule> budget_of(std::string_view text) {
   }
   const Result<double> limit = money_of(amount);
   if (per == std::string_view::npos || !limit.ok())
-    return invalid_argument("want money or a number of actions per a period, such as '500 per 30d' or '20000 actions per "
-                            "1d', got '{}'",
-                            text);
+    return invalid_argument(
+        "want money or a number of actions per a period, such as '500 per 30d' or '20000 actions per "
+        "1d', got '{}'",
+        text);
   rule.limit = *limit;
   PERENNIAL_TRY_ASSIGN(rule.window_ms, parse_period(trim(text.substr(per + 5))));
   return rule;
@@ -197,7 +198,8 @@ const std::vector<Key>& keys() {
       {"kind",
        [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
          const auto* const found = std::ranges::find(kKinds, text);
-         if (found == std::end(kKinds)) return invalid_argument("want one of {}, got '{}'", fmt::join(kKinds, ", "), text);
+         if (found == std::end(kKinds))
+           return invalid_argument("want one of {}, got '{}'", fmt::join(kKinds, ", "), text);
          action.kind = static_cast<ActionKind>(found - std::begin(kKinds));
          return {};
        }},
@@ -228,16 +230,16 @@ const std::vector<Key>& keys() {
        }},
       {"stages",
        [](ActionSpec& action, const std::string& text, const Definition&) {
-         return read_set(text, [](size_t i) { return stage_name(static_cast<Stage>(i)); }, action.stages);
+         return read_set(
+             text, [](size_t i) { return stage_name(static_cast<Stage>(i)); }, action.stages);
        }},
       {"overlays",
        [](ActionSpec& action, const std::string& text, const Definition&) {
-         return read_set(text, [](size_t i) { return overlay_name(static_cast<Overlay>(i)); }, action.overlays);
+         return read_set(
+             text, [](size_t i) { return overlay_name(static_cast<Overlay>(i)); }, action.overlays);
        }},
-      {"traits",
-       [](ActionSpec& action, const std::string& text, const Definition&) {
-         return read_list(text, trait_condition_of, action.traits);
-       }},
+      {"traits", [](ActionSpec& action, const std::string& text,
+                    const Definition&) { return read_list(text, trait_condition_of, action.traits); }},
       {"forecasts",
        [](ActionSpec& action, const std::string& text, const Definition& definition) {
          return read_list(
@@ -289,13 +291,13 @@ Status finish(ActionSpec& action) {
     return invalid_argument("{}.channel is missing: what the action is sent through, such as \"email\"", key);
   if (action.goal.worth == 0)
     return invalid_argument(
-        "{}.worth is missing: what one user who reaches the goal is worth, in money; for goals like \"sum(value)\", what "
+        "{}.worth is missing: what one user who reaches the goal is worth, in money; for goals like \"sum(value)\", "
+        "what "
         "one unit of it is",
         key);
   if (action.from >= action.until) return invalid_argument("{}.until is not after its 'from'", key);
   // As much as would make it worth its while, either way; of a chance at most a tenth.
-  if (action.expected.deviation == 0)
-    action.expected.deviation = action.goal.money ? 10 / action.goal.worth : 0.05;
+  if (action.expected.deviation == 0) action.expected.deviation = action.goal.money ? 10 / action.goal.worth : 0.05;
   return {};
 }
 
@@ -341,7 +343,8 @@ Status read_steps(std::string_view text, const ActionRules& rules, Journey& jour
     next.action = *action;
     journey.steps.push_back(std::exchange(next, {}));
   }
-  if (journey.steps.empty()) return invalid_argument("want actions, with waits between, such as 'letter, wait 3d, offer'");
+  if (journey.steps.empty())
+    return invalid_argument("want actions, with waits between, such as 'letter, wait 3d, offer'");
   return next.wait_ms == 0 ? Status() : invalid_argument("a wait at the end waits for nothing");
 }
 
@@ -431,7 +434,8 @@ TimeMs longest_window(const ActionRules& rules) {
 Result<ActionRules> make_action_rules(const ActionTexts& texts, ActionRules defaults, const Definition& definition) {
   ActionRules rules = std::move(defaults);
   if (!is_time_zone(rules.time_zone))
-    return invalid_argument("arbiter.time_zone: '{}' is no time zone: write one such as Europe/Berlin", rules.time_zone);
+    return invalid_argument("arbiter.time_zone: '{}' is no time zone: write one such as Europe/Berlin",
+                            rules.time_zone);
   std::vector<std::string> known;
   for (const Key& key : keys()) known.emplace_back(key.name);
   std::map<std::string, ActionSpec> actions;
@@ -441,9 +445,10 @@ Result<ActionRules> make_action_rules(const ActionTexts& texts, ActionRules defa
     const size_t point = rest.find('.');
     const std::string name(rest.substr(0, point));
     if (!is_name(name) || name == "all")
-      return invalid_argument("{}: '{}' can't be the name of an action: want small letters, digits, _ and -, and not "
-                              "'all'",
-                              key, name);
+      return invalid_argument(
+          "{}: '{}' can't be the name of an action: want small letters, digits, _ and -, and not "
+          "'all'",
+          key, name);
     const std::string_view field = point == std::string_view::npos ? "" : rest.substr(point + 1);
     const auto found = std::ranges::find(keys(), field, &Key::name);
     if (found == keys().end())

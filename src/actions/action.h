@@ -54,9 +54,9 @@ struct ActionSpec {
   std::vector<ForecastCondition> forecasts;
   TimeMs from = 0;
   TimeMs until = kNeverChanges;
-  Frequency repeat;       // to one user
-  EffectPrior expected;   // effect on the goal's outcome, before anything was seen of it
-  std::string payload;    // a JSON object that goes along as it is, or empty
+  Frequency repeat;      // to one user
+  EffectPrior expected;  // effect on the goal's outcome, before anything was seen of it
+  std::string payload;   // a JSON object that goes along as it is, or empty
 };
 
 /// Actions that a limit is for: all, those of a channel, or one.

@@ -95,16 +95,15 @@ TEST(QuietHours, MayGoOverMidnight) {
   EXPECT_FALSE(noon.contain(14 * 60));
 }
 
-TEST(ActionRules, NothingDeclaredIsNothingToDo) {
-  EXPECT_TRUE(make_action_rules({}, {}, shop())->actions.empty());
-}
+TEST(ActionRules, NothingDeclaredIsNothingToDo) { EXPECT_TRUE(make_action_rules({}, {}, shop())->actions.empty()); }
 
 TEST(ActionRules, ErrorsNameTheKeyAndTheWayOut) {
   const std::pair<ActionTexts, std::string> cases[] = {
       {with("actions.welcome.chanel", "email"),
        "actions.welcome.chanel: an action has no 'chanel': did you mean 'channel'?"},
       {with("actions.Welcome.channel", "email"),
-       "actions.Welcome.channel: 'Welcome' can't be the name of an action: want small letters, digits, _ and -, and not "
+       "actions.Welcome.channel: 'Welcome' can't be the name of an action: want small letters, digits, _ and -, and "
+       "not "
        "'all'"},
       {with("actions.welcome.goal", "valeu"),
        "actions.welcome.goal: 'valeu' is no signal: did you mean 'value'? 'sum(...)' of one stands for its money"},
@@ -131,7 +130,8 @@ TEST(ActionRules, ErrorsNameTheKeyAndTheWayOut) {
       {with("arbiter.caps.mail", "1 per 7d"),
        "arbiter.caps.mail: 'mail' is neither 'all' nor a channel nor an action: did you mean 'email'?"},
       {with("arbiter.budgets.all", "500"),
-       "arbiter.budgets.all: want money or a number of actions per a period, such as '500 per 30d' or '20000 actions per "
+       "arbiter.budgets.all: want money or a number of actions per a period, such as '500 per 30d' or '20000 actions "
+       "per "
        "1d', got '500'"},
       {with("arbiter.quiet_hours.all", "22-8"),
        "arbiter.quiet_hours.all: want two times of the day that differ, such as '21:00-08:00', got '22-8'"},

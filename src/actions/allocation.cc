@@ -18,14 +18,14 @@ constexpr size_t kBlocks = 64;  // of users; sums of blocks are added in their o
 constexpr int kMostNewtonSteps = 25;
 constexpr int kMostDampings = 8;
 constexpr double kLeastDamping = 1e-4;
-constexpr double kWonEnough = 1e-6;  // by a step, of the dual's value
+constexpr double kWonEnough = 1e-6;      // by a step, of the dual's value
 constexpr double kFirstSmoothing = 0.5;  // of the mean gain of users' best offers
-constexpr double kLastSmoothing = 1e-4;
 constexpr double kSmoothingFalls = 0.25;
+constexpr int kFalls = 7;
 constexpr double kFarBelow = 30;  // e to the minus this adds nothing that counts
 constexpr double kGapEnough = 5e-4;
-constexpr size_t kSample = 50'000;         // users, at least, whose prices are where those of all are looked for
-constexpr double kSampledSmoothing = 2e-3; // from which on all users count
+constexpr size_t kSample = 50'000;          // users, at least, whose prices are where those of all are looked for
+constexpr double kSampledSmoothing = 2e-3;  // from which on all users count
 
 using Prices = Eigen::VectorXd;
 
@@ -58,8 +58,8 @@ class Dual {
     // An offer that takes more than there is can't be chosen, whatever the prices.
     possible_.resize(offers.action.size());
     for (size_t j = 0; j < possible_.size(); ++j)
-      possible_[j] = std::ranges::all_of(budgets_of_[offers.action[j]],
-                                         [&](size_t r) { return takes(j, r) <= budgets[r].limit; });
+      possible_[j] =
+          std::ranges::all_of(budgets_of_[offers.action[j]], [&](size_t r) { return takes(j, r) <= budgets[r].limit; });
   }
 
   [[nodiscard]] const Eigen::VectorXd& limits() const { return limits_; }
@@ -68,9 +68,7 @@ class Dual {
   void sample(bool sampled) { sampled_ = sampled; }
   [[nodiscard]] bool can_sample() const { return stride_ > 1; }
 
-  [[nodiscard]] const std::vector<size_t>& budgets_of(size_t offer) const {
-    return budgets_of_[offers_.action[offer]];
-  }
+  [[nodiscard]] const std::vector<size_t>& budgets_of(size_t offer) const { return budgets_of_[offers_.action[offer]]; }
   [[nodiscard]] double takes(size_t offer, size_t budget) const {
     return budgets_[budget].counts ? 1 : static_cast<double>(offers_.cost[offer]);
   }
@@ -136,7 +134,8 @@ class Dual {
         const double of_r = chance * takes(offer, r);
         mean[static_cast<Eigen::Index>(r)] += of_r;
         for (const size_t s : budgets_of(offer))
-          value.hessian(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(s)) += of_r * takes(offer, s) / smoothing;
+          value.hessian(static_cast<Eigen::Index>(r), static_cast<Eigen::Index>(s)) +=
+              of_r * takes(offer, s) / smoothing;
       }
     }
     value.used += mean;
@@ -327,9 +326,10 @@ Status check(const Offers& offers, const std::vector<Budget>& budgets) {
     for (uint64_t j = offers.begin[user]; j < offers.begin[user + 1]; ++j)
       if (!std::isfinite(offers.gain[j]) || !std::isfinite(offers.cost[j]) || offers.cost[j] < 0 ||
           offers.action[j] == UINT16_MAX)
-        return invalid_argument("user {} has an offer of action {} with gain {} and cost {}: want finite numbers, a cost "
-                                "of at least 0 and an action below 65,535",
-                                user, offers.action[j], offers.gain[j], offers.cost[j]);
+        return invalid_argument(
+            "user {} has an offer of action {} with gain {} and cost {}: want finite numbers, a cost "
+            "of at least 0 and an action below 65,535",
+            user, offers.action[j], offers.gain[j], offers.cost[j]);
   for (const Budget& budget : budgets)
     if (!(budget.limit >= 0) || !std::isfinite(budget.limit))
       return invalid_argument("budget '{}' has the limit {}: want a number of at least 0", budget.name, budget.limit);
@@ -350,7 +350,7 @@ Result<Allocation> allocate(const Offers& offers, const std::vector<Budget>& bud
   Dual dual(offers, budgets, threads);
   Prices prices = Prices::Zero(dual.limits().size());
   const DualValue unpriced = dual.exact(prices);
-  const double tiny = kLastSmoothing * mean_gain;
+  const double tiny = 1e-4 * mean_gain;
   if (mean_gain == 0 || (unpriced.used.array() <= dual.limits().array()).all()) {
     // Enough for all: everybody's best, and nothing has a price.
     Allocation made = Dealer(dual, offers, budgets, prices, tiny > 0 ? tiny : 1, seed).deal();
@@ -360,14 +360,17 @@ Result<Allocation> allocate(const Offers& offers, const std::vector<Budget>& bud
   Allocation best;
   best.bound = unpriced.value;
   dual.sample(dual.can_sample());
-  for (double smoothing = kFirstSmoothing; smoothing >= kLastSmoothing; smoothing *= kSmoothingFalls) {
+  for (int fall = 0; fall < kFalls; ++fall) {
+    const double smoothing = kFirstSmoothing * std::pow(kSmoothingFalls, fall);
     if (smoothing <= kSampledSmoothing) dual.sample(false);
     minimise(dual, smoothing * mean_gain, prices);
     if (smoothing > kSampledSmoothing) continue;
     Allocation made = Dealer(dual, offers, budgets, prices, smoothing * mean_gain, seed).deal();
     made.bound = std::min(best.bound, dual.exact(prices).value);
-    if (made.gain < best.gain) std::swap(made.bound, best.bound);
-    else best = std::move(made);
+    if (made.gain < best.gain)
+      std::swap(made.bound, best.bound);
+    else
+      best = std::move(made);
     if (best.gap() < kGapEnough) break;
   }
   return best;

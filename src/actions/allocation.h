@@ -20,8 +20,8 @@ namespace perennial {
 struct Budget {
   std::string name;
   std::vector<uint16_t> actions;
-  double limit = 0;    // at least 0
-  bool counts = false; // false: of the offers' cost; true: of their number
+  double limit = 0;     // at least 0
+  bool counts = false;  // false: of the offers' cost; true: of their number
 };
 
 /// Offers of all users, those of one user together. Doing nothing is always possible and brings 0.

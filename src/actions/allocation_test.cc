@@ -213,9 +213,10 @@ TEST(Allocation, NumbersOutOfRangeAreNamed) {
   Offers offers;
   offers.add(3, std::numeric_limits<float>::quiet_NaN(), 0);
   offers.end_user();
-  EXPECT_EQ(allocate(offers, {}, 1, kSeed).status().message(),
-            "user 0 has an offer of action 3 with gain nan and cost 0: want finite numbers, a cost of at least 0 and an "
-            "action below 65,535");
+  EXPECT_EQ(
+      allocate(offers, {}, 1, kSeed).status().message(),
+      "user 0 has an offer of action 3 with gain nan and cost 0: want finite numbers, a cost of at least 0 and an "
+      "action below 65,535");
   EXPECT_EQ(allocate({}, {{"mail", {0}, -1, false}}, 1, kSeed).status().message(),
             "budget 'mail' has the limit -1: want a number of at least 0");
 }

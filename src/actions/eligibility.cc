@@ -11,8 +11,9 @@ namespace perennial {
 namespace {
 
 constexpr uint32_t kEverything = 0;  // no name has it
-constexpr const char* kNames[kSuppressions] = {"none",    "holdout", "expired", "journey", "stage",       "trait",   "forecast",
-                                               "consent", "repeat",  "cap",     "quiet_hours", "no_gain", "outdone", "budget"};
+constexpr const char* kNames[kSuppressions] = {"none",        "holdout",  "expired", "journey", "stage",
+                                               "trait",       "forecast", "consent", "repeat",  "cap",
+                                               "quiet_hours", "no_gain",  "outdone", "budget"};
 
 bool holds(const TraitCondition& condition, const std::string* json_text) {
   using Is = TraitCondition::Is;
@@ -53,7 +54,8 @@ Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts, con
     std::vector<uint32_t>& names = journey_names_.emplace_back();
     for (const JourneyStep& step : journey.steps) names.push_back(contacts.name_id(rules.actions[step.action].name));
   }
-  for (uint16_t action = 0; action < rules.actions.size(); ++action) {
+  for (size_t i = 0; i < rules.actions.size(); ++i) {
+    const auto action = static_cast<uint16_t>(i);
     OfAction& of = actions_.emplace_back();
     of.name = contacts.name_id(rules.actions[action].name);
     for (const Cap& cap : rules.caps)

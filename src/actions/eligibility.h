@@ -16,19 +16,19 @@ namespace perennial {
 /// In the order in which they are looked at.
 enum class Suppression : uint8_t {
   none,
-  holdout,      // the user is in the control group
-  expired,      // before or after the action's time
-  journey,      // not due in any journey that it is part of
-  stage,        // or overlay
+  holdout,  // the user is in the control group
+  expired,  // before or after the action's time
+  journey,  // not due in any journey that it is part of
+  stage,    // or overlay
   trait,
-  forecast,     // not within the bounds, or not known
+  forecast,  // not within the bounds, or not known
   consent,
-  repeat,       // had it lately
-  cap,          // had enough of a kind lately
+  repeat,  // had it lately
+  cap,     // had enough of a kind lately
   quiet_hours,
-  no_gain,      // doing nothing is expected to bring more
-  outdone,      // another action brings the user more
-  budget,       // others gain more from what there is
+  no_gain,  // doing nothing is expected to bring more
+  outdone,  // another action brings the user more
+  budget,   // others gain more from what there is
 };
 inline constexpr size_t kSuppressions = 14;
 const char* suppression_name(Suppression suppression);
@@ -37,10 +37,10 @@ const char* suppression_name(Suppression suppression);
 struct UserNow {
   std::string_view id;  // that lasts longest
   Standing standing;
-  std::function<const std::string*(std::string_view trait)> trait;             // its JSON text, or null
-  std::function<std::optional<double>(std::string_view question)> forecast;    // nullopt: there is none
-  std::span<const Contact> contacts;                                           // by time
-  const UserFacts* facts = nullptr;                                            // what journeys go by
+  std::function<const std::string*(std::string_view trait)> trait;           // its JSON text, or null
+  std::function<std::optional<double>(std::string_view question)> forecast;  // nullopt: there is none
+  std::span<const Contact> contacts;                                         // by time
+  const UserFacts* facts = nullptr;                                          // what journeys go by
 };
 
 inline constexpr const char* kActionHoldout = "actions.holdout";  // the purpose of is_held_out

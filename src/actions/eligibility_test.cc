@@ -89,12 +89,15 @@ TEST_F(EligibilityTest, OnlyWithItsTraits) {
     const char* value;  // of the trait "t"; null: unknown
     bool holds;
   };
-  const Case cases[] = {{"t", "\"x\"", true},     {"t", nullptr, false},     {"t", "null", false},
-                        {"!t", nullptr, true},    {"!t", "1", false},        {"t = DE", "\"DE\"", true},
-                        {"t = DE", "\"D\"", false}, {"t = DE", nullptr, false}, {"t = true", "true", true},
-                        {"t != DE", "\"FR\"", true}, {"t != DE", "\"DE\"", false}, {"t != DE", nullptr, true},
-                        {"t >= 18", "18", true},  {"t >= 18", "17.9", false}, {"t >= 18", "\"20\"", true},
-                        {"t >= 18", "\"old\"", false}, {"t < 18", "17", true}, {"t < 18", "18", false},
+  const Case cases[] = {{"t", "\"x\"", true},         {"t", nullptr, false},
+                        {"t", "null", false},         {"!t", nullptr, true},
+                        {"!t", "1", false},           {"t = DE", "\"DE\"", true},
+                        {"t = DE", "\"D\"", false},   {"t = DE", nullptr, false},
+                        {"t = true", "true", true},   {"t != DE", "\"FR\"", true},
+                        {"t != DE", "\"DE\"", false}, {"t != DE", nullptr, true},
+                        {"t >= 18", "18", true},      {"t >= 18", "17.9", false},
+                        {"t >= 18", "\"20\"", true},  {"t >= 18", "\"old\"", false},
+                        {"t < 18", "17", true},       {"t < 18", "18", false},
                         {"t < 18", "\"old\"", false}, {"t = a\"b", R"("a\"b")", true}};
   for (const auto& [condition, value, holds] : cases) {
     texts_["actions.welcome.traits"] = condition;

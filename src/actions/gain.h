@@ -18,10 +18,10 @@ inline constexpr size_t kGainMeasures = 3;
 const char* measure_name(GainMeasure measure);
 
 struct MeasuredGain {
-  double acted_on = 0;   // mean of the users who may be acted on
-  double held_out = 0;   // and of the others
-  Interval95 gain;       // adjusted by the time of the same length before
-  std::string reason;    // why it can't be measured; empty: it could
+  double acted_on = 0;  // mean of the users who may be acted on
+  double held_out = 0;  // and of the others
+  Interval95 gain;      // adjusted by the time of the same length before
+  std::string reason;   // why it can't be measured; empty: it could
 };
 
 struct GainReport {

@@ -1,6 +1,6 @@
-// Journeys: actions in an order, with waits, from a moment of a user's life on. Where a user stands in one is a function
-// of facts, contacts and time: nothing is stored. A journey only says when its actions are due; who gets them is the
-// arbiter's matter. Covered by actions/journey_test.cc.
+// Journeys: actions in an order, with waits, from a moment of a user's life on. Where a user stands in one is a
+// function of facts, contacts and time: nothing is stored. A journey only says when its actions are due; who gets them
+// is the arbiter's matter. Covered by actions/journey_test.cc.
 #pragma once
 
 #include <functional>
@@ -52,8 +52,8 @@ struct JourneyUser {
 
 struct JourneyStanding {
   TimeMs begun = 0;
-  size_t step = 0;    // the next; steps.size(): over
-  TimeMs due = 0;     // from when on
+  size_t step = 0;  // the next; steps.size(): over
+  TimeMs due = 0;   // from when on
 };
 
 /// nullopt: not on it. `names`: Contacts::name_id of the action of each step.

@@ -24,7 +24,9 @@ class JourneyTest : public testing::Test {
     defaults_.holdout_share = 0;
   }
 
-  void fact(const char* signal, TimeMs time) { facts_.add(definition_.find_signal(signal).value(), time, ++offset_, 0); }
+  void fact(const char* signal, TimeMs time) {
+    facts_.add(definition_.find_signal(signal).value(), time, ++offset_, 0);
+  }
 
   void given(const char* name, TimeMs time) {
     StoredRecord record;

@@ -11,9 +11,10 @@
 namespace perennial {
 namespace {
 
-constexpr double kEvenShare = 0.2;  // of the chances that are dealt evenly, so that each stays large enough to learn from
-constexpr int kSteps = 64;          // of the integral over a gain
-constexpr double kFarOut = 5;       // deviations, beyond which a normal gain is not looked at
+constexpr double kEvenShare =
+    0.2;                       // of the chances that are dealt evenly, so that each stays large enough to learn from
+constexpr int kSteps = 64;     // of the integral over a gain
+constexpr double kFarOut = 5;  // deviations, beyond which a normal gain is not looked at
 constexpr const char* kExplore = "actions.explore";
 
 double normal_below(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
@@ -58,7 +59,8 @@ std::vector<double> chances_of_being_best(std::span<const Interval95> gains) {
 Planner::Planner(const ActionRules& rules, const Effects& effects, const Contacts& contacts,
                  const Definition& definition, TimeMs now)
     : rules_(rules), effects_(effects), definition_(definition), now_(now), eligibility_(rules, contacts, definition) {
-  PERENNIAL_CHECK(effects.size() == rules.actions.size(), "{} effects, {} actions", effects.size(), rules.actions.size());
+  PERENNIAL_CHECK(effects.size() == rules.actions.size(), "{} effects, {} actions", effects.size(),
+                  rules.actions.size());
   std::vector<Question> questions;
   for (const ActionSpec& action : rules.actions) {
     const Question question = goal_question(action.goal, definition);
@@ -100,7 +102,8 @@ Weighed Planner::weigh_one(uint16_t action, const PlannedUser& user, std::span<c
 std::vector<Weighed> Planner::weigh_all(const PlannedUser& user) const {
   std::vector<std::vector<double>> features(features_.size());
   std::vector<Weighed> all;
-  for (uint16_t action = 0; action < rules_.actions.size(); ++action) {
+  for (size_t i = 0; i < rules_.actions.size(); ++i) {
+    const auto action = static_cast<uint16_t>(i);
     std::vector<double>& of_goal = features[features_of_[action]];
     if (of_goal.empty()) of_goal = features_[features_of_[action]].of(definition_, user.subject, now_);
     all.push_back(weigh_one(action, user, of_goal));
@@ -170,9 +173,10 @@ void Planner::draw(const PlannedUser& user, const std::vector<Weighed>& weighed,
 }
 
 Result<ActionPlan> Planner::plan(const std::function<void(const std::function<void(const PlannedUser&)>&)>& each,
-                           int threads) const {
-  ActionPlan plan{.at = now_, .suppressed = std::vector<std::array<int64_t, kSuppressions>>(rules_.actions.size()),
-            .budgets = budgets_};
+                                 int threads) const {
+  ActionPlan plan{.at = now_,
+                  .suppressed = std::vector<std::array<int64_t, kSuppressions>>(rules_.actions.size()),
+                  .budgets = budgets_};
   Offers offers;
   std::vector<UserId> users;
   each([&](const PlannedUser& user) {
@@ -193,7 +197,8 @@ Result<ActionPlan> Planner::plan(const std::function<void(const std::function<vo
   std::vector<Budget> budgets;
   for (size_t b = 0; b < rules_.budgets.size(); ++b) {
     const BudgetRule& rule = rules_.budgets[b];
-    budgets.push_back({rule.scope, rule.actions, std::max(0.0, plan.budgets[b].left - plan.budgets[b].used), rule.counts});
+    budgets.push_back(
+        {rule.scope, rule.actions, std::max(0.0, plan.budgets[b].left - plan.budgets[b].used), rule.counts});
   }
   PERENNIAL_TRY_ASSIGN(const Allocation made, allocate(offers, budgets, threads, static_cast<uint64_t>(now_)));
   plan.gain = made.gain;
@@ -211,8 +216,12 @@ Result<ActionPlan> Planner::plan(const std::function<void(const std::function<vo
       ++counts[static_cast<size_t>(chosen == Allocation::kNothing ? Suppression::budget : Suppression::outdone)];
     }
     if (chosen == Allocation::kNothing) continue;
-    plan.decisions.push_back({.user = users[user], .action = offers.action[chosen], .gain = offers.gain[chosen],
-                              .cost = offers.cost[chosen], .chance = 1, .chances = {}});
+    plan.decisions.push_back({.user = users[user],
+                              .action = offers.action[chosen],
+                              .gain = offers.gain[chosen],
+                              .cost = offers.cost[chosen],
+                              .chance = 1,
+                              .chances = {}});
   }
   return plan;
 }

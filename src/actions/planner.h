@@ -1,8 +1,8 @@
 // The arbiter: of all actions for all users what to do now, and for whom. Expected gain = effect x worth - expected
 // cost, under each user's own rules (actions/eligibility.h) and the budgets that all share (actions/allocation.h);
-// doing nothing is always a candidate. A share of the users is drawn an action by known chances instead, so that effects
-// can be learned: Thompson's, mixed with even ones. Covered by actions/planner_test.cc.
-// Source: Thompson, "On the likelihood that one unknown probability exceeds another", 1933.
+// doing nothing is always a candidate. A share of the users is drawn an action by known chances instead, so that
+// effects can be learned: Thompson's, mixed with even ones. Covered by actions/planner_test.cc. Source: Thompson, "On
+// the likelihood that one unknown probability exceeds another", 1933.
 #pragma once
 
 #include <functional>
@@ -31,10 +31,10 @@ using Effects = std::vector<ActionEffect>;
 struct Weighed {
   uint16_t action = 0;
   Suppression suppression = Suppression::none;
-  Effect effect;        // on the goal's outcome
-  double cost = 0;      // expected
-  Interval95 gain;      // of doing it against not, before any budget's price
-  double priced = 0;    // the gain less what it takes from budgets at their prices
+  Effect effect;      // on the goal's outcome
+  double cost = 0;    // expected
+  Interval95 gain;    // of doing it against not, before any budget's price
+  double priced = 0;  // the gain less what it takes from budgets at their prices
 };
 
 /// Of the budget rules: what is left now, and what one more unit would bring.
@@ -49,9 +49,9 @@ inline constexpr uint16_t kDoNothing = UINT16_MAX;
 struct Decision {
   UserId user = kNoId;
   uint16_t action = kDoNothing;
-  double gain = 0;    // expected
-  double cost = 0;    // expected
-  double chance = 1;  // with which it was drawn; 1: it was chosen
+  double gain = 0;                                   // expected
+  double cost = 0;                                   // expected
+  double chance = 1;                                 // with which it was drawn; 1: it was chosen
   std::vector<std::pair<uint16_t, double>> chances;  // of all that could have been drawn; empty: it was chosen
 };
 
@@ -59,11 +59,11 @@ struct ActionPlan {
   TimeMs at = 0;
   int64_t users = 0;
   int64_t held_out = 0;
-  std::vector<Decision> decisions;  // chosen actions, and all that was drawn
+  std::vector<Decision> decisions;                             // chosen actions, and all that was drawn
   std::vector<std::array<int64_t, kSuppressions>> suppressed;  // by action: users by what stood against it
   std::vector<BudgetState> budgets;                            // as the rules have them
-  double gain = 0;   // expected, of the chosen
-  double bound = 0;  // no choice could be expected to bring more
+  double gain = 0;                                             // expected, of the chosen
+  double bound = 0;                                            // no choice could be expected to bring more
 };
 
 class Planner {
@@ -76,7 +76,8 @@ class Planner {
   [[nodiscard]] std::vector<Weighed> weigh(const PlannedUser& user, const std::vector<double>& prices) const;
 
   /// `each` calls its argument with every user, in the same order each time. Two plans of one instant are the same.
-  Result<ActionPlan> plan(const std::function<void(const std::function<void(const PlannedUser&)>&)>& each, int threads) const;
+  Result<ActionPlan> plan(const std::function<void(const std::function<void(const PlannedUser&)>&)>& each,
+                          int threads) const;
 
  private:
   [[nodiscard]] Weighed weigh_one(uint16_t action, const PlannedUser& user, std::span<const double> features) const;
@@ -90,9 +91,9 @@ class Planner {
   const Definition& definition_;
   TimeMs now_;
   Eligibility eligibility_;
-  std::vector<BudgetState> budgets_;       // what is left before the plan
-  std::vector<Features> features_;         // of distinct goals
-  std::vector<size_t> features_of_;        // by action
+  std::vector<BudgetState> budgets_;             // what is left before the plan
+  std::vector<Features> features_;               // of distinct goals
+  std::vector<size_t> features_of_;              // by action
   std::vector<std::vector<size_t>> budgets_of_;  // by action
 };
 

@@ -27,7 +27,8 @@ ActionEffect known_effect(double level, double error = 0.001, double untreated =
 /// Users without a past, whom a test may give traits and contacts.
 class World {
  public:
-  explicit World(int users, ActionTexts texts, double holdout = 0, double explore = 0) : users_(users), texts_(std::move(texts)) {
+  explicit World(int users, ActionTexts texts, double holdout = 0, double explore = 0)
+      : users_(users), texts_(std::move(texts)) {
     ActionRules defaults;
     defaults.holdout_share = holdout;
     defaults.explore_share = explore;
@@ -71,7 +72,7 @@ class World {
 
 /// "letter" costs 1 and 2 more when it is used, "note" costs nothing; both are for orders.
 ActionTexts two_actions() {
-  return {{"actions.letter.channel", "mail"}, {"actions.letter.worth", "100"}, {"actions.letter.goal", "value"},
+  return {{"actions.letter.channel", "mail"}, {"actions.letter.worth", "100"},      {"actions.letter.goal", "value"},
           {"actions.letter.cost", "1"},       {"actions.letter.cost_of_goal", "2"}, {"actions.note.channel", "email"},
           {"actions.note.worth", "10"},       {"actions.note.goal", "value"}};
 }
@@ -284,8 +285,8 @@ TEST(Planner, NoRuleIsEverBroken) {
         const StoredRecord record = stored(decision, world.rules, now);
         contacts.apply(record);
         if (decision.action != kDoNothing)
-          all.push_back({decision.user, now, decision.action, decision.cost,
-                         std::get<Action>(record.payload).action_id});
+          all.push_back(
+              {decision.user, now, decision.action, decision.cost, std::get<Action>(record.payload).action_id});
       }
       for (size_t i = before; i < all.size(); ++i) expect_allowed(world, all, all[i]);
       for (size_t i = before; i < all.size(); ++i) {

@@ -38,7 +38,7 @@ class Trials {
   struct Draw {
     UserId user = kNoId;
     TimeMs time = 0;
-    uint32_t drawn = 0;                             // name
+    uint32_t drawn = 0;                               // name
     std::vector<std::pair<uint32_t, float>> chances;  // by name
   };
   struct Row {  // of an action's trial
@@ -62,6 +62,5 @@ class Trials {
 /// Trials::of.
 Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now,
                                      const WhileStill& still = at_once);
-
 
 }  // namespace perennial

@@ -101,8 +101,7 @@ TEST_F(TrialsTest, EffectsAreLearnedFromWhatWasDrawn) {
   EXPECT_NEAR(effects[0].level, 0.3, 0.06);
   const Features features(lives_.definition(), goal_question(letter().goal, lives_.definition()));
   const Found<Life> somebody = lives_.find(7);
-  const std::vector<double> of =
-      features.of(lives_.definition(), {7, somebody->first_seen, &somebody->facts}, kStart);
+  const std::vector<double> of = features.of(lives_.definition(), {7, somebody->first_seen, &somebody->facts}, kStart);
   EXPECT_NEAR(effects[0].untreated.at(of), 0.2, 0.06);
   EXPECT_EQ(effects[1].treated_users, 0);
   EXPECT_EQ(effects[1].level, 0) << "as expected";

@@ -9,7 +9,7 @@ namespace perennial {
 namespace {
 
 constexpr int64_t kMinuteMs = 60'000;
-constexpr int64_t kMinutesOfDay = 24 * 60;
+constexpr int64_t kMinutesOfDay = int64_t{24} * 60;
 
 /// Null for a zone that ICU does not know. Zones are few and never change while the process runs.
 const icu::TimeZone* find_zone(std::string_view name) {

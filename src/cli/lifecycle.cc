@@ -1,5 +1,6 @@
 // perennial lifecycle: at which stage of their life the users are, at any date, and what that says. Its subcommands
-// stand in lifecycle_reports.cc, lifecycle_user.cc, lifecycle_forecast.cc, lifecycle_actions.cc, lifecycle_gain.cc and lifecycle_plan.cc.
+// stand in lifecycle_reports.cc, lifecycle_user.cc, lifecycle_forecast.cc, lifecycle_actions.cc, lifecycle_gain.cc and
+// lifecycle_plan.cc.
 #include "cli/lifecycle_data.h"
 
 namespace perennial {

@@ -46,8 +46,14 @@ Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const 
   State state(settings.roles, life.log->event_types(), static_cast<size_t>(settings.history_limit));
   PERENNIAL_TRY(fold_state(line.data, *life.log, state));
   const TimeMs window = longest_window(rules), now = life.now;
-  auto data = std::make_unique<ActionData>(ActionData{std::move(life), std::move(settings), std::move(rules),
-                                                      std::move(state), Contacts(window), Trials(kTrialsKept), {}, {}});
+  auto data = std::make_unique<ActionData>(ActionData{std::move(life),
+                                                      std::move(settings),
+                                                      std::move(rules),
+                                                      std::move(state),
+                                                      Contacts(window),
+                                                      Trials(kTrialsKept),
+                                                      {},
+                                                      {}});
   PERENNIAL_TRY(data->life.log->replay(0, data->life.lives.applied(), [&](const StoredRecord& record) -> Status {
     if (record.time == kNoTime || record.time <= (contacts_until == kNoTime ? now : contacts_until))
       data->contacts.apply(record);
@@ -93,8 +99,8 @@ void print_plan(const ActionPlan& plan, const ActionData& data) {
   }
   fmt::print("At {}, of {} users {} would get an action; {} are held out and never get one.\n", format_iso8601(plan.at),
              with_commas(plan.users), with_commas(served), with_commas(plan.held_out));
-  fmt::print("For {} it would be drawn, to learn what actions do. Expected of the others: {} {}", with_commas(experiments),
-             money(plan.gain), data.life.currency);
+  fmt::print("For {} it would be drawn, to learn what actions do. Expected of the others: {} {}",
+             with_commas(experiments), money(plan.gain), data.life.currency);
   if (plan.bound > 0) fmt::print(", {:.2f} % below what no choice could pass", 100 * (1 - plan.gain / plan.bound));
   fmt::print(".\n\n");
 
@@ -158,28 +164,48 @@ json::object to_json(const ActionPlan& plan, const ActionData& data) {
          {"cost", decision.cost},
          {"drawn", !decision.chances.empty()},
          {"propensity", decision.chance}});
-  return {{"at", format_iso8601(plan.at)}, {"users", plan.users},          {"held_out", plan.held_out},
-          {"gain", plan.gain},             {"bound", plan.bound},          {"currency", data.life.currency},
-          {"actions", std::move(actions)}, {"budgets", std::move(budgets)}, {"decisions", std::move(decisions)}};
+  return {{"at", format_iso8601(plan.at)},
+          {"users", plan.users},
+          {"held_out", plan.held_out},
+          {"gain", plan.gain},
+          {"bound", plan.bound},
+          {"currency", data.life.currency},
+          {"actions", std::move(actions)},
+          {"budgets", std::move(budgets)},
+          {"decisions", std::move(decisions)}};
 }
 
 /// Why it would not be done.
 std::string reason_text(const Weighed& weighed) {
   switch (weighed.suppression) {
-    case Suppression::none: return "";
-    case Suppression::holdout: return "in the control group";
-    case Suppression::expired: return "not at this time";
-    case Suppression::journey: return "not due in its journey";
-    case Suppression::stage: return "not for this stage";
-    case Suppression::trait: return "not for these traits";
-    case Suppression::forecast: return "the forecasts are not within its bounds";
-    case Suppression::consent: return "no consent";
-    case Suppression::repeat: return "had it lately";
-    case Suppression::cap: return "had enough lately";
-    case Suppression::quiet_hours: return "quiet hours";
-    case Suppression::no_gain: return "doing nothing brings more";
-    case Suppression::outdone: return "another action brings more";
-    case Suppression::budget: return "others gain more from the budget";
+    case Suppression::none:
+      return "";
+    case Suppression::holdout:
+      return "in the control group";
+    case Suppression::expired:
+      return "not at this time";
+    case Suppression::journey:
+      return "not due in its journey";
+    case Suppression::stage:
+      return "not for this stage";
+    case Suppression::trait:
+      return "not for these traits";
+    case Suppression::forecast:
+      return "the forecasts are not within its bounds";
+    case Suppression::consent:
+      return "no consent";
+    case Suppression::repeat:
+      return "had it lately";
+    case Suppression::cap:
+      return "had enough lately";
+    case Suppression::quiet_hours:
+      return "quiet hours";
+    case Suppression::no_gain:
+      return "doing nothing brings more";
+    case Suppression::outdone:
+      return "another action brings more";
+    case Suppression::budget:
+      return "others gain more from the budget";
   }
   return "";
 }
@@ -193,22 +219,23 @@ void print_user(const std::vector<Weighed>& weighed, const ActionData& data, con
     fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", action.name, action.channel, interval(one.gain),
                money(one.priced), money(one.cost), reason_text(one));
   }
-  fmt::print("\nat prices: less what it takes from budgets that others could use, at what one unit of these would bring.\n");
+  fmt::print(
+      "\nat prices: less what it takes from budgets that others could use, at what one unit of these would bring.\n");
 }
 
 json::array to_json(const std::vector<Weighed>& weighed, const ActionRules& rules) {
   json::array list;
   for (const Weighed& one : weighed)
-    list.push_back({{"action", rules.actions[one.action].name},
-                    {"channel", rules.actions[one.action].channel},
-                    {"gain", one.gain.value},
-                    {"gain_low", one.gain.low},
-                    {"gain_high", one.gain.high},
-                    {"gain_after_prices", one.priced},
-                    {"cost", one.cost},
-                    {"suppressed_by", one.suppression == Suppression::none
-                                          ? json::value(nullptr)
-                                          : json::value(suppression_name(one.suppression))}});
+    list.push_back(
+        {{"action", rules.actions[one.action].name},
+         {"channel", rules.actions[one.action].channel},
+         {"gain", one.gain.value},
+         {"gain_low", one.gain.low},
+         {"gain_high", one.gain.high},
+         {"gain_after_prices", one.priced},
+         {"cost", one.cost},
+         {"suppressed_by", one.suppression == Suppression::none ? json::value(nullptr)
+                                                                : json::value(suppression_name(one.suppression))}});
   return list;
 }
 
@@ -219,10 +246,11 @@ void print_preview(const Preview& made, const ActionData& data, TimeMs since, in
     users[got.action].insert(got.user);
     ++times[got.action];
   }
-  fmt::print("From {} to {}, {} plans: what would have been done. Facts of the time, traits and effects of now. Expected: "
-             "{} {}.\n\n{:20} {:10} {:>9} {:>9}\n",
-             format_iso8601(since), format_iso8601(data.life.now), made.plans, money(made.gain), data.life.currency,
-             "action", "channel", "times", "users");
+  fmt::print(
+      "From {} to {}, {} plans: what would have been done. Facts of the time, traits and effects of now. Expected: "
+      "{} {}.\n\n{:20} {:10} {:>9} {:>9}\n",
+      format_iso8601(since), format_iso8601(data.life.now), made.plans, money(made.gain), data.life.currency, "action",
+      "channel", "times", "users");
   for (size_t a = 0; a < data.rules.actions.size(); ++a)
     fmt::print("{:20} {:10} {:>9} {:>9}\n", data.rules.actions[a].name, data.rules.actions[a].channel,
                with_commas(times[a]), with_commas(static_cast<int64_t>(users[a].size())));
@@ -240,8 +268,12 @@ json::object to_json(const Preview& made, const ActionData& data, TimeMs since) 
     given.push_back({{"time", format_iso8601(got.time)},
                      {"user_id", data.life.log->users().name(got.user)},
                      {"action", data.rules.actions[got.action].name}});
-  return {{"since", format_iso8601(since)}, {"at", format_iso8601(data.life.now)}, {"plans", made.plans},
-          {"gain", made.gain},              {"currency", data.life.currency},      {"given", std::move(given)}};
+  return {{"since", format_iso8601(since)},
+          {"at", format_iso8601(data.life.now)},
+          {"plans", made.plans},
+          {"gain", made.gain},
+          {"currency", data.life.currency},
+          {"given", std::move(given)}};
 }
 
 /// What journeys and limits would have made of the past.
@@ -250,10 +282,11 @@ Status preview_actions(const CommandLine& line, const LifecycleFlags& flags, con
   PERENNIAL_TRY_ASSIGN(const std::unique_ptr<ActionData> data, read_actions(line, flags.at, since));
   if (since >= data->life.now)
     return invalid_argument("--since {} is not before {}", format_iso8601(since), format_iso8601(data->life.now));
-  PERENNIAL_TRY_ASSIGN(const Preview made,
-                       preview(data->rules, data->effects, data->life.lives, data->state.profiles(),
-                               data->forecasts ? &*data->forecasts : nullptr, data->life.log->users(), data->contacts,
-                               since, data->life.now, kPreviewEvery, static_cast<int>(std::thread::hardware_concurrency())));
+  PERENNIAL_TRY_ASSIGN(
+      const Preview made,
+      preview(data->rules, data->effects, data->life.lives, data->state.profiles(),
+              data->forecasts ? &*data->forecasts : nullptr, data->life.log->users(), data->contacts, since,
+              data->life.now, kPreviewEvery, static_cast<int>(std::thread::hardware_concurrency())));
   if (line.json)
     fmt::print("{}\n", json::serialize(to_json(made, *data, since)));
   else
@@ -267,8 +300,9 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
   const ActionUsers users(life.lives, data->state.profiles(), data->forecasts ? &*data->forecasts : nullptr,
                           data->contacts, life.log->users(), life.now);
   const Planner planner(data->rules, data->effects, data->contacts, life.lives.definition(), life.now);
-  PERENNIAL_TRY_ASSIGN(const ActionPlan plan, planner.plan([&](const auto& visit) { users.each(0, life.lives.end(), visit); },
-                                                           static_cast<int>(std::thread::hardware_concurrency())));
+  PERENNIAL_TRY_ASSIGN(const ActionPlan plan,
+                       planner.plan([&](const auto& visit) { users.each(0, life.lives.end(), visit); },
+                                    static_cast<int>(std::thread::hardware_concurrency())));
   if (flags.user.empty()) {
     if (line.json)
       fmt::print("{}\n", json::serialize(to_json(plan, *data)));
@@ -281,13 +315,12 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
   std::vector<Weighed> weighed;
   const std::optional<UserId> id = life.log->users().find(flags.user);
   if (!id || !users.one(*id, [&](const PlannedUser& user) { weighed = planner.weigh(user, prices); }))
-    return not_found("nothing is known of the user '{}' in {} at {}", flags.user, line.data,
-                     format_iso8601(life.now));
+    return not_found("nothing is known of the user '{}' in {} at {}", flags.user, line.data, format_iso8601(life.now));
   if (line.json)
     fmt::print("{}\n", json::serialize(json::object{{"user_id", flags.user},
-                                                   {"at", format_iso8601(life.now)},
-                                                   {"currency", life.currency},
-                                                   {"actions", to_json(weighed, data->rules)}}));
+                                                    {"at", format_iso8601(life.now)},
+                                                    {"currency", life.currency},
+                                                    {"actions", to_json(weighed, data->rules)}}));
   else
     print_user(weighed, *data, flags.user);
   return {};
@@ -298,17 +331,18 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
 void add_lifecycle_actions_command(CLI::App& app, CommandLine& line) {
   const auto flags = std::make_shared<LifecycleFlags>();
   const auto since = std::make_shared<std::string>();
-  CLI::App* command =
-      add_command(app, line, "actions", "What the arbiter would do now, for whom, and what that should gain",
-                  "perennial lifecycle actions --data shop --at 2026-03-01\n"
-                  "  perennial lifecycle actions --data shop user-42\n"
-                  "  perennial lifecycle actions --data shop --since 2026-02-01\n\n"
-                  "Actions and their limits are declared under [actions.NAME] and [arbiter]. Nothing is sent.",
-                  [&line, flags, since] {
-                    return since->empty() ? actions(line, *flags) : preview_actions(line, *flags, *since);
-                  });
+  CLI::App* command = add_command(
+      app, line, "actions", "What the arbiter would do now, for whom, and what that should gain",
+      "perennial lifecycle actions --data shop --at 2026-03-01\n"
+      "  perennial lifecycle actions --data shop user-42\n"
+      "  perennial lifecycle actions --data shop --since 2026-02-01\n\n"
+      "Actions and their limits are declared under [actions.NAME] and [arbiter]. Nothing is sent.",
+      [&line, flags, since] { return since->empty() ? actions(line, *flags) : preview_actions(line, *flags, *since); });
   CLI::Option* user = command->add_option("user", flags->user, "user id; without one the plan for everybody");
-  command->add_option("--since", *since, "preview: what would have been done from this time on, by plans eight hours apart")->excludes(user);
+  command
+      ->add_option("--since", *since,
+                   "preview: what would have been done from this time on, by plans eight hours apart")
+      ->excludes(user);
   command->add_option("--limit", flags->limit, "of a preview: how many are named")->capture_default_str();
   add_output_flags(*command, line, *flags, false);
 }

@@ -24,28 +24,31 @@ std::string figure(GainMeasure measure, double value) {
 }
 
 void print_report(const GainReport& report, const std::string& currency) {
-  fmt::print("What acting gained from {:.10} to {:.10}, [95 %]: {} users who may be acted on against {} held out ({:g} %).\n",
-             format_iso8601(report.since), format_iso8601(report.at), with_commas(report.acted_on),
-             with_commas(report.held_out), 100 * report.holdout_share);
+  fmt::print(
+      "What acting gained from {:.10} to {:.10}, [95 %]: {} users who may be acted on against {} held out ({:g} %).\n",
+      format_iso8601(report.since), format_iso8601(report.at), with_commas(report.acted_on),
+      with_commas(report.held_out), 100 * report.holdout_share);
   fmt::print("\n{:24} {:>12} {:>12}  {}\n", "a user", "acted on", "held out", "gain");
   for (size_t m = 0; m < kGainMeasures; ++m) {
     const auto measure = static_cast<GainMeasure>(m);
     const MeasuredGain& measured = report.measures[m];
     const std::string name = measure == GainMeasure::revenue ? "revenue, " + currency : measure_name(measure);
-    const std::string gain =
-        measured.reason.empty() ? fmt::format("{} [{}, {}]", figure(measure, measured.gain.value),
-                                              figure(measure, measured.gain.low), figure(measure, measured.gain.high))
-                                : measured.reason;
+    const std::string gain = measured.reason.empty()
+                                 ? fmt::format("{} [{}, {}]", figure(measure, measured.gain.value),
+                                               figure(measure, measured.gain.low), figure(measure, measured.gain.high))
+                                 : measured.reason;
     fmt::print("{:24} {:>12} {:>12}  {}\n", name, figure(measure, measured.acted_on),
                figure(measure, measured.held_out), gain);
   }
   fmt::print(
-      "\nretained: active in the last 30 days; converted: has the signal 'value' in this time. Gains are adjusted by the "
+      "\nretained: active in the last 30 days; converted: has the signal 'value' in this time. Gains are adjusted by "
+      "the "
       "time of the same length\nbefore, so they differ a little from the columns' difference.\n");
   if (report.sample_ratio_p_value < kBrokenRatio)
-    fmt::print("\nWARNING: of so many users {:g} % would be held out by chance only once in {:.0f} times as few or many as "
-               "this. Something else\nputs users into the two groups: trust none of these figures before it is found.\n",
-               100 * report.holdout_share, 1 / std::max(report.sample_ratio_p_value, 1e-12));
+    fmt::print(
+        "\nWARNING: of so many users {:g} % would be held out by chance only once in {:.0f} times as few or many as "
+        "this. Something else\nputs users into the two groups: trust none of these figures before it is found.\n",
+        100 * report.holdout_share, 1 / std::max(report.sample_ratio_p_value, 1e-12));
 }
 
 json::object to_json(const GainReport& report, const std::string& currency) {
@@ -78,8 +81,7 @@ Status gain(const CommandLine& line, const LifecycleFlags& flags, const std::str
   PERENNIAL_TRY_ASSIGN(TimeMs since, instant_of(since_text, kNoTime));
   if (since_text.empty()) {
     PERENNIAL_TRY_ASSIGN(since, first_action(*data.log, data.lives.applied()));
-    if (since == kNoTime)
-      return failed_precondition("no action was given yet: say since when with --since 2026-03-01");
+    if (since == kNoTime) return failed_precondition("no action was given yet: say since when with --since 2026-03-01");
   }
   if (since >= data.now)
     return invalid_argument("--since {:.10} is not before {:.10}", format_iso8601(since), format_iso8601(data.now));

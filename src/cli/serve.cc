@@ -36,20 +36,21 @@ Result<ArbiterOptions> arbiter_options(const Settings& settings, const Definitio
   PERENNIAL_TRY_ASSIGN(options.rules, action_rules(settings, definition));
   options.plan_every_seconds = 60.0 * static_cast<double>(settings.arbiter_plan_minutes);
   if (!settings.arbiter_webhook.empty() && !settings.arbiter_export_file.empty())
-    return with_place(invalid_argument("arbiter.export_file: there is a webhook as well: say one of the two"), settings);
+    return with_place(invalid_argument("arbiter.export_file: there is a webhook as well: say one of the two"),
+                      settings);
   if (!settings.arbiter_export_file.empty())
     options.transport = std::make_shared<ExportFile>(settings.arbiter_export_file);
   if (settings.arbiter_webhook.empty()) return options;
   Result<WebhookTarget> target = parse_webhook_url(settings.arbiter_webhook);
   if (!target.ok()) return with_place(target.status().with_context("arbiter.webhook"), settings);
   if (settings.arbiter_webhook_secret.size() < kShortestSecret)
-    return with_place(invalid_argument("arbiter.webhook needs arbiter.webhook_secret, of at least {} characters: say it "
-                                       "as PERENNIAL_ARBITER_WEBHOOK_SECRET, so that it stands in no file",
-                                       kShortestSecret),
-                      settings);
-  options.transport =
-      std::make_shared<Webhook>(*std::move(target), settings.arbiter_webhook_secret,
-                                std::chrono::milliseconds(settings.arbiter_webhook_timeout_ms), clock);
+    return with_place(
+        invalid_argument("arbiter.webhook needs arbiter.webhook_secret, of at least {} characters: say it "
+                         "as PERENNIAL_ARBITER_WEBHOOK_SECRET, so that it stands in no file",
+                         kShortestSecret),
+        settings);
+  options.transport = std::make_shared<Webhook>(*std::move(target), settings.arbiter_webhook_secret,
+                                                std::chrono::milliseconds(settings.arbiter_webhook_timeout_ms), clock);
   return options;
 }
 

@@ -85,12 +85,15 @@ bool Deliverer::deliver_one() {
 
 void Deliverer::settle(const Outgoing& outgoing, const HandoverResult& result, TimeMs now) {
   switch (result.handover) {
-    case Handover::delivered: return finish(outgoing, kDelivered, "", now);
-    case Handover::refused: return finish(outgoing, kDeliveryFailed, result.reason, now);
-    case Handover::again: break;
+    case Handover::delivered:
+      return finish(outgoing, kDelivered, "", now);
+    case Handover::refused:
+      return finish(outgoing, kDeliveryFailed, result.reason, now);
+    case Handover::again:
+      break;
   }
-  const TimeMs pause = std::max(pause_after(outgoing.attempts, options_, outgoing.action_id),
-                                result.retry_after_ms.value_or(0));
+  const TimeMs pause =
+      std::max(pause_after(outgoing.attempts, options_, outgoing.action_id), result.retry_after_ms.value_or(0));
   put_back(outgoing.action_id, now + pause, result.reason);
 }
 

@@ -16,10 +16,10 @@
 namespace perennial {
 
 struct DelivererOptions {
-  int at_once = 4;                        // handovers
-  TimeMs first_pause_ms = 10'000;         // before the second attempt; doubles each time
+  int at_once = 4;                 // handovers
+  TimeMs first_pause_ms = 10'000;  // before the second attempt; doubles each time
   TimeMs longest_pause_ms = 3'600'000;
-  TimeMs give_up_after_ms = 86'400'000;   // after the decision
+  TimeMs give_up_after_ms = 86'400'000;  // after the decision
 };
 
 /// What stands in the way of a handover now.
@@ -35,9 +35,9 @@ class Deliverer {
   struct Dependencies {
     Transport* transport = nullptr;
     const Clock* clock = nullptr;
-    std::function<std::string(const Outgoing&)> body_of;                // of the request
-    std::function<Clearance(const Outgoing&, TimeMs now)> may_send;     // consent, quiet hours: they may have changed
-    std::function<Status(const Outgoing&, Delivery, TimeMs now)> log;   // durable when it returns
+    std::function<std::string(const Outgoing&)> body_of;               // of the request
+    std::function<Clearance(const Outgoing&, TimeMs now)> may_send;    // consent, quiet hours: they may have changed
+    std::function<Status(const Outgoing&, Delivery, TimeMs now)> log;  // durable when it returns
   };
 
   Deliverer(DelivererOptions options, Dependencies dependencies);

@@ -45,18 +45,18 @@ class DelivererTest : public testing::Test {
   void restart() {
     if (deliverer) deliverer->stop();
     deliverer = std::make_unique<Deliverer>(
-        options, Deliverer::Dependencies{
-                     .transport = &receiver,
-                     .clock = &clock,
-                     .body_of = [](const Outgoing& outgoing) { return outgoing.name + " for " + std::to_string(outgoing.user); },
-                     .may_send = [this](const Outgoing& outgoing, TimeMs now) {
-                       return may_send ? may_send(outgoing, now) : Clearance{};
-                     },
-                     .log = [this](const Outgoing& outgoing, Delivery delivery, TimeMs now) -> Status {
-                       if (log_fails) return Status(Code::resource_exhausted, "the disk is full");
-                       became(outgoing.user, std::move(delivery), now);
-                       return {};
-                     }});
+        options,
+        Deliverer::Dependencies{
+            .transport = &receiver,
+            .clock = &clock,
+            .body_of = [](const Outgoing& outgoing) { return outgoing.name + " for " + std::to_string(outgoing.user); },
+            .may_send = [this](const Outgoing& outgoing,
+                               TimeMs now) { return may_send ? may_send(outgoing, now) : Clearance{}; },
+            .log = [this](const Outgoing& outgoing, Delivery delivery, TimeMs now) -> Status {
+              if (log_fails) return Status(Code::resource_exhausted, "the disk is full");
+              became(outgoing.user, std::move(delivery), now);
+              return {};
+            }});
     for (const StoredRecord& record : log) deliverer->apply(record);
   }
 
@@ -251,14 +251,16 @@ TEST_F(DelivererTest, FaultsAndKillsLoseNothingAndDoNothingTwice) {
     receiver.answer = [&](const std::string&) -> HandoverResult {
       const double drawn = random.uniform();
       if (drawn < 0.45) return {Handover::delivered, "", {}};
-      if (drawn < 0.9) return {Handover::again, "answered 500", drawn < 0.6 ? std::optional<int64_t>(30'000) : std::nullopt};
+      if (drawn < 0.9)
+        return {Handover::again, "answered 500", drawn < 0.6 ? std::optional<int64_t>(30'000) : std::nullopt};
       return {Handover::refused, "answered 400", {}};
     };
     int decided = 0;
     for (int step = 0; step < 400; ++step) {
       receiver.accepts_and_hangs = random.chance(0.3);
       log_fails = random.chance(0.1);
-      if (step < 200 && random.chance(0.4)) decide(fmt::format("{}-{}", seed, decided++), static_cast<UserId>(random.below(9)));
+      if (step < 200 && random.chance(0.4))
+        decide(fmt::format("{}-{}", seed, decided++), static_cast<UserId>(random.below(9)));
       if (random.chance(0.7)) deliverer->deliver_one();
       if (random.chance(0.05)) restart();
       clock.advance(static_cast<TimeMs>(random.uniform() * 60 * kSecond));

@@ -21,7 +21,8 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
   if (written != static_cast<ssize_t>(line.size())) {
     result = failed("writing");
     // Half a line would spoil the next one.
-    if (written > 0 && ::ftruncate(file, ::lseek(file, 0, SEEK_END) - written) != 0) result = failed("taking back half a line of");
+    if (written > 0 && ::ftruncate(file, ::lseek(file, 0, SEEK_END) - written) != 0)
+      result = failed("taking back half a line of");
   } else if (::fdatasync(file) != 0) {
     result = failed("saving");
   }

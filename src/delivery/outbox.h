@@ -19,12 +19,12 @@ struct Outgoing {
   UserId user = kNoId;
   std::string name;
   std::string channel;
-  std::string details;    // of the action's record
+  std::string details;  // of the action's record
   TimeMs decided = 0;
-  TimeMs due = 0;         // not before
-  int attempts = 0;       // since the start of this process
-  bool under_way = false; // somebody is at it
-  std::string trouble;    // why the last attempt came to nothing
+  TimeMs due = 0;          // not before
+  int attempts = 0;        // since the start of this process
+  bool under_way = false;  // somebody is at it
+  std::string trouble;     // why the last attempt came to nothing
 };
 
 /// One that failed for good.
@@ -62,9 +62,9 @@ class Outbox {
   void remove(std::unordered_map<std::string, Outgoing>::iterator outgoing);
 
   Identities identities_;
-  std::unordered_map<std::string, Outgoing> waiting_;   // by action id
-  std::set<std::pair<TimeMs, std::string>> due_;        // of those that nobody is at
-  std::deque<DeadLetter> dead_letters_;                 // rising
+  std::unordered_map<std::string, Outgoing> waiting_;  // by action id
+  std::set<std::pair<TimeMs, std::string>> due_;       // of those that nobody is at
+  std::deque<DeadLetter> dead_letters_;                // rising
 };
 
 }  // namespace perennial

@@ -23,7 +23,7 @@ namespace beast = boost::beast;
 namespace http = boost::beast::http;
 
 constexpr size_t kMostAnswered = 64 << 10;  // bytes of an answer that are read
-constexpr int64_t kLongestRetryAfter = 24 * 3600;
+constexpr int64_t kLongestRetryAfter = int64_t{24} * 3600;
 
 using Request = http::request<http::string_body>;
 using Response = http::response<http::string_body>;
@@ -132,18 +132,18 @@ HandoverResult Webhook::hand_over(const std::string& key, const std::string& bod
   request.prepare_payload();
   HandoverResult result{Handover::again, fmt::format("no answer within {} ms", patience_.count()), {}};
   asio::io_context context;
-  asio::co_spawn(
-      context, call(target_, request), [&result](const std::exception_ptr& failure, const Response& response) {
-        if (!failure) {
-          result = judge(response);
-          return;
-        }
-        try {
-          std::rethrow_exception(failure);
-        } catch (const std::exception& error) {
-          result = {Handover::again, fmt::format("no whole answer: {}", error.what()), {}};
-        }
-      });
+  asio::co_spawn(context, call(target_, request),
+                 [&result](const std::exception_ptr& failure, const Response& response) {
+                   if (!failure) {
+                     result = judge(response);
+                     return;
+                   }
+                   try {
+                     std::rethrow_exception(failure);
+                   } catch (const std::exception& error) {
+                     result = {Handover::again, fmt::format("no whole answer: {}", error.what()), {}};
+                   }
+                 });
   context.run_for(patience_);
   return result;
 }

@@ -23,7 +23,8 @@ class Receiver {
  public:
   using Answer = std::function<void(tcp::socket&)>;
 
-  explicit Receiver(Answer answer) : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}), answer_(std::move(answer)) {
+  explicit Receiver(Answer answer)
+      : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}), answer_(std::move(answer)) {
     thread_ = std::thread([this] { serve(); });
   }
   ~Receiver() {
@@ -35,7 +36,8 @@ class Receiver {
   }
 
   [[nodiscard]] WebhookTarget target() const {
-    return parse_webhook_url(fmt::format("http://127.0.0.1:{}/hooks?shop=1", acceptor_.local_endpoint().port())).value();
+    return parse_webhook_url(fmt::format("http://127.0.0.1:{}/hooks?shop=1", acceptor_.local_endpoint().port()))
+        .value();
   }
   [[nodiscard]] const std::string& request() const { return request_; }  // once it has been answered
 
@@ -93,20 +95,20 @@ TEST(Webhook, IsSignedAndCarriesItsKey) {
   EXPECT_TRUE(request.starts_with("POST /hooks?shop=1 HTTP/1.1\r\n")) << request;
   EXPECT_NE(request.find("Idempotency-Key: key-1\r\n"), std::string::npos);
   EXPECT_NE(request.find("Content-Type: application/json\r\n"), std::string::npos);
-  EXPECT_NE(request.find("Perennial-Signature: " +
-                         signature_of("secret", 1'700'000'000'000, R"({"action":"letter"})") + "\r\n"),
+  EXPECT_NE(request.find("Perennial-Signature: " + signature_of("secret", 1'700'000'000'000, R"({"action":"letter"})") +
+                         "\r\n"),
             std::string::npos);
   EXPECT_TRUE(request.ends_with("\r\n\r\n{\"action\":\"letter\"}")) << request;
 }
 
 TEST(Webhook, TheAnswerSaysWhatBecomesOfIt) {
   const std::pair<const char*, Handover> answers[] = {
-      {"200 OK", Handover::delivered},        {"202 Accepted", Handover::delivered},
+      {"200 OK", Handover::delivered},         {"202 Accepted", Handover::delivered},
       {"204 No Content", Handover::delivered}, {"500 Internal Server Error", Handover::again},
-      {"503 Busy", Handover::again},          {"429 Slow Down", Handover::again},
-      {"408 Timeout", Handover::again},       {"425 Too Early", Handover::again},
-      {"400 Bad Request", Handover::refused}, {"401 Who", Handover::refused},
-      {"410 Gone", Handover::refused},        {"301 Moved", Handover::refused}};
+      {"503 Busy", Handover::again},           {"429 Slow Down", Handover::again},
+      {"408 Timeout", Handover::again},        {"425 Too Early", Handover::again},
+      {"400 Bad Request", Handover::refused},  {"401 Who", Handover::refused},
+      {"410 Gone", Handover::refused},         {"301 Moved", Handover::refused}};
   for (const auto& [status, handover] : answers) {
     const HandoverResult result = answered(fmt::format("HTTP/1.1 {}\r\nContent-Length: 0\r\n\r\n", status));
     EXPECT_EQ(result.handover, handover) << status;
@@ -119,15 +121,16 @@ TEST(Webhook, HeedsRetryAfter) {
   EXPECT_EQ(answered("HTTP/1.1 503 No\r\nRetry-After: 99999999\r\nContent-Length: 0\r\n\r\n").retry_after_ms,
             24 * 3600 * 1000);
   for (const char* text : {"-5", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"})
-    EXPECT_EQ(answered(fmt::format("HTTP/1.1 429 No\r\nRetry-After: {}\r\nContent-Length: 0\r\n\r\n", text)).retry_after_ms,
-              std::nullopt);
+    EXPECT_EQ(
+        answered(fmt::format("HTTP/1.1 429 No\r\nRetry-After: {}\r\nContent-Length: 0\r\n\r\n", text)).retry_after_ms,
+        std::nullopt);
 }
 
 TEST(Webhook, AnAnswerThatIsNotWholeIsNone) {
-  const char* const broken[] = {"",                                                     // closes without a word
-                                "HTTP/1.1 200",                                         // half a line
-                                "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",     // less than it said
-                                "220 mail.example.com ESMTP\r\n",                       // another protocol
+  const char* const broken[] = {"",                                                   // closes without a word
+                                "HTTP/1.1 200",                                       // half a line
+                                "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",  // less than it said
+                                "220 mail.example.com ESMTP\r\n",                     // another protocol
                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"};
   for (const char* text : broken) {
     const HandoverResult result = answered(text);
@@ -189,8 +192,9 @@ TEST(Webhook, AddressesAreReadOrRefused) {
       {"https://u:p@example.com", "a webhook's address holds no user and password: it is signed instead"},
       {"https://example.com:0", "a webhook's port is from 1 to 65,535, not '0'"},
       {"https://", "'https://' is no address of a webhook: want one such as https://example.com/hooks"},
-      {"https://example.com/a b", "'https://example.com/a b' is no address of a webhook: want one such as "
-                                  "https://example.com/hooks"}};
+      {"https://example.com/a b",
+       "'https://example.com/a b' is no address of a webhook: want one such as "
+       "https://example.com/hooks"}};
   for (const auto& [url, message] : wrong) EXPECT_EQ(parse_webhook_url(url).status().message(), message);
 }
 

@@ -286,8 +286,8 @@ TEST(Segment, AnActionThatWasDecidedElsewhereIsKeptAsOne) {
   EXPECT_EQ(action.channel, "mail");
   EXPECT_EQ(action.propensity, 0.25F);
   EXPECT_EQ(action.details, R"({"chances":{"letter":2.5E-1,"nothing":7.5E-1},"cost":5E-1})");
-  const std::vector<Record> nothing =
-      records(R"({"type":"track","userId":"u","event":"Action Given","messageId":"m","properties":{"action":"nothing"}})");
+  const std::vector<Record> nothing = records(
+      R"({"type":"track","userId":"u","event":"Action Given","messageId":"m","properties":{"action":"nothing"}})");
   EXPECT_EQ(std::get<Action>(nothing.at(0).payload).action_id, to_hex(message_id_of("m")));
   const std::vector<Record> failed =
       records(R"({"type":"track","userId":"u","event":"Action Failed","properties":{"action_id":"a1","status":410}})");
@@ -301,7 +301,8 @@ TEST(Segment, AnActionThatWasDecidedElsewhereIsKeptAsOne) {
   EXPECT_EQ(with(R"({"action":"a","chances":{"a":0.5,"b":0.4}})"), "'properties.chances' sum to 0.9, want 1");
   EXPECT_EQ(with(R"({"action":"a","chances":{"a":1.5,"b":-0.5}})"),
             "'properties.chances.b' must be a number of at least 0");
-  EXPECT_EQ(with(R"({"action":"c","chances":{"a":1}})"), "'properties.chances' do not hold 'c', the action that was given");
+  EXPECT_EQ(with(R"({"action":"c","chances":{"a":1}})"),
+            "'properties.chances' do not hold 'c', the action that was given");
   EXPECT_NE(with(R"({"action":"a","propensity":2})"), "");
   EXPECT_NE(with(R"({"action":"a","cost":"much"})"), "");
 }

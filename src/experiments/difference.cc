@@ -18,7 +18,8 @@ void ArmSums::add(double outcome, double before) {
 
 Result<Interval95> difference(const ArmSums& a, const ArmSums& b) {
   if (a.users_ < 2 || b.users_ < 2)
-    return failed_precondition("not measurable: arms of {} and {} users, want at least two in each", a.users_, b.users_);
+    return failed_precondition("not measurable: arms of {} and {} users, want at least two in each", a.users_,
+                               b.users_);
   const double squares_before = a.squares_before_ + b.squares_before_;
   const double slope = squares_before > 0 ? (a.products_ + b.products_) / squares_before : 0;
   const auto variance_of_mean = [slope](const ArmSums& arm) {

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
-#include "base/random.h"
 #include "base/interval95.h"
+#include "base/random.h"
 
 namespace perennial {
 

@@ -6,8 +6,8 @@
 #include <span>
 #include <vector>
 
-#include "base/status.h"
 #include "base/interval95.h"
+#include "base/status.h"
 #include "forecast/logit.h"
 
 namespace perennial {

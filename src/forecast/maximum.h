@@ -7,8 +7,8 @@
 #include <span>
 #include <string_view>
 
-#include "base/status.h"
 #include "base/interval95.h"
+#include "base/status.h"
 
 namespace perennial {
 

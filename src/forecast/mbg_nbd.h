@@ -9,8 +9,8 @@
 #include <span>
 #include <vector>
 
-#include "base/status.h"
 #include "base/interval95.h"
+#include "base/status.h"
 
 namespace perennial {
 

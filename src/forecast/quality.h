@@ -5,8 +5,8 @@
 #include <optional>
 #include <span>
 
-#include "base/status.h"
 #include "base/interval95.h"
+#include "base/status.h"
 
 namespace perennial {
 

@@ -198,10 +198,10 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page_of(RecordKind kind, Of
   PERENNIAL_TRY_ASSIGN(const Lease connection, lease());
   PERENNIAL_TRY_ASSIGN(Transaction transaction, Transaction::begin(connection->database, Transaction::Kind::read));
   PERENNIAL_TRY(refresh_names(*connection));
-  PERENNIAL_TRY_ASSIGN(Statement rows,
-                       connection->database.prepare(fmt::format("SELECT {} FROM records WHERE kind = ?1 AND kind > 1 "
-                                                                "AND offset > ?2 AND offset <= ?3 ORDER BY offset LIMIT ?4",
-                                                                kRecordColumns)));
+  PERENNIAL_TRY_ASSIGN(Statement rows, connection->database.prepare(
+                                           fmt::format("SELECT {} FROM records WHERE kind = ?1 AND kind > 1 "
+                                                       "AND offset > ?2 AND offset <= ?3 ORDER BY offset LIMIT ?4",
+                                                       kRecordColumns)));
   rows.bind(1, static_cast<int64_t>(kind));
   rows.bind(2, after);
   rows.bind(3, visible(up_to));

@@ -37,7 +37,8 @@ void Api::get_next_best_action(const Call& call, Reply reply) {
   const auto parameters = parse_query(call.request.query);
   if (!parameters.ok()) return reply(problem(parameters.status()));
   for (const auto& [name, value] : *parameters)
-    if (name != "user_id") return reply(problem(invalid_argument("unknown parameter '{:.40}': there is 'user_id'", name)));
+    if (name != "user_id")
+      return reply(problem(invalid_argument("unknown parameter '{:.40}': there is 'user_id'", name)));
   const auto user = parameters->find("user_id");
   if (user == parameters->end() || user->second.empty())
     return reply(problem(invalid_argument("'user_id' is missing: whose next best action it is")));
@@ -65,10 +66,11 @@ void Api::post_send_again(const Call& call, Reply reply) {
       engine_.arbiter() == nullptr ? std::vector<DeadLetter>() : engine_.arbiter()->dead_letters();
   const auto found = std::ranges::find(letters, id, [](const DeadLetter& letter) { return letter.outgoing.action_id; });
   if (found == letters.end()) return reply(problem(not_found("no dead letter has the action id '{:.64}'", id)));
-  Record record{random_message_id(), engine_.clock().now_ms(), engine_.user_name(found->outgoing.user), {}, {},
+  Record record{random_message_id(),         engine_.clock().now_ms(), engine_.user_name(found->outgoing.user), {}, {},
                 Delivery{id, kSentAgain, ""}};
   engine_.post({std::move(record)}, [id, reply = std::move(reply)](const Result<AppendOutcome>& outcome) {
-    reply(outcome.ok() ? json_response(json::object{{"action_id", id}, {"sent_again", true}}) : problem(outcome.status()));
+    reply(outcome.ok() ? json_response(json::object{{"action_id", id}, {"sent_again", true}})
+                       : problem(outcome.status()));
   });
 }
 

@@ -13,10 +13,11 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kTrialsKept = 365 * kMsOfDay;
-constexpr UserId kUsersAtOnce = 100;       // looked at while events wait: a millisecond
-constexpr size_t kDecisionsAtOnce = 500;   // in a commit
-constexpr double kFirstPlanSeconds = 5;    // after a start, at most
-constexpr std::array kRead = {RecordKind::identity_merge, RecordKind::action, RecordKind::delivery, RecordKind::erasure};
+constexpr UserId kUsersAtOnce = 100;      // looked at while events wait: a millisecond
+constexpr size_t kDecisionsAtOnce = 500;  // in a commit
+constexpr double kFirstPlanSeconds = 5;   // after a start, at most
+constexpr std::array kRead = {RecordKind::identity_merge, RecordKind::action, RecordKind::delivery,
+                              RecordKind::erasure};
 
 }  // namespace
 
@@ -120,7 +121,8 @@ Result<ActionPlan> Arbiter::plan_now() {
     for (UserId first = 0; first < end; first += kUsersAtOnce)
       still()([&] {
         end = world_.lives.end();
-        const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(), now);
+        const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(),
+                                now);
         users.each(first, std::min(first + kUsersAtOnce, end), visit);
       });
   };
@@ -149,13 +151,15 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
     std::vector<Record> records;
     still()([&] {
       const TimeMs now = world_.clock.now_ms();
-      const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(), now);
+      const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(),
+                              now);
       const Eligibility eligibility(options_.rules, contacts_, world_.lives.definition());
       for (size_t i = first; i < std::min(first + kDecisionsAtOnce, plan.decisions.size()); ++i) {
         const Decision& decision = plan.decisions[i];
         users.one(decision.user, [&](const PlannedUser& user) {
           if (user.subject.user != decision.user) return;  // has become somebody else, who was decided on as well
-          if (decision.action != kDoNothing && eligibility.of(decision.action, user.view, now) != Suppression::none) return;
+          if (decision.action != kDoNothing && eligibility.of(decision.action, user.view, now) != Suppression::none)
+            return;
           records.push_back(action_record(decision, options_.rules, std::string(user.view.id), plan.at));
         });
       }
@@ -172,7 +176,8 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
 
 Result<NextBestActions> Arbiter::next_best(const std::string& user_id) const {
   const std::shared_ptr<const Known> known = this->known();
-  if (known == nullptr) return Status(Code::unavailable, "the actions' effects are still being learned: ask again in a minute");
+  if (known == nullptr)
+    return Status(Code::unavailable, "the actions' effects are still being learned: ask again in a minute");
   const std::shared_ptr<const Forecasts> forecasts = world_.forecasts.current();
   const TimeMs now = world_.clock.now_ms();
   NextBestActions found{.user_id = user_id, .at = now, .actions = {}};
@@ -224,7 +229,8 @@ Clearance Arbiter::may_send(const Outgoing& outgoing, TimeMs now) const {
 
 Status Arbiter::log_delivery(const Outgoing& outgoing, Delivery delivery, TimeMs now) const {
   Record record;
-  record.message_id = message_id_of(fmt::format("delivery\n{}\n{}\n{}", delivery.action_id, outgoing.decided, delivery.outcome));
+  record.message_id =
+      message_id_of(fmt::format("delivery\n{}\n{}\n{}", delivery.action_id, outgoing.decided, delivery.outcome));
   record.time = now;
   record.user = world_.log.users().name(outgoing.user);
   const std::string outcome = delivery.outcome;

@@ -40,12 +40,9 @@ class FakeReceiver final : public Transport {
 class ArbiterTest : public testing::Test {
  protected:
   ArbiterTest() {
-    texts_ = {{"actions.letter.channel", "mail"},
-              {"actions.letter.worth", "100"},
-              {"actions.letter.goal", "value"},
-              {"actions.letter.cost", "1"},
-              {"actions.letter.expected_effect", "0.1"},
-              {"actions.letter.payload", R"({"template":"spring"})"},
+    texts_ = {{"actions.letter.channel", "mail"},        {"actions.letter.worth", "100"},
+              {"actions.letter.goal", "value"},          {"actions.letter.cost", "1"},
+              {"actions.letter.expected_effect", "0.1"}, {"actions.letter.payload", R"({"template":"spring"})"},
               {"arbiter.consent.mail", "newsletter"}};
     defaults_.holdout_share = 0;
     defaults_.explore_share = 0;
@@ -221,9 +218,11 @@ TEST_F(ArbiterTest, NoRuleIsBrokenWhileEventsComeIn) {
     while (!done) {
       const std::string user = fmt::format("u{}", random.below(200));
       std::vector<Record> records = {event(user)};
-      if (random.chance(0.5)) records.push_back(traits(user, random.chance(0.5) ? R"({"newsletter":true})" : R"({"newsletter":false})"));
+      if (random.chance(0.5))
+        records.push_back(traits(user, random.chance(0.5) ? R"({"newsletter":true})" : R"({"newsletter":false})"));
       if (random.chance(0.02))
-        records.push_back({random_message_id(), clock_.now_ms(), user, {}, {}, IdentityMerge{fmt::format("u{}", random.below(200))}});
+        records.push_back(
+            {random_message_id(), clock_.now_ms(), user, {}, {}, IdentityMerge{fmt::format("u{}", random.below(200))}});
       (void)engine_->post_and_wait(std::move(records));
     }
   });
@@ -244,22 +243,26 @@ TEST_F(ArbiterTest, NoRuleIsBrokenWhileEventsComeIn) {
     TimeMs time;
   };
   std::vector<Decided> decided;
-  ASSERT_TRUE(log->replay(0, log->end().value(), [&](const StoredRecord& record) {
-                   if (std::holds_alternative<IdentityMerge>(record.payload)) identities.merge(record.user, record.into);
-                   const auto* action = std::get_if<Action>(&record.payload);
-                   if (action == nullptr || action->name == kNoAction) return Status();
-                   for (const Decided& other : decided) {
-                     // Two who turn out to be one later had each their own before.
-                     if (other.user == record.user && record.time > other.time) {
-                       EXPECT_GE(record.time - other.time, 20 * kHour);
-                     }
-                   }
-                   decided.push_back({record.user, record.time});
-                   const auto today = std::ranges::count_if(
-                       decided, [&](const Decided& d) { return d.time > record.time - kDay && d.time <= record.time; });
-                   EXPECT_LE(today, 50);
-                   return Status();
-                 }).ok());
+  ASSERT_TRUE(log->replay(0, log->end().value(),
+                          [&](const StoredRecord& record) {
+                            if (std::holds_alternative<IdentityMerge>(record.payload))
+                              identities.merge(record.user, record.into);
+                            const auto* action = std::get_if<Action>(&record.payload);
+                            if (action == nullptr || action->name == kNoAction) return Status();
+                            for (const Decided& other : decided) {
+                              // Two who turn out to be one later had each their own before.
+                              if (other.user == record.user && record.time > other.time) {
+                                EXPECT_GE(record.time - other.time, 20 * kHour);
+                              }
+                            }
+                            decided.push_back({record.user, record.time});
+                            const auto today = std::ranges::count_if(decided, [&](const Decided& d) {
+                              return d.time > record.time - kDay && d.time <= record.time;
+                            });
+                            EXPECT_LE(today, 50);
+                            return Status();
+                          })
+                  .ok());
   EXPECT_GT(decided.size(), 60U);
 }
 
@@ -289,9 +292,10 @@ TEST_F(ArbiterTest, CountsWhatItDoes) {
   ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
   ASSERT_TRUE(delivered(4));
   const std::string text = engine_->metrics_text();
-  for (const char* line : {"perennial_actions_decided_total{action=\"letter\"} 4",
-                           "perennial_actions_suppressed_total{reason=\"consent\"} 6",
-                           "perennial_actions_handed_over_total{outcome=\"delivered\"} 4", "perennial_actions_waiting 0"})
+  for (const char* line :
+       {"perennial_actions_decided_total{action=\"letter\"} 4",
+        "perennial_actions_suppressed_total{reason=\"consent\"} 6",
+        "perennial_actions_handed_over_total{outcome=\"delivered\"} 4", "perennial_actions_waiting 0"})
     EXPECT_NE(text.find(line), std::string::npos) << line;
 }
 

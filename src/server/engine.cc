@@ -87,8 +87,9 @@ Status Engine::load_state() {
   refresh_outcomes_when_due();
   if (!options_.arbiter.rules.actions.empty()) {
     arbiter_ = std::make_unique<Arbiter>(
-        options_.arbiter, Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_, metrics_,
-                                         [this](std::vector<Record> records) { return post_and_wait(std::move(records)); }});
+        options_.arbiter,
+        Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_, metrics_,
+                       [this](std::vector<Record> records) { return post_and_wait(std::move(records)); }});
     PERENNIAL_TRY(arbiter_->load(end));
   }
   stages_ = stages.get();

@@ -62,7 +62,8 @@ Metrics::Metrics(const std::shared_ptr<Registry>& registry)
       user_vector_bytes(gauge(*registry, "perennial_user_vector_bytes", "What these take")),
       kept_list_bytes(gauge(*registry, "perennial_kept_list_bytes", "What lists that are kept take")),
       log_offset(gauge(*registry, "perennial_log_offset", "Offset of the newest record in the state")),
-      actions_waiting(gauge(*registry, "perennial_actions_waiting", "Actions that were decided and not handed over yet")),
+      actions_waiting(
+          gauge(*registry, "perennial_actions_waiting", "Actions that were decided and not handed over yet")),
       connections(gauge(*registry, "perennial_http_connections", "Open connections")),
       connections_refused(counter(*registry, "perennial_http_connections_refused_total",
                                   "Connections refused because too many were open")),

@@ -24,7 +24,7 @@ struct ChosenObjective {
   Objective objective;  // what the stage asks for, also when it is not applied
   std::string variant;  // "plain", "stage-aware", "holdout" or "control": the arm, whatever the stage, so that arms are
                         // comparable; "control" is that of the arbiter, whose users have the popular list
-  std::string why;      // not applied because: "off", "holdout", "control", "no_weights", "similar_items"; empty when it is
+  std::string why;  // not applied because: "off", "holdout", "control", "no_weights", "similar_items"; empty when it is
   [[nodiscard]] bool applied() const { return why.empty(); }
 };
 

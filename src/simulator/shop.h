@@ -45,7 +45,8 @@ struct ShopEvent {
   int32_t user = 0;
   int32_t sequence = 0;  // of the user's events, from 0, rising with time
   int32_t item = -1;     // viewed, added, reviewed
-  int32_t detail = -1;   // ordered, acted: index in the ShopHistory's; reviewed: rating; identified: sum of kIdentify flags
+  int32_t detail =
+      -1;  // ordered, acted: index in the ShopHistory's; reviewed: rating; identified: sum of kIdentify flags
   ShopEventKind kind = ShopEventKind::viewed;
   bool mobile = false;
   bool anonymous = false;  // the message has no userId
@@ -75,9 +76,9 @@ inline constexpr std::array<const char*, kShopActions> kShopActionNames = {"noth
 struct ShopCampaign {
   int32_t user = 0;
   TimeMs time = 0;
-  int32_t drawn = 0;                             // index in kShopActionNames
-  std::array<double, kShopActions> chances{};    // of being drawn
-  std::array<double, kShopActions> will_order{}; // the truth: chance of an order within two weeks under each
+  int32_t drawn = 0;                              // index in kShopActionNames
+  std::array<double, kShopActions> chances{};     // of being drawn
+  std::array<double, kShopActions> will_order{};  // the truth: chance of an order within two weeks under each
 };
 
 /// acquired: signed up. activated: first order. repeat: second. upgraded: subscribed. referrer: first invitation sent.
@@ -138,7 +139,8 @@ Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserv
 
 /// Simulates, and writes into the folder, which it makes: events-2025-01.jsonl and so on by month of UTC (messages of
 /// Segment's spec in time order), items.jsonl, truth.jsonl (first line the shop, then a line an item, a line a
-/// visitor, a line a campaign's draw). failed_precondition when the folder holds months of another shop; files of the same names are replaced.
+/// visitor, a line a campaign's draw). failed_precondition when the folder holds months of another shop; files of the
+/// same names are replaced.
 Status write_shop(const ShopOptions& options, const fs::path& folder);
 
 /// Names as the messages carry them.

@@ -585,9 +585,7 @@ TEST(Shop, CampaignsDoWhatTheirTruthSays) {
   }
 }
 
-TEST(Shop, WithoutCampaignsNobodyIsActedOn) {
-  EXPECT_TRUE(simulate_shop({.users = 200})->campaigns.empty());
-}
+TEST(Shop, WithoutCampaignsNobodyIsActedOn) { EXPECT_TRUE(simulate_shop({.users = 200})->campaigns.empty()); }
 
 }  // namespace
 }  // namespace perennial

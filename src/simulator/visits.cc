@@ -16,8 +16,8 @@ constexpr TimeMs kDay = 24 * kHour;
 constexpr int64_t kClubPriceMinor = 4900;
 constexpr int kMostViews = 14;
 constexpr double kMostDrawn = 1.5;
-constexpr double kDriftingComes = 0.25;  // as often
-constexpr double kRecovers = 0.35;  // of those who drift away
+constexpr double kDriftingComes = 0.25;       // as often
+constexpr double kRecovers = 0.35;            // of those who drift away
 constexpr TimeMs kCampaignsFrom = 56 * kDay;  // after the shop's beginning
 constexpr TimeMs kActionLasts = 14 * kDay;
 
@@ -134,10 +134,14 @@ class Life {
 
   [[nodiscard]] ActionEffect effect_of(int32_t action) const {
     switch (action) {
-      case 1: return {1, user_.orders == 0 || drifting_ ? 2.2 : 1.05};
-      case 2: return {user_.orders >= 2 ? 1.6 : 0.85, 1};
-      case 3: return {drifting_ ? 1.5 : 0.6, 1};
-      default: return {};
+      case 1:
+        return {1, user_.orders == 0 || drifting_ ? 2.2 : 1.05};
+      case 2:
+        return {user_.orders >= 2 ? 1.6 : 0.85, 1};
+      case 3:
+        return {drifting_ ? 1.5 : 0.6, 1};
+      default:
+        return {};
     }
   }
 
@@ -215,7 +219,8 @@ class Life {
     if (observer_.visit) observer_.visit(index_, now_, shopper_);
     if (user_.invited_by >= 0 && !user_.signed_up) sign_up();
     const bool refill = shopper_.needs_refill(now_);
-    const bool buys = willing_ && random_.chance(std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1) * (now_ < acted_until_ ? acted_.buys : 1)));
+    const bool buys = willing_ && random_.chance(std::min(0.9, user_.buys_per_session * (refill ? 2.2 : 1) *
+                                                                   (now_ < acted_until_ ? acted_.buys : 1)));
     look_around(2, 0.55);
     if (willing_ && !user_.signed_up && (buys || random_.chance(0.35))) sign_up();
     if (user_.signed_up && anonymous()) sign_in();

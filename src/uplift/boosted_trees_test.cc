@@ -40,8 +40,7 @@ double corner(const Eigen::RowVectorXd& x) { return x[0] > 0.6 && x[1] >= 1 ? 1.
 TEST(BoostedTrees, FindsWhatTwoFeaturesDoTogether) {
   const Data learned = draw(8000, corner, 0.2, 1), fresh = draw(4000, corner, 0, 2);
   const BoostedTrees model = fit_boosted_trees(learned.features, learned.targets, {.trees = 100});
-  const double of_the_mean =
-      (fresh.targets.array() - fresh.targets.mean()).square().mean();
+  const double of_the_mean = (fresh.targets.array() - fresh.targets.mean()).square().mean();
   EXPECT_LT(mean_squared_error(model, fresh), 0.05 * of_the_mean);
 }
 
@@ -61,7 +60,8 @@ TEST(BoostedTrees, ASplitStandsWhereItsThresholdSays) {
 TEST(BoostedTrees, NoLeafHasFewerRowsThanAsked) {
   const Data data = draw(1000, corner, 0.5, 3);
   const int depth = 3;
-  const BoostedTrees model = fit_boosted_trees(data.features, data.targets, {.trees = 5, .depth = depth, .fewest_rows = 120});
+  const BoostedTrees model =
+      fit_boosted_trees(data.features, data.targets, {.trees = 5, .depth = depth, .fewest_rows = 120});
   for (const Tree& tree : model.trees) {
     std::vector<int> rows(tree.leaves.size());
     for (Eigen::Index i = 0; i < data.features.rows(); ++i) {
@@ -84,7 +84,8 @@ TEST(BoostedTrees, NothingToSplitOnGivesTheMean) {
 TEST(BoostedTrees, ManyDistinctValuesAreCutIntoBinsOfAboutAsMany) {
   const auto steps = [](const Eigen::RowVectorXd& x) { return std::floor(x[0] * 8); };
   const Data learned = draw(20'000, steps, 0, 4);
-  const BoostedTrees model = fit_boosted_trees(learned.features, learned.targets, {.trees = 150, .depth = 3, .rate = 0.2});
+  const BoostedTrees model =
+      fit_boosted_trees(learned.features, learned.targets, {.trees = 150, .depth = 3, .rate = 0.2});
   EXPECT_LT(mean_squared_error(model, learned), 0.1);  // seven steps, each within a 64th of its place
 }
 

@@ -38,7 +38,8 @@ std::vector<Eigen::Index> dealt_rows(const Trial& trial, uint16_t arm) {
   return rows;
 }
 
-/// The users of an action's own trial: those who could have had the action and could have had nothing. Arm 1 is the action.
+/// The users of an action's own trial: those who could have had the action and could have had nothing. Arm 1 is the
+/// action.
 Trial against_nothing(const Trial& trial, size_t action) {
   const auto arm = static_cast<Eigen::Index>(action + 1);
   std::vector<Eigen::Index> rows;
@@ -66,7 +67,8 @@ Eigen::VectorXd pseudo_outcomes(const Trial& trial, const std::vector<int>& fold
 
 std::vector<Regression> fit_scorers(Learner learner, const Trial& trial, uint64_t seed) {
   switch (learner) {
-    case Learner::average: return {};
+    case Learner::average:
+      return {};
     case Learner::t_linear:
     case Learner::t_trees: {
       std::vector<Regression> arms;
@@ -134,8 +136,8 @@ void calibrate(const Eigen::VectorXd& scores, const Eigen::VectorXd& pseudo, con
   const double slope = spread > 0 ? (centred * pseudo.array()).sum() / spread : 0;
   const Eigen::ArrayXd residuals = pseudo.array() - mean - slope * centred;
   // Few users with like outcomes seem to vary not at all: they count beside some that vary as outcomes can.
-  const double outcome_variance = std::max((trial.outcomes.array() - trial.outcomes.mean()).square().mean(),
-                                           prior.deviation * prior.deviation);
+  const double outcome_variance =
+      std::max((trial.outcomes.array() - trial.outcomes.mean()).square().mean(), prior.deviation * prior.deviation);
   const double whole = outcome_variance * (1 / trial.chances.col(0).array() + 1 / trial.chances.col(1).array()).mean();
   const double of_one = (residuals.square().sum() + kPriorUsers * whole) / (users + kPriorUsers);
   const double precision = users / of_one;

@@ -53,7 +53,7 @@ struct ActionEffect {
   double slope_variance = 0;
   int64_t treated_users = 0;    // dealt the action
   int64_t untreated_users = 0;  // dealt nothing, who could have had it
-  UpliftQuality quality;  // of the order by score, on folds held out
+  UpliftQuality quality;        // of the order by score, on folds held out
 
   [[nodiscard]] double score(std::span<const double> features) const;
   [[nodiscard]] Effect at(std::span<const double> features) const;

@@ -30,7 +30,9 @@ Trial draw(Eigen::Index users, uint64_t seed) {
   return trial;
 }
 
-std::vector<EffectPrior> priors() { return {{.mean = 0, .deviation = 1, .untreated = 0}, {.mean = 0, .deviation = 1, .untreated = 0}}; }
+std::vector<EffectPrior> priors() {
+  return {{.mean = 0, .deviation = 1, .untreated = 0}, {.mean = 0, .deviation = 1, .untreated = 0}};
+}
 
 TEST(Learner, FindsWhoGainsAndWhatDoesHarm) {
   const std::vector<ActionEffect> effects = learn_effects(draw(12'000, kSeed), priors(), kSeed).value();
@@ -71,7 +73,8 @@ TEST(Learner, TheIntervalOfTheAverageEffectCoversTheTruth) {
 TEST(Learner, WithoutDataThePriorSpeaks) {
   Trial trial = draw(40, kSeed);
   for (uint16_t& arm : trial.dealt) arm = 0;  // nobody was dealt an action yet
-  const std::vector<EffectPrior> prior = {{.mean = 0.2, .deviation = 0.05, .untreated = 0}, {.mean = -0.1, .deviation = 2, .untreated = 0}};
+  const std::vector<EffectPrior> prior = {{.mean = 0.2, .deviation = 0.05, .untreated = 0},
+                                          {.mean = -0.1, .deviation = 2, .untreated = 0}};
   const std::vector<ActionEffect> effects = learn_effects(trial, prior, kSeed).value();
   EXPECT_EQ(effects[0].learner, Learner::average);
   EXPECT_EQ(effects[0].treated_users, 0);

@@ -42,8 +42,7 @@ Measured measure(const Steps& steps) {
     untreated.outcomes += steps[k].untreated.outcomes, untreated.weights += steps[k].untreated.weights;
     const double share = static_cast<double>(k + 1) / kSteps;
     if (treated.weights > 0 && untreated.weights > 0)
-      measured.curve[k + 1] =
-          share * (treated.outcomes / treated.weights - untreated.outcomes / untreated.weights);
+      measured.curve[k + 1] = share * (treated.outcomes / treated.weights - untreated.outcomes / untreated.weights);
     measured.area += (measured.curve[k] + measured.curve[k + 1]) / 2 / kSteps;
   }
   return measured;

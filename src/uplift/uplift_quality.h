@@ -1,6 +1,7 @@
 // How well an order of users by expected uplift puts those who gain first, measured on users dealt an action or nothing
 // by known chances. Shares are of these users; all values are in units of the outcome a user. Source: Radcliffe, "Using
-// control groups to target on predicted lift", 2007, weighted by inverse chances. Covered by uplift/uplift_quality_test.cc.
+// control groups to target on predicted lift", 2007, weighted by inverse chances. Covered by
+// uplift/uplift_quality_test.cc.
 #pragma once
 
 #include <Eigen/Core>
@@ -8,16 +9,16 @@
 #include <span>
 #include <vector>
 
-#include "base/status.h"
 #include "base/interval95.h"
+#include "base/status.h"
 
 namespace perennial {
 
 /// One user of a trial of one action against nothing.
 struct Dealt {
-  double score = 0;    // by which users are ordered, the highest first
+  double score = 0;  // by which users are ordered, the highest first
   double outcome = 0;
-  double chance = 0.5; // of what was dealt, in (0, 1]
+  double chance = 0.5;  // of what was dealt, in (0, 1]
   bool treated = false;
 };
 
@@ -25,11 +26,11 @@ struct Dealt {
 /// what acting on these alone brings, a user of all. Qini = area under gain - area under the line to gain(1).
 struct UpliftQuality {
   int64_t users = 0;
-  Interval95 average;     // gain(1), the average effect
-  Interval95 area;        // AUUC: under gain(k), k from 0 to 1
-  Interval95 qini;        // above 0: better than at random
-  Interval95 at_30;       // uplift among the 30 % with the highest scores
-  Interval95 above_30;    // that, less the average effect
+  Interval95 average;         // gain(1), the average effect
+  Interval95 area;            // AUUC: under gain(k), k from 0 to 1
+  Interval95 qini;            // above 0: better than at random
+  Interval95 at_30;           // uplift among the 30 % with the highest scores
+  Interval95 above_30;        // that, less the average effect
   std::vector<double> curve;  // gain at 0, 5, ... 100 %
 };
 
