@@ -17,6 +17,7 @@ constexpr std::string_view kArbiter = "arbiter.";
 constexpr std::string_view kJourneys = "journeys.";
 constexpr size_t kMostActions = 1'000;
 constexpr double kMostMoney = 1e9;
+constexpr double kLeastDeviation = 1e-6;
 constexpr int kMinutesOfDay = 24 * 60;
 constexpr const char* kKinds[] = {"message", "offer", "discount", "invite", "slate"};
 
@@ -119,7 +120,8 @@ Result<TraitCondition> trait_condition_of(std::string_view text) {
     condition.is = is;
     const bool ordered = is == TraitCondition::Is::at_least || is == TraitCondition::Is::below;
     const Result<double> number = parse_number(condition.value);
-    if (condition.trait.empty() || condition.value.empty() || (ordered && !number.ok()))
+    const bool torn = condition.trait.find_first_of("!<>= ") != std::string::npos || condition.value.starts_with('=');
+    if (condition.trait.empty() || condition.value.empty() || (ordered && !number.ok()) || torn)
       return invalid_argument("want a trait, '{}' and {}, got '{}'", sign, ordered ? "a number" : "a value", text);
     if (ordered) condition.number = *number;
     return condition;
@@ -127,7 +129,9 @@ Result<TraitCondition> trait_condition_of(std::string_view text) {
   const bool unknown = text.starts_with('!');
   condition.trait = std::string(trim(unknown ? text.substr(1) : text));
   condition.is = unknown ? TraitCondition::Is::unknown : TraitCondition::Is::known;
-  if (condition.trait.empty()) return invalid_argument("want the name of a trait, got '{}'", text);
+  if (condition.trait.empty() || condition.trait.find_first_of("!<>= ") != std::string::npos)
+    return invalid_argument("want a trait, alone, with '!' before it, or with =, !=, >= or < and a value, got '{}'",
+                            text);
   return condition;
 }
 
@@ -255,12 +259,15 @@ const std::vector<Key>& keys() {
       {"expected_effect",
        [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
          PERENNIAL_TRY_ASSIGN(action.expected.mean, parse_number(text));
-         return {};
+         return std::abs(action.expected.mean) <= kMostMoney ? Status()
+                                                             : invalid_argument("want a number, got '{}'", text);
        }},
       {"expected_deviation",
        [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
          PERENNIAL_TRY_ASSIGN(action.expected.deviation, money_of(text));
-         return action.expected.deviation > 0 ? Status() : invalid_argument("want a number above 0, got '{}'", text);
+         return action.expected.deviation >= kLeastDeviation
+                    ? Status()
+                    : invalid_argument("want a number of at least {}, got '{}'", kLeastDeviation, text);
        }},
       {"payload",
        [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
@@ -295,6 +302,11 @@ Status finish(ActionSpec& action) {
         "what "
         "one unit of it is",
         key);
+  if (!action.goal.money && std::abs(action.expected.mean) > 1)
+    return invalid_argument("{}.expected_effect is on a chance: want a number from -1 to 1, such as 0.05 for 5 %", key);
+  if (action.goal.money && action.cost_of_goal > 1)
+    return invalid_argument("{}.cost_of_goal is a share of the money where that is the goal: want a number from 0 to 1",
+                            key);
   if (action.from >= action.until) return invalid_argument("{}.until is not after its 'from'", key);
   // As much as would make it worth its while, either way; of a chance at most a tenth.
   if (action.expected.deviation == 0) action.expected.deviation = action.goal.money ? 10 / action.goal.worth : 0.05;
@@ -393,6 +405,8 @@ Status read_journeys(const ActionTexts& texts, const Definition& definition, Act
   for (auto& [name, journey] : journeys) {
     if (!triggered[name]) return invalid_argument("journeys.{}.trigger is missing: when it begins", name);
     if (journey.steps.empty()) return invalid_argument("journeys.{}.steps is missing: what it is made of", name);
+    if (std::holds_alternative<ForecastCondition>(journey.trigger) && journey.steps[0].wait_ms > 0)
+      return invalid_argument("journeys.{}.steps: a journey that a forecast begins can't begin with a wait", name);
     rules.journeys.push_back(std::move(journey));
   }
   return {};
@@ -420,6 +434,12 @@ std::optional<uint16_t> ActionRules::find(std::string_view name) const {
   const auto found = std::ranges::lower_bound(actions, name, {}, &ActionSpec::name);
   if (found == actions.end() || found->name != name) return std::nullopt;
   return static_cast<uint16_t>(found - actions.begin());
+}
+
+TimeMs experiment_length(const ActionRules& rules) {
+  TimeMs longest = 0;
+  for (const ActionSpec& action : rules.actions) longest = std::max(longest, action.goal.within_ms);
+  return longest;
 }
 
 TimeMs longest_window(const ActionRules& rules) {

@@ -46,7 +46,7 @@ struct ActionSpec {
   ActionKind kind = ActionKind::message;
   std::string channel;
   double cost = 0;          // of doing it once, in major units
-  double cost_of_goal = 0;  // beside it, when the goal is reached: what a discount takes off
+  double cost_of_goal = 0;  // beside it, when the goal is reached: what a discount takes off; of money, a share of it
   Goal goal;
   std::array<bool, kStages> stages{};      // that may have it
   std::array<bool, kOverlays> overlays{};  // likewise
@@ -109,6 +109,9 @@ struct ActionRules {
 
   [[nodiscard]] std::optional<uint16_t> find(std::string_view name) const;
 };
+
+/// For how long a user for whom something was drawn is left alone: until the outcome of any action is known.
+TimeMs experiment_length(const ActionRules& rules);
 
 /// Of all that looks back: repeats, caps, budgets, journeys.
 TimeMs longest_window(const ActionRules& rules);

@@ -127,6 +127,14 @@ TEST(ActionRules, ErrorsNameTheKeyAndTheWayOut) {
       {with("actions.welcome.until", "1970-01-01"), "actions.welcome.until is not after its 'from'"},
       {with("actions.welcome.channel", "push_back"),
        "actions.welcome.channel: 'push_back' is the name of an action too: limits could not tell them apart"},
+      {with("actions.welcome.traits", "age > 18"),
+       "actions.welcome.traits: want a trait, alone, with '!' before it, or with =, !=, >= or < and a value, got 'age "
+       "> "
+       "18'"},
+      {with("actions.welcome.expected_effect", "5"),
+       "actions.welcome.expected_effect is on a chance: want a number from -1 to 1, such as 0.05 for 5 %"},
+      {with("actions.push_back.cost_of_goal", "6"),
+       "actions.push_back.cost_of_goal is a share of the money where that is the goal: want a number from 0 to 1"},
       {with("arbiter.caps.mail", "1 per 7d"),
        "arbiter.caps.mail: 'mail' is neither 'all' nor a channel nor an action: did you mean 'email'?"},
       {with("arbiter.budgets.all", "500"),

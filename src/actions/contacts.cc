@@ -3,48 +3,56 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "experiments/assignment.h"
 
 namespace perennial {
 namespace {
 
-constexpr TimeMs kMinuteMs = 60'000;
+constexpr TimeMs kSlotMs = 600'000;
+constexpr double kMostCost = 1e9;
 constexpr uint32_t kAll = 0;
 
-uint64_t hash_of(std::string_view action_id) { return stable_hash("action", action_id); }
+struct Details {
+  float cost = 0;
+  bool drawn = false;
+};
 
-/// "cost" of the details.
-float cost_of(const Action& action) {
-  if (action.details.empty()) return 0;
+Details details_of(const Action& action) {
+  Details found;
+  if (action.details.empty()) return found;
   const Result<json::object> details = parse_json_object(action.details);
-  if (!details.ok()) return 0;
+  if (!details.ok()) return found;
   const json::value* cost = details->if_contains("cost");
-  return cost != nullptr && cost->is_number() ? static_cast<float>(cost->to_number<double>()) : 0;
+  if (cost != nullptr && cost->is_number())
+    found.cost = static_cast<float>(std::clamp(cost->to_number<double>(), 0.0, kMostCost));
+  found.drawn = details->contains("chances");
+  return found;
 }
 
 }  // namespace
 
 void Contacts::apply(const StoredRecord& record) {
   if (const auto* action = std::get_if<Action>(&record.payload)) {
-    if (action->name == kNoAction || record.time == kNoTime) return;
-    const Contact contact{record.time, hash_of(action->action_id), add_name(action->name), add_name(action->channel),
-                          cost_of(*action)};
-    std::vector<Contact>& contacts = contacts_[identities_.shorten(record.user)];
+    if (record.time == kNoTime) return;
+    const Details details = details_of(*action);
+    const UserId user = identities_.shorten(record.user);
+    if (details.drawn) {
+      TimeMs& last = last_draws_.try_emplace(user, record.time).first->second;
+      last = std::max(last, record.time);
+    }
+    if (action->name == kNoAction) return;
+    const Contact contact{record.time, add_name(action->name), add_name(action->channel), details.cost};
+    std::vector<Contact>& contacts = contacts_[user];
     contacts.insert(std::ranges::upper_bound(contacts, contact.time, {}, &Contact::time), contact);
     newest_ = std::max(newest_, contact.time);
     forget_old(contacts);
-    count(contact, 1);
-  } else if (const auto* delivery = std::get_if<Delivery>(&record.payload)) {
-    if (delivery->outcome != kDeliveryFailed) return;
-    const auto found = contacts_.find(identities_.shorten(record.user));
-    if (found == contacts_.end()) return;
-    const auto contact = std::ranges::find(found->second, hash_of(delivery->action_id), &Contact::action_id);
-    if (contact == found->second.end()) return;
-    count(*contact, -1);
-    found->second.erase(contact);
+    count(contact);
   } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
     const auto joined = identities_.merge(record.user, record.into);
     if (!joined) return;
+    if (const auto draw = last_draws_.extract(joined->from); !draw.empty()) {
+      TimeMs& last = last_draws_.try_emplace(joined->into, draw.mapped()).first->second;
+      last = std::max(last, draw.mapped());
+    }
     const auto from = contacts_.extract(joined->from);
     if (from.empty()) return;
     std::vector<Contact>& into = contacts_[joined->into];
@@ -52,6 +60,7 @@ void Contacts::apply(const StoredRecord& record) {
     std::ranges::stable_sort(into, {}, &Contact::time);
   } else if (std::holds_alternative<Erasure>(record.payload)) {
     contacts_.erase(identities_.resolve(record.user));  // what was spent stays spent
+    last_draws_.erase(identities_.resolve(record.user));
     identities_.forget(record.user);
   }
 }
@@ -63,12 +72,12 @@ std::span<const Contact> Contacts::of(UserId user) const {
 
 Given Contacts::given(std::string_view scope, TimeMs since, TimeMs until) const {
   Given sum;
-  const auto minutes = by_name_.find(scope.empty() ? kAll : name_id(scope));
-  if (minutes == by_name_.end()) return sum;
-  for (auto minute = minutes->second.lower_bound(since / kMinuteMs);
-       minute != minutes->second.end() && minute->first * kMinuteMs <= until; ++minute) {
-    sum.actions += minute->second.actions;
-    sum.cost += minute->second.cost;
+  const auto slots = by_name_.find(scope.empty() ? kAll : name_id(scope));
+  if (slots == by_name_.end()) return sum;
+  for (auto slot = slots->second.lower_bound(since / kSlotMs);
+       slot != slots->second.end() && slot->first * kSlotMs <= until; ++slot) {
+    sum.actions += slot->second.actions;
+    sum.cost += slot->second.cost;
   }
   return sum;
 }
@@ -82,13 +91,18 @@ uint32_t Contacts::add_name(std::string_view name) {
   return names_.emplace(name, static_cast<uint32_t>(names_.size() + 1)).first->second;
 }
 
-void Contacts::count(const Contact& contact, int sign) {
+TimeMs Contacts::last_draw(UserId user) const {
+  const auto found = last_draws_.find(identities_.resolve(user));
+  return found == last_draws_.end() ? kNoTime : found->second;
+}
+
+void Contacts::count(const Contact& contact) {
   for (const uint32_t name : {kAll, contact.name, contact.channel}) {
-    Minutes& minutes = by_name_[name];
-    Given& given = minutes[contact.time / kMinuteMs];
-    given.actions += sign;
-    given.cost += sign * static_cast<double>(contact.cost);
-    minutes.erase(minutes.begin(), minutes.lower_bound((newest_ - keep_ms_) / kMinuteMs));
+    Slots& slots = by_name_[name];
+    Given& given = slots[contact.time / kSlotMs];
+    ++given.actions;
+    given.cost += static_cast<double>(contact.cost);
+    slots.erase(slots.begin(), slots.lower_bound((newest_ - keep_ms_) / kSlotMs));
   }
 }
 

@@ -11,9 +11,9 @@ namespace perennial {
 namespace {
 
 constexpr uint32_t kEverything = 0;  // no name has it
-constexpr const char* kNames[kSuppressions] = {"none",        "holdout",  "expired", "journey", "stage",
-                                               "trait",       "forecast", "consent", "repeat",  "cap",
-                                               "quiet_hours", "no_gain",  "outdone", "budget"};
+constexpr const char* kNames[kSuppressions] = {"none",  "holdout",     "experiment", "expired", "journey",
+                                               "stage", "trait",       "forecast",   "consent", "repeat",
+                                               "cap",   "quiet_hours", "no_gain",    "outdone", "budget"};
 
 bool holds(const TraitCondition& condition, const std::string* json_text) {
   using Is = TraitCondition::Is;
@@ -49,7 +49,7 @@ std::string trait_text(const std::string& json_text) {
 }
 
 Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts, const Definition& definition)
-    : rules_(rules), definition_(definition) {
+    : rules_(rules), definition_(definition), experiment_ms_(experiment_length(rules)) {
   for (const Journey& journey : rules.journeys) {
     std::vector<uint32_t>& names = journey_names_.emplace_back();
     for (const JourneyStep& step : journey.steps) names.push_back(contacts.name_id(rules.actions[step.action].name));
@@ -108,6 +108,7 @@ Suppression Eligibility::of(uint16_t action, const UserNow& user, TimeMs now) co
   const ActionSpec& spec = rules_.actions[action];
   const OfAction& of = actions_[action];
   if (is_held_out(kActionHoldout, rules_.holdout_share, user.id)) return Suppression::holdout;
+  if (user.last_draw != kNoTime && user.last_draw > now - experiment_ms_) return Suppression::experiment;
   if (now < spec.from || now >= spec.until) return Suppression::expired;
   if (!is_due(of, action, user, now)) return Suppression::journey;
   if (!spec.stages[static_cast<size_t>(user.standing.stage)] ||

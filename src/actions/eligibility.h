@@ -16,10 +16,11 @@ namespace perennial {
 /// In the order in which they are looked at.
 enum class Suppression : uint8_t {
   none,
-  holdout,  // the user is in the control group
-  expired,  // before or after the action's time
-  journey,  // not due in any journey that it is part of
-  stage,    // or overlay
+  holdout,     // the user is in the control group
+  experiment,  // something was drawn for the user, whose outcome is not known yet
+  expired,     // before or after the action's time
+  journey,     // not due in any journey that it is part of
+  stage,       // or overlay
   trait,
   forecast,  // not within the bounds, or not known
   consent,
@@ -30,7 +31,7 @@ enum class Suppression : uint8_t {
   outdone,  // another action brings the user more
   budget,   // others gain more from what there is
 };
-inline constexpr size_t kSuppressions = 14;
+inline constexpr size_t kSuppressions = 15;
 const char* suppression_name(Suppression suppression);
 
 /// A user at a moment, as the rules see them. Borrows.
@@ -41,6 +42,7 @@ struct UserNow {
   std::function<std::optional<double>(std::string_view question)> forecast;  // nullopt: there is none
   std::span<const Contact> contacts;                                         // by time
   const UserFacts* facts = nullptr;                                          // what journeys go by
+  TimeMs last_draw = kNoTime;                                                // Contacts::last_draw
 };
 
 inline constexpr const char* kActionHoldout = "actions.holdout";  // the purpose of is_held_out
@@ -74,6 +76,7 @@ class Eligibility {
 
   const ActionRules& rules_;
   const Definition& definition_;
+  TimeMs experiment_ms_;
   std::vector<std::vector<uint32_t>> journey_names_;  // of the steps of each
   std::vector<OfAction> actions_;
   std::map<const Cap*, uint32_t> scope_of_cap_;  // name or channel; kEverything

@@ -9,13 +9,22 @@ bool fact_between(const UserFacts& facts, uint8_t signal, TimeMs after, TimeMs u
   return count_until(facts.of(signal), until) > count_until(facts.of(signal), after);
 }
 
-/// Since when the user stands as now; kNoTime when that was always so.
+TimeMs first_fact(const UserFacts& facts, const Definition& definition) {
+  TimeMs first = kNoTime;
+  for (size_t signal = 0; signal < definition.signals.size(); ++signal)
+    if (const std::span<const Fact> of = facts.of(static_cast<uint8_t>(signal)); !of.empty())
+      first = first == kNoTime ? of.front().time : std::min(first, of.front().time);
+  return first;
+}
+
+/// Since when the user stands as now: since the first fact when that was always so; kNoTime of one without any.
 template <typename Same>
 TimeMs came(const UserFacts& facts, const Definition& definition, TimeMs now, const Same& same) {
   const std::vector<Transition> all = transitions(definition, facts, now);
   TimeMs since = kNoTime;
-  for (auto change = all.rbegin(); change != all.rend() && same(change->to); ++change) since = change->time;
-  return since;
+  auto change = all.rbegin();
+  for (; change != all.rend() && same(change->to); ++change) since = change->time;
+  return change == all.rend() && same(Standing{}) ? first_fact(facts, definition) : since;
 }
 
 /// The first contact of the name in [from, until].
@@ -29,11 +38,14 @@ const Contact* contact_of(std::span<const Contact> contacts, uint32_t name, Time
 JourneyStanding walk(const Journey& journey, std::span<const uint32_t> names, const JourneyUser& user, TimeMs begun,
                      TimeMs now) {
   JourneyStanding standing{.begun = begun, .due = begun};
+  TimeMs after = begun - 1;  // the contact of the step before
   while (standing.step < journey.steps.size()) {
     const TimeMs due = standing.due + journey.steps[standing.step].wait_ms;
-    const Contact* given = contact_of(user.contacts, names[standing.step], due, due + journey.patience_ms);
+    const Contact* given =
+        contact_of(user.contacts, names[standing.step], std::max(due, after + 1), due + journey.patience_ms);
     if (given == nullptr && now <= due + journey.patience_ms) return {begun, standing.step, due};
     standing.due = given != nullptr ? given->time : due + journey.patience_ms;
+    if (given != nullptr) after = given->time;
     ++standing.step;
   }
   return standing;
@@ -44,7 +56,11 @@ std::optional<TimeMs> begun_by_signal(const Journey& journey, uint8_t signal, co
   std::optional<TimeMs> begun;
   for (const Fact& fact : facts.of(signal)) {
     if (fact.time > now) break;
-    if (!begun || fact.time > *begun + journey.length_ms()) begun = fact.time;
+    const auto ended = [&] {
+      return std::ranges::any_of(journey.exits,
+                                 [&](uint8_t exit) { return fact_between(facts, exit, *begun, fact.time); });
+    };
+    if (!begun || fact.time > *begun + journey.length_ms() || ended()) begun = fact.time;
   }
   return begun;
 }

@@ -23,7 +23,8 @@ struct ForecastCondition {
 };
 
 /// When a journey begins: the user comes to a stage or an overlay, and is on it while there; the first fact of a signal
-/// since the journey was last begun and over; or a forecast is beyond a bound when it is asked.
+/// since the journey was last begun and ended, by an exit or after its whole length; or a forecast is beyond a bound
+/// when it is asked.
 using Trigger = std::variant<Stage, Overlay, uint8_t, ForecastCondition>;
 
 struct JourneyStep {

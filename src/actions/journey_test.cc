@@ -117,6 +117,33 @@ TEST_F(JourneyTest, OfAStageItBeginsWhenTheUserComesToIt) {
   EXPECT_EQ(due(kStart + 5 * kDay), "");
 }
 
+TEST_F(JourneyTest, OfTheFirstStageItBeginsWithTheUser) {
+  texts_["journeys.j.trigger"] = "stage acquisition";
+  fact("active", kStart);
+  EXPECT_EQ(due(kStart), "letter");
+  given("letter", kStart + kDay);
+  EXPECT_EQ(due(kStart + 6 * kDay), "offer");
+  fact("value", kStart + 6 * kDay);
+  EXPECT_EQ(due(kStart + 6 * kDay), "");
+}
+
+TEST_F(JourneyTest, AfterAnExitANewEventBeginsItAnew) {
+  fact("review", kStart);
+  fact("upgrade", kStart + kDay);
+  fact("review", kStart + 2 * kDay);
+  EXPECT_EQ(due(kStart + 2 * kDay), "letter");
+}
+
+TEST_F(JourneyTest, OneContactIsOneStep) {
+  for (const char* key : {"channel", "worth", "goal", "repeat"}) texts_.erase(std::string("actions.offer.") + key);
+  texts_["journeys.j.steps"] = "letter, letter";
+  fact("review", kStart);
+  given("letter", kStart);
+  EXPECT_EQ(due(kStart + 1), "letter");
+  given("letter", kStart + 1);
+  EXPECT_EQ(due(kStart + 2), "");
+}
+
 TEST_F(JourneyTest, OfAnOverlayItBeginsWithTheSilence) {
   texts_["journeys.j.trigger"] = "overlay churned";
   fact("active", kStart);
@@ -172,6 +199,9 @@ TEST_F(JourneyTest, ErrorsNameTheKeyAndTheWayOut) {
   EXPECT_EQ(error("journeys.j.steps", "wait soon, letter").substr(0, 17), "journeys.j.steps:");
   EXPECT_EQ(error("journeys.j.exit", "valeu"), "journeys.j.exit: 'valeu' is no signal of [lifecycle]");
   EXPECT_EQ(error("journeys.j.exits", "value"), "journeys.j.exits: a journey has no 'exits': did you mean 'exit'?");
+  texts_["journeys.j.trigger"] = "forecast churn >= 0.3";
+  EXPECT_EQ(error("journeys.j.steps", "wait 3d, letter"),
+            "journeys.j.steps: a journey that a forecast begins can't begin with a wait");
   EXPECT_EQ(error("journeys.k.steps", "letter"), "journeys.k.trigger is missing: when it begins");
   EXPECT_EQ(error("journeys.k.trigger", "signal value"), "journeys.k.steps is missing: what it is made of");
 }

@@ -59,6 +59,7 @@ std::vector<double> chances_of_being_best(std::span<const Interval95> gains) {
 Planner::Planner(const ActionRules& rules, const Effects& effects, const Contacts& contacts,
                  const Definition& definition, TimeMs now)
     : rules_(rules), effects_(effects), definition_(definition), now_(now), eligibility_(rules, contacts, definition) {
+  period_ = now / std::max<TimeMs>(experiment_length(rules), 1);
   PERENNIAL_CHECK(effects.size() == rules.actions.size(), "{} effects, {} actions", effects.size(),
                   rules.actions.size());
   std::vector<Question> questions;
@@ -156,7 +157,7 @@ void Planner::draw(const PlannedUser& user, const std::vector<Weighed>& weighed,
   const auto arms = static_cast<double>(chances.size());
   for (double& chance : chances) chance = (1 - kEvenShare) * chance + kEvenShare / arms;
   Decision decision{.user = user.subject.user};
-  double left = Random(stable_hash(kExplore, user.view.id) ^ mix64(static_cast<uint64_t>(now_))).uniform();
+  double left = Random(stable_hash(kExplore, user.view.id) ^ mix64(static_cast<uint64_t>(period_))).uniform();
   size_t drawn = 0;
   while (drawn + 1 < chances.size() && (left -= chances[drawn]) >= 0) ++drawn;
   decision.chance = chances[drawn];
@@ -183,8 +184,7 @@ Result<ActionPlan> Planner::plan(const std::function<void(const std::function<vo
     ++plan.users;
     if (is_held_out(kActionHoldout, rules_.holdout_share, user.view.id)) ++plan.held_out;
     const std::vector<Weighed> weighed = weigh_all(user);
-    const auto when = std::to_string(now_);
-    if (share_of(kExplore, std::string(user.view.id) + "\n" + when) < rules_.explore_share)
+    if (share_of(kExplore, fmt::format("{}\n{}", user.view.id, period_)) < rules_.explore_share)
       return draw(user, weighed, plan);
     for (const Weighed& one : weighed) {
       ++plan.suppressed[one.action][static_cast<size_t>(one.suppression)];

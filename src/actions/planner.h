@@ -1,7 +1,8 @@
 // The arbiter: of all actions for all users what to do now, and for whom. Expected gain = effect x worth - expected
 // cost, under each user's own rules (actions/eligibility.h) and the budgets that all share (actions/allocation.h);
-// doing nothing is always a candidate. A share of the users is drawn an action by known chances instead, so that
-// effects can be learned: Thompson's, mixed with even ones. Covered by actions/planner_test.cc. Source: Thompson, "On
+// doing nothing is always a candidate. For a share of the users, others in each period, an action or nothing is drawn
+// by known chances instead, once, and they are left alone until the outcome is known, so that effects can be learned:
+// Thompson's chances, mixed with even ones. Covered by actions/planner_test.cc. Source: Thompson, "On
 // the likelihood that one unknown probability exceeds another", 1933.
 #pragma once
 
@@ -90,6 +91,7 @@ class Planner {
   const Effects& effects_;
   const Definition& definition_;
   TimeMs now_;
+  int64_t period_ = 0;  // in which the same users are those for whom it is drawn
   Eligibility eligibility_;
   std::vector<BudgetState> budgets_;             // what is left before the plan
   std::vector<Features> features_;               // of distinct goals

@@ -11,6 +11,7 @@ namespace {
 constexpr uint64_t kSeed = 42;
 constexpr UserId kUsersAtOnce = 2'000;
 constexpr size_t kDrawsAtOnce = 200;
+constexpr double kLeastChance = 1e-3;
 
 const char* name_of(uint16_t action, const ActionRules& rules) {
   return action == kDoNothing ? kNoAction : rules.actions[action].name.c_str();
@@ -100,7 +101,12 @@ std::vector<Trials::Row> Trials::rows_of(const ActionSpec& action, TimeMs now) c
       if (name == nothing) row.of_nothing = chance;
       if (name == wanted) row.of_action = chance;
     }
-    if (row.of_nothing > 0 && row.of_action > 0) rows.push_back(row);
+    // Chances from elsewhere may be rounded; one so small would count as a thousand users.
+    const double sum = std::max(1.0, row.of_nothing + row.of_action);
+    row.of_nothing /= sum, row.of_action /= sum;
+    const double of_others = 1 - row.of_nothing - row.of_action;
+    const double of_drawn = row.arm == 0 ? row.of_nothing : row.arm == 1 ? row.of_action : of_others;
+    if (row.of_nothing > 0 && row.of_action > 0 && of_drawn >= kLeastChance) rows.push_back(row);
   }
   return rows;
 }

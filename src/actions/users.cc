@@ -24,6 +24,7 @@ void ActionUsers::visit_life(UserId user, const Life& life,
   planned.view.standing = standing_at(lives_.definition(), life.facts, now_);
   planned.view.contacts = contacts_.of(user);
   planned.view.facts = &life.facts;
+  planned.view.last_draw = contacts_.last_draw(user);
   planned.view.trait = [&](std::string_view trait) -> const std::string* {
     if (profile == nullptr) return nullptr;
     const auto found = profile->traits.find(std::string(trait));

@@ -182,6 +182,8 @@ std::string reason_text(const Weighed& weighed) {
       return "";
     case Suppression::holdout:
       return "in the control group";
+    case Suppression::experiment:
+      return "in an experiment";
     case Suppression::expired:
       return "not at this time";
     case Suppression::journey:

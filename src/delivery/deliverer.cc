@@ -62,6 +62,10 @@ bool Deliverer::deliver_one() {
   }
   if (!taken) return false;
   Outgoing& outgoing = *taken;
+  if (!outgoing.outcome.empty()) {
+    finish(outgoing, outgoing.outcome.c_str(), outgoing.trouble, now);
+    return true;
+  }
   if (now >= outgoing.decided + options_.give_up_after_ms) {
     finish(outgoing, kDeliveryFailed, outgoing.trouble.empty() ? "too old" : "too old: " + outgoing.trouble, now);
     return true;
@@ -97,19 +101,20 @@ void Deliverer::settle(const Outgoing& outgoing, const HandoverResult& result, T
   put_back(outgoing.action_id, now + pause, result.reason);
 }
 
-/// What the log does not take is handed over again: the receiver knows the key.
+/// What the log does not take is tried again; what was said is not asked again.
 void Deliverer::finish(const Outgoing& outgoing, const char* outcome, const std::string& reason, TimeMs now) {
   json::object details = {{"attempts", outgoing.attempts}};
   if (!reason.empty()) details["reason"] = reason;
   const Status logged =
       dependencies_.log(outgoing, Delivery{outgoing.action_id, outcome, json::serialize(details)}, now);
   if (!logged.ok())
-    put_back(outgoing.action_id, now + pause_after(outgoing.attempts, options_, outgoing.action_id), logged.message());
+    put_back(outgoing.action_id, now + pause_after(outgoing.attempts, options_, outgoing.action_id), reason, outcome);
 }
 
-void Deliverer::put_back(const std::string& action_id, TimeMs due, const std::string& trouble) {
+void Deliverer::put_back(const std::string& action_id, TimeMs due, const std::string& trouble,
+                         const std::string& outcome) {
   const std::lock_guard lock(mutex_);
-  outbox_.put_back(action_id, due, trouble);
+  outbox_.put_back(action_id, due, trouble, outcome);
 }
 
 size_t Deliverer::waiting() const {

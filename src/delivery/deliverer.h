@@ -59,7 +59,7 @@ class Deliverer {
   void work(const std::stop_token& stopped);
   void settle(const Outgoing& outgoing, const HandoverResult& result, TimeMs now);
   void finish(const Outgoing& outgoing, const char* outcome, const std::string& reason, TimeMs now);
-  void put_back(const std::string& action_id, TimeMs due, const std::string& trouble);
+  void put_back(const std::string& action_id, TimeMs due, const std::string& trouble, const std::string& outcome = {});
 
   const DelivererOptions options_;
   const Dependencies dependencies_;

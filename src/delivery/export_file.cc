@@ -13,9 +13,13 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
   const auto failed = [this](const char* what) {
     return HandoverResult{Handover::again, fmt::format("{} {}: {}", what, path_.string(), std::strerror(errno)), {}};
   };
-  const int file = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+  const int file = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return failed("opening");
-  const std::string line = body + '\n';
+  const off_t size = ::lseek(file, 0, SEEK_END);
+  char last = '\n';
+  if (size > 0 && ::pread(file, &last, 1, size - 1) != 1) last = 0;
+  // A line that a crash cut off ends here, and does not spoil this one.
+  const std::string line = (last == '\n' ? "" : "\n") + body + '\n';
   const ssize_t written = ::write(file, line.data(), line.size());
   HandoverResult result{Handover::delivered, "", {}};
   if (written != static_cast<ssize_t>(line.size())) {
@@ -25,6 +29,9 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
       result = failed("taking back half a line of");
   } else if (::fdatasync(file) != 0) {
     result = failed("saving");
+  } else if (size == 0) {
+    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+    if (const Status saved = sync_folder(folder); !saved.ok()) result = {Handover::again, saved.message(), {}};
   }
   ::close(file);
   return result;

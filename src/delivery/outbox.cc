@@ -49,8 +49,11 @@ void Outbox::apply(const StoredRecord& record) {
       waiting_.insert_or_assign(outgoing.action_id, std::move(outgoing));
       return;
     }
+    if (delivery->outcome == kDelivered)  // late, after it was given up
+      std::erase_if(dead_letters_,
+                    [&](const DeadLetter& letter) { return letter.outgoing.action_id == delivery->action_id; });
     const auto found = waiting_.find(delivery->action_id);
-    if (found == waiting_.end()) return;
+    if (found == waiting_.end() || identities_.resolve(found->second.user) != identities_.resolve(record.user)) return;
     if (delivery->outcome == kDeliveryFailed) {
       found->second.under_way = false;
       dead_letters_.push_back({found->second, reason_in(*delivery), record.time});
@@ -82,12 +85,13 @@ std::optional<Outgoing> Outbox::take(TimeMs now) {
   return outgoing;
 }
 
-void Outbox::put_back(const std::string& action_id, TimeMs due, std::string trouble) {
+void Outbox::put_back(const std::string& action_id, TimeMs due, std::string trouble, std::string outcome) {
   const auto found = waiting_.find(action_id);
   if (found == waiting_.end() || !found->second.under_way) return;
   found->second.under_way = false;
   found->second.due = due;
   found->second.trouble = std::move(trouble);
+  found->second.outcome = std::move(outcome);
   due_.emplace(due, action_id);
 }
 

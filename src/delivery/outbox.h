@@ -25,6 +25,7 @@ struct Outgoing {
   int attempts = 0;        // since the start of this process
   bool under_way = false;  // somebody is at it
   std::string trouble;     // why the last attempt came to nothing
+  std::string outcome;     // what became of it, when the log did not take it: it is not handed over again
 };
 
 /// One that failed for good.
@@ -45,8 +46,8 @@ class Outbox {
   /// The one that has been due longest and that nobody is at, marked as under way; nullopt when there is none at `now`.
   std::optional<Outgoing> take(TimeMs now);
 
-  /// Back among those that wait. Nothing when it has left the outbox meanwhile.
-  void put_back(const std::string& action_id, TimeMs due, std::string trouble);
+  /// Back among those that wait; with an `outcome` that is still to be logged. Nothing when it has left meanwhile.
+  void put_back(const std::string& action_id, TimeMs due, std::string trouble, std::string outcome = {});
 
   /// One attempt more; how many there are now. 0 when it has left the outbox.
   int count_attempt(const std::string& action_id);

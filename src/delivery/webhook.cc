@@ -122,7 +122,8 @@ Result<WebhookTarget> parse_webhook_url(std::string_view url) {
 HandoverResult Webhook::hand_over(const std::string& key, const std::string& body) {
   Request request(http::verb::post, target_.path, 11);
   const bool usual = target_.port == (target_.tls ? "443" : "80");
-  request.set(http::field::host, usual ? target_.host : fmt::format("{}:{}", target_.host, target_.port));
+  const std::string host = target_.host.find(':') == std::string::npos ? target_.host : "[" + target_.host + "]";
+  request.set(http::field::host, usual ? host : fmt::format("{}:{}", host, target_.port));
   request.set(http::field::user_agent, "Perennial");
   request.set(http::field::content_type, "application/json");
   request.set("Idempotency-Key", key);

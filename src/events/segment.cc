@@ -229,7 +229,9 @@ class Translator {
     PERENNIAL_TRY_ASSIGN(action.channel, string_field(properties, "channel"));
     PERENNIAL_TRY_ASSIGN(const double propensity, number_field(properties, "propensity", 1));
     action.propensity = static_cast<float>(propensity);
-    PERENNIAL_TRY(number_field(properties, "cost", 0).status());
+    PERENNIAL_TRY_ASSIGN(const double cost, number_field(properties, "cost", 0));
+    if (!(cost >= 0 && cost <= 1e9))
+      return invalid_argument("'properties.cost' must be from 0 to 1000000000, not {}", cost);
     json::object details = properties;
     for (const char* taken : {"action", "action_id", "channel", "propensity", kDeliverable}) details.erase(taken);
     if (const json::value* chances = details.if_contains("chances"))
@@ -249,8 +251,9 @@ class Translator {
       sum += chance.to_number<double>();
     }
     if (!(std::abs(sum - 1) <= 1e-3)) return invalid_argument("'properties.chances' sum to {}, want 1", sum);
-    if (!chances.get_object().contains(drawn))
-      return invalid_argument("'properties.chances' do not hold '{}', the action that was given", drawn);
+    const json::value* given = chances.get_object().if_contains(drawn);
+    if (given == nullptr || given->to_number<double>() <= 0)
+      return invalid_argument("'properties.chances' hold none for '{}', the action that was given", drawn);
     return {};
   }
 

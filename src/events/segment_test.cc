@@ -302,7 +302,10 @@ TEST(Segment, AnActionThatWasDecidedElsewhereIsKeptAsOne) {
   EXPECT_EQ(with(R"({"action":"a","chances":{"a":1.5,"b":-0.5}})"),
             "'properties.chances.b' must be a number of at least 0");
   EXPECT_EQ(with(R"({"action":"c","chances":{"a":1}})"),
-            "'properties.chances' do not hold 'c', the action that was given");
+            "'properties.chances' hold none for 'c', the action that was given");
+  EXPECT_EQ(with(R"({"action":"b","chances":{"a":1,"b":0}})"),
+            "'properties.chances' hold none for 'b', the action that was given");
+  EXPECT_EQ(with(R"({"action":"a","cost":-1})"), "'properties.cost' must be from 0 to 1000000000, not -1");
   EXPECT_NE(with(R"({"action":"a","propensity":2})"), "");
   EXPECT_NE(with(R"({"action":"a","cost":"much"})"), "");
 }

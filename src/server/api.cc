@@ -122,7 +122,7 @@ Api::Admission Api::admit(const HttpRequest& head) {
     return admission;
   }
   admission.body_limit_bytes = route->body_limit_bytes;
-  admission.refusal = check_key(head, *route, admission.authorised);
+  admission.refusal = check_key(head, *route, admission);
   if (!admission.refusal && !head.content_encoding.empty() && head.content_encoding != "identity" &&
       head.content_encoding != "gzip") {
     admission.refusal = problem(415, "unsupported_encoding",
@@ -131,13 +131,14 @@ Api::Admission Api::admit(const HttpRequest& head) {
   return admission;
 }
 
-std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route& route, bool& authorised) const {
-  authorised = true;
+std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route& route, Admission& admission) const {
+  admission.authorised = true;
   if (!route.role) return std::nullopt;
+  admission.admin = keys_ == nullptr;
   if (keys_ == nullptr) return check_local(head, route);
   const std::string key = credential(head.authorization);
   if (key.empty() && route.from_browsers) {
-    authorised = false;  // the body's writeKey decides
+    admission.authorised = false;  // the body's writeKey decides
     return std::nullopt;
   }
   if (key.empty()) {
@@ -149,6 +150,7 @@ std::optional<HttpResponse> Api::check_key(const HttpRequest& head, const Route&
   if (!role)
     return problem(
         {Code::unauthenticated, "this API key is not known here: 'perennial key list' shows those that are"});
+  admission.admin = *role == KeyRole::admin;
   if (role_allows(*role, *route.role)) return std::nullopt;
   return problem(403, "forbidden",
                  fmt::format("{} {} needs a key of role {} or admin, this one is {}", route.method, route.path,
@@ -211,7 +213,7 @@ std::string Api::new_request_id() {
 
 void Api::handle(const Admission& admission, HttpRequest& request, Reply reply) {
   const Route& route = *admission.match.route;
-  Call call{request, {}, admission.authorised};
+  Call call{request, {}, admission.authorised, admission.admin};
   for (const std::string& parameter : admission.match.parameters) {
     Result<std::string> decoded = percent_decode(parameter, false);
     if (!decoded.ok()) return reply(problem(decoded.status()));

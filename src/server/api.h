@@ -44,6 +44,7 @@ class Api {
   struct Admission {
     Router::Match match;
     bool authorised = false;
+    bool admin = false;
     size_t body_limit_bytes = 0;
     std::optional<HttpResponse> refusal;  // reply with this, and make nothing of the body
     std::string request_id;
@@ -84,7 +85,7 @@ class Api {
   void post_event(const std::string& type, const Call& call, Reply reply);
   void post_batch(const Call& call, Reply reply);
   void browser_settings(const Call& call, Reply reply);
-  Result<std::vector<Record>> records_of(const json::object& message, std::string_view type) const;
+  Result<std::vector<Record>> records_of(const json::object& message, std::string_view type, const Call& call) const;
   std::optional<HttpResponse> check_body_key(const Call& call, const json::object& body);
   // api_recommend.cc
   void get_recommend(const Call& call, Reply reply);
@@ -116,7 +117,7 @@ class Api {
   void get_metrics(const Call& call, Reply reply);
   void get_openapi(const Call& call, Reply reply);
 
-  std::optional<HttpResponse> check_key(const HttpRequest& head, const Route& route, bool& authorised) const;
+  std::optional<HttpResponse> check_key(const HttpRequest& head, const Route& route, Admission& admission) const;
   std::optional<HttpResponse> check_local(const HttpRequest& head, const Route& route) const;
   HttpResponse unmatched(const HttpRequest& head, const Router::Match& match) const;
   bool origin_allowed(const std::string& origin) const;

@@ -73,10 +73,18 @@ std::optional<HttpResponse> Api::check_body_key(const Call& call, const json::ob
                  fmt::format("events need a key of role write or admin, this one is {}", key_role_name(*role)));
 }
 
-Result<std::vector<Record>> Api::records_of(const json::object& message, std::string_view type) const {
+/// What is told of actions counts against caps and budgets, and ends deliveries: not for the key of a web page.
+Result<std::vector<Record>> Api::records_of(const json::object& message, std::string_view type,
+                                            const Call& call) const {
   PERENNIAL_TRY_ASSIGN(std::vector<Record> records,
                        records_of_segment_message(message, type, engine_.clock().now_ms(), options_.currency));
-  for (const Record& record : records) PERENNIAL_TRY(engine_.check_type(record));
+  for (const Record& record : records) {
+    PERENNIAL_TRY(engine_.check_type(record));
+    const RecordKind kind = kind_of(record.payload);
+    if (!call.admin && (kind == RecordKind::action || kind == RecordKind::delivery))
+      return invalid_argument(
+          "'event': what is told of actions needs an admin key, for it counts against caps and budgets");
+  }
   return records;
 }
 
@@ -88,7 +96,7 @@ void Api::post_event(const std::string& type, const Call& call, Reply reply) {
     return reply(problem(message.status()));
   }
   if (auto refusal = check_body_key(call, *message)) return reply(std::move(*refusal));
-  Result<std::vector<Record>> records = records_of(*message, type);
+  Result<std::vector<Record>> records = records_of(*message, type, call);
   if (!records.ok()) {
     metrics.event_rejected("invalid");
     return reply(problem(records.status()));
@@ -138,7 +146,7 @@ void Api::post_batch(const Call& call, Reply reply) {
       got = resource_exhausted("the message is over the limit of {} bytes an event", options_.event_limit_bytes);
     } else if (message != nullptr) {
       inherit(*message, shared);
-      got = records_of(*message, {});
+      got = records_of(*message, {}, call);
       message->clear();  // thousands of copies of the context would be much
     }
     if (got.ok() && records.size() + got->size() > kMostRecords)

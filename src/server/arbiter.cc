@@ -15,7 +15,9 @@ namespace {
 constexpr TimeMs kTrialsKept = 365 * kMsOfDay;
 constexpr UserId kUsersAtOnce = 100;      // looked at while events wait: a millisecond
 constexpr size_t kDecisionsAtOnce = 500;  // in a commit
-constexpr double kFirstPlanSeconds = 5;   // after a start, at most
+constexpr int kMostPosts = 240;
+constexpr auto kPostPause = std::chrono::milliseconds(250);
+constexpr double kFirstPlanSeconds = 5;  // after a start, at most
 constexpr std::array kRead = {RecordKind::identity_merge, RecordKind::action, RecordKind::delivery,
                               RecordKind::erasure};
 
@@ -118,7 +120,7 @@ Result<ActionPlan> Arbiter::plan_now() {
   still()([&] { planner.emplace(options_.rules, known->effects, contacts_, world_.lives.definition(), now); });
   const auto each = [&](const std::function<void(const PlannedUser&)>& visit) {
     UserId end = 1;
-    for (UserId first = 0; first < end; first += kUsersAtOnce)
+    for (UserId first = 0; first < end && !thread_.get_stop_token().stop_requested(); first += kUsersAtOnce)
       still()([&] {
         end = world_.lives.end();
         const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(),
@@ -127,6 +129,7 @@ Result<ActionPlan> Arbiter::plan_now() {
       });
   };
   PERENNIAL_TRY_ASSIGN(ActionPlan plan, planner->plan(each, 1));
+  if (thread_.get_stop_token().stop_requested()) return Status(Code::cancelled, "stopping: the plan is left undone");
   auto made = std::make_shared<Known>(*known);
   made->prices.clear();
   for (const BudgetState& budget : plan.budgets) made->prices.push_back(budget.price);
@@ -144,6 +147,17 @@ Result<ActionPlan> Arbiter::plan_now() {
   return plan;
 }
 
+/// While the queue is full, for a minute at most. Sent again the same records are repeats.
+Status Arbiter::post_patiently(const std::vector<Record>& records) {
+  Status posted;
+  for (int attempt = 0; attempt < kMostPosts; ++attempt) {
+    posted = world_.post(records).status();
+    if (posted.code() != Code::resource_exhausted || thread_.get_stop_token().stop_requested()) return posted;
+    std::this_thread::sleep_for(kPostPause);
+  }
+  return posted;
+}
+
 Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
   int64_t logged = 0;
   const std::shared_ptr<const Forecasts> forecasts = world_.forecasts.current();
@@ -158,7 +172,12 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
         const Decision& decision = plan.decisions[i];
         users.one(decision.user, [&](const PlannedUser& user) {
           if (user.subject.user != decision.user) return;  // has become somebody else, who was decided on as well
-          if (decision.action != kDoNothing && eligibility.of(decision.action, user.view, now) != Suppression::none)
+          const auto may = [&](uint16_t action) {
+            return action == kDoNothing || eligibility.of(action, user.view, now) == Suppression::none;
+          };
+          // Of a draw all that could come up: else what came up would decide who stays in the trial.
+          if (!may(decision.action) ||
+              !std::ranges::all_of(decision.chances, [&](const auto& arm) { return may(arm.first); }))
             return;
           records.push_back(action_record(decision, options_.rules, std::string(user.view.id), plan.at));
         });
@@ -168,7 +187,7 @@ Result<int64_t> Arbiter::log_decisions(const ActionPlan& plan) {
     std::map<std::string, double> decided;
     for (const Record& record : records) ++decided[std::get<Action>(record.payload).name];
     logged += static_cast<int64_t>(records.size());
-    PERENNIAL_TRY(world_.post(std::move(records)).status());
+    PERENNIAL_TRY(post_patiently(records));
     for (const auto& [action, count] : decided) world_.metrics.action_decided(action, count);
   }
   return logged;

@@ -84,6 +84,7 @@ class Arbiter {
   [[nodiscard]] std::shared_ptr<const Known> known() const;
   [[nodiscard]] WhileStill still() const;
   [[nodiscard]] Result<int64_t> log_decisions(const ActionPlan& plan);
+  [[nodiscard]] Status post_patiently(const std::vector<Record>& records);
   [[nodiscard]] std::string body_of(const Outgoing& outgoing) const;
   [[nodiscard]] Clearance may_send(const Outgoing& outgoing, TimeMs now) const;
   [[nodiscard]] Status log_delivery(const Outgoing& outgoing, Delivery delivery, TimeMs now) const;

@@ -140,8 +140,9 @@ void Engine::end_pending() {
 }
 
 void Engine::post(std::vector<Record> records, Done done) {
-  const bool erases = !records.empty() && std::holds_alternative<Erasure>(records.front().payload);
-  if (memory_full_ && !erases)
+  // What frees memory, and what has been done already and must not be done again.
+  const RecordKind first = records.empty() ? RecordKind::event : kind_of(records.front().payload);
+  if (memory_full_ && first != RecordKind::erasure && first != RecordKind::delivery)
     return done(
         resource_exhausted("the memory of {} MiB is full: send it again later, or give the server more (--memory)",
                            memory_.bytes() >> 20));

@@ -497,6 +497,23 @@ TEST_F(HttpTest, BrowserSdkGetsItsSettings) {
   EXPECT_EQ(browser.send("GET", "/v1/projects/wrong/settings").status, 404);
 }
 
+TEST_F(HttpTest, OnlyAnAdminKeyTellsOfActions) {
+  const std::string given =
+      R"({"userId":"u","event":"Action Given","properties":{"action":"letter","channel":"mail","cost":1000000}})";
+  const Result<std::string> write = server_->keys()->create("web page", KeyRole::write, 0);
+  ASSERT_TRUE(write.ok());
+  TestClient page(server_->port());
+  page.set_authorization("Bearer " + *write);
+  const TestReply refused = page.send("POST", "/v1/track", given);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_TRUE(has(refused.body, "needs an admin key"));
+  TestClient in_body(server_->port());
+  EXPECT_EQ(in_body.send("POST", "/v1/track", R"({"writeKey":")" + *write + "\"," + given.substr(1)).status, 400);
+  TestClient admin(server_->port());
+  admin.set_authorization("Bearer " + key_);
+  EXPECT_EQ(admin.send("POST", "/v1/track", given).status, 200);
+}
+
 class CorsTest : public HttpTest {
  protected:
   void SetUp() override {

@@ -17,6 +17,7 @@ struct Call {
   const HttpRequest& request;
   std::vector<std::string> parameters;  // what stands for the {names} of the path, decoded
   bool authorised = true;               // false: the key is to be found in the body
+  bool admin = false;                   // the key is of that role, or none is asked for
 };
 
 struct Route {

@@ -18,11 +18,19 @@ class StateGate {
   }
 
   /// For reads that take long: the writer waits, short readers go on.
-  [[nodiscard]] std::unique_lock<std::mutex> long_read() { return std::unique_lock(writers_); }
+  /// Many of them one after the other do not starve the writer either.
+  [[nodiscard]] std::unique_lock<std::mutex> long_read() {
+    const std::lock_guard turn(long_turnstile_);
+    return std::unique_lock(writers_);
+  }
 
   class WriteLock {
    public:
-    explicit WriteLock(StateGate& gate) : no_long_reader_(gate.writers_) {
+    explicit WriteLock(StateGate& gate) {
+      {
+        const std::lock_guard turn(gate.long_turnstile_);
+        no_long_reader_ = std::unique_lock(gate.writers_);
+      }
       const std::lock_guard turn(gate.turnstile_);
       no_reader_ = std::unique_lock(gate.state_);
     }
@@ -34,8 +42,9 @@ class StateGate {
   [[nodiscard]] WriteLock write() { return WriteLock(*this); }
 
  private:
-  std::mutex writers_;    // taken first by the writer, and alone by a long reader
-  std::mutex turnstile_;  // held by a writer that waits, so that it is the next to enter
+  std::mutex long_turnstile_;  // held by whoever waits for the next
+  std::mutex writers_;         // taken first by the writer, and alone by a long reader
+  std::mutex turnstile_;       // held by a writer that waits, so that it is the next to enter
   std::shared_mutex state_;
 };
 

@@ -128,7 +128,7 @@ void calibrate(const Eigen::VectorXd& scores, const Eigen::VectorXd& pseudo, con
   const double prior_precision = 1 / (prior.deviation * prior.deviation);
   effect.level = prior.mean;
   effect.level_variance = prior.deviation * prior.deviation;
-  if (users == 0) return;
+  if (effect.treated_users == 0 || effect.untreated_users == 0) return;
   effect.centre = scores.mean();
   const Eigen::ArrayXd centred = scores.array() - effect.centre;
   const double mean = pseudo.mean();
@@ -229,7 +229,11 @@ Eigen::MatrixXd outcomes_by_arm(const Trial& learned, const Trial& of) {
   Eigen::MatrixXd outcomes(static_cast<Eigen::Index>(of.users()), of.chances.cols());
   for (Eigen::Index arm = 0; arm < of.chances.cols(); ++arm) {
     const std::vector<Eigen::Index> rows = dealt_rows(learned, static_cast<uint16_t>(arm));
-    const RidgeLine line = fit_ridge_line(learned.features(rows, Eigen::all), learned.outcomes(rows));
+    RidgeLine line = fit_ridge_line(learned.features(rows, Eigen::all), learned.outcomes(rows));
+    // The mean of a few is drawn to that of all: of none it would be 0, which looks like harm.
+    if (line.coefficients.empty() && learned.users() > 0)
+      line.intercept = (learned.outcomes(rows).sum() + kPriorUsers * learned.outcomes.mean()) /
+                       (static_cast<double>(rows.size()) + kPriorUsers);
     for (Eigen::Index i = 0; i < outcomes.rows(); ++i) {
       const double expected = line.at(row_of(of.features, i));
       const bool dealt = of.dealt[static_cast<size_t>(i)] == arm;

@@ -84,6 +84,14 @@ TEST(Learner, WithoutDataThePriorSpeaks) {
   EXPECT_DOUBLE_EQ(learn_effects(nobody, prior, kSeed).value()[1].at(std::vector{0.0, 0.0, 0.0}).mean, -0.1);
 }
 
+TEST(Learner, AnActionThatNobodyWasDealtIsNotHarmful) {
+  Trial trial = draw(100, kSeed);
+  for (uint16_t& arm : trial.dealt) arm = arm == 1 ? 0 : arm;
+  trial.outcomes.array() += 20;
+  const ActionEffect effect = learn_effect(trial, 0, {.mean = 0.5, .deviation = 10, .untreated = 20}, kSeed).value();
+  EXPECT_EQ(effect.at(std::vector{0.0, 0.0, 0.0}).mean, 0.5) << "as expected";
+}
+
 TEST(Learner, AFewLikeOutcomesAreNoCertainty) {
   Trial trial = draw(30, kSeed);
   trial.outcomes.setZero();
