@@ -120,7 +120,7 @@ Result<TraitCondition> trait_condition_of(std::string_view text) {
     condition.is = is;
     const bool ordered = is == TraitCondition::Is::at_least || is == TraitCondition::Is::below;
     const Result<double> number = parse_number(condition.value);
-    const bool torn = condition.trait.find_first_of("!<>= ") != std::string::npos || condition.value.starts_with('=');
+    const bool torn = condition.trait.find_first_of("!<>=") != std::string::npos || condition.value.starts_with('=');
     if (condition.trait.empty() || condition.value.empty() || (ordered && !number.ok()) || torn)
       return invalid_argument("want a trait, '{}' and {}, got '{}'", sign, ordered ? "a number" : "a value", text);
     if (ordered) condition.number = *number;
@@ -129,7 +129,7 @@ Result<TraitCondition> trait_condition_of(std::string_view text) {
   const bool unknown = text.starts_with('!');
   condition.trait = std::string(trim(unknown ? text.substr(1) : text));
   condition.is = unknown ? TraitCondition::Is::unknown : TraitCondition::Is::known;
-  if (condition.trait.empty() || condition.trait.find_first_of("!<>= ") != std::string::npos)
+  if (condition.trait.empty() || condition.trait.find_first_of("!<>=") != std::string::npos)
     return invalid_argument("want a trait, alone, with '!' before it, or with =, !=, >= or < and a value, got '{}'",
                             text);
   return condition;

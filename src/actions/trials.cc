@@ -101,12 +101,12 @@ std::vector<Trials::Row> Trials::rows_of(const ActionSpec& action, TimeMs now) c
       if (name == nothing) row.of_nothing = chance;
       if (name == wanted) row.of_action = chance;
     }
-    // Chances from elsewhere may be rounded; one so small would count as a thousand users.
+    // Chances from elsewhere may be rounded; one so small would count as a thousand users. Not by what came up: that
+    // would choose who is in the trial.
     const double sum = std::max(1.0, row.of_nothing + row.of_action);
     row.of_nothing /= sum, row.of_action /= sum;
-    const double of_others = 1 - row.of_nothing - row.of_action;
-    const double of_drawn = row.arm == 0 ? row.of_nothing : row.arm == 1 ? row.of_action : of_others;
-    if (row.of_nothing > 0 && row.of_action > 0 && of_drawn >= kLeastChance) rows.push_back(row);
+    const bool others = row.arm != 2 || row.of_nothing + row.of_action < 1;
+    if (std::min(row.of_nothing, row.of_action) >= kLeastChance && others) rows.push_back(row);
   }
   return rows;
 }

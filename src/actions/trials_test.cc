@@ -52,10 +52,11 @@ TEST_F(TrialsTest, WhoCouldNotHaveHadItIsLeftOut) {
 }
 
 TEST_F(TrialsTest, ChancesThatAreOffDoNoHarm) {
-  for (UserId user = 1; user < 4; ++user) event(user, kStart, "Product Viewed");
+  for (UserId user = 1; user < 5; ++user) event(user, kStart, "Product Viewed");
   drawn(1, kStart + 1, 0, {{0, 0.5005}, {kDoNothing, 0.5}});  // rounded elsewhere
   drawn(2, kStart + 1, 0, {{0, 1e-9}, {kDoNothing, 1}});      // would count as a thousand million users
-  drawn(3, kStart + 1, 1, {{0, 0.5}, {kDoNothing, 0.5}, {1, 0.0001}});
+  drawn(3, kStart + 1, kDoNothing, {{0, 1e-9}, {kDoNothing, 1}});
+  drawn(4, kStart + 1, 1, {{0, 0.5}, {kDoNothing, 0.5}, {1, 0.0001}});
   const Trial trial = trials_.of(letter(), lives_, kStart + 30 * kDay);
   EXPECT_EQ(trial.users(), 1U);
   EXPECT_TRUE(check(trial).ok()) << check(trial).message();

@@ -179,6 +179,23 @@ TEST_F(DelivererTest, WhatIsRefusedIsADeadLetterUntilSomebodySendsItAgain) {
   EXPECT_EQ(deliver_all(), 0) << "it is no dead letter any more";
 }
 
+TEST_F(DelivererTest, ARefusalThatTheLogTookLateCanBeSentAgain) {
+  receiver.answer = [](const std::string&) { return HandoverResult{Handover::refused, "answered 410", {}}; };
+  log_fails = true;
+  decide("a");
+  deliver_all();
+  log_fails = false;
+  clock.advance(kHour);
+  deliver_all();
+  ASSERT_EQ(deliverer->dead_letters().size(), 1U);
+  EXPECT_EQ(deliverer->dead_letters()[0].reason, "answered 410");
+  receiver.answer = nullptr;
+  became(1, Delivery{"a", kSentAgain, ""}, clock.now_ms());
+  deliver_all();
+  EXPECT_EQ(receiver.attempts["a"], 2);
+  EXPECT_EQ(receiver.done.size(), 1U);
+}
+
 TEST_F(DelivererTest, WhatIsTooOldIsGivenUp) {
   receiver.answer = [](const std::string&) { return HandoverResult{Handover::again, "answered 503", {}}; };
   decide("a");

@@ -16,6 +16,13 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
   const int file = ::open(path_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (file < 0) return failed("opening");
   const off_t size = ::lseek(file, 0, SEEK_END);
+  if (size == 0) {  // before anything is in it: what is in a file that is not there after a power cut is lost
+    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+    if (const Status saved = sync_folder(folder); !saved.ok()) {
+      ::close(file);
+      return {Handover::again, saved.message(), {}};
+    }
+  }
   char last = '\n';
   if (size > 0 && ::pread(file, &last, 1, size - 1) != 1) last = 0;
   // A line that a crash cut off ends here, and does not spoil this one.
@@ -29,9 +36,6 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
       result = failed("taking back half a line of");
   } else if (::fdatasync(file) != 0) {
     result = failed("saving");
-  } else if (size == 0) {
-    const fs::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
-    if (const Status saved = sync_folder(folder); !saved.ok()) result = {Handover::again, saved.message(), {}};
   }
   ::close(file);
   return result;

@@ -44,16 +44,19 @@ void Outbox::apply(const StoredRecord& record) {
       Outgoing outgoing = std::move(dead->outgoing);
       dead_letters_.erase(dead);
       outgoing.attempts = 0;
+      outgoing.trouble.clear();
+      outgoing.outcome.clear();
       outgoing.decided = outgoing.due = record.time;
       due_.emplace(outgoing.due, outgoing.action_id);
       waiting_.insert_or_assign(outgoing.action_id, std::move(outgoing));
       return;
     }
     if (delivery->outcome == kDelivered)  // late, after it was given up
-      std::erase_if(dead_letters_,
-                    [&](const DeadLetter& letter) { return letter.outgoing.action_id == delivery->action_id; });
+      std::erase_if(dead_letters_, [&](const DeadLetter& letter) {
+        return letter.outgoing.action_id == delivery->action_id && is_of(letter.outgoing, record.user);
+      });
     const auto found = waiting_.find(delivery->action_id);
-    if (found == waiting_.end() || identities_.resolve(found->second.user) != identities_.resolve(record.user)) return;
+    if (found == waiting_.end() || !is_of(found->second, record.user)) return;
     if (delivery->outcome == kDeliveryFailed) {
       found->second.under_way = false;
       dead_letters_.push_back({found->second, reason_in(*delivery), record.time});
@@ -65,16 +68,18 @@ void Outbox::apply(const StoredRecord& record) {
   } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
     identities_.merge(record.user, record.into);
   } else if (std::holds_alternative<Erasure>(record.payload)) {
-    const UserId erased = identities_.resolve(record.user);
-    const auto is_of = [&](const Outgoing& outgoing) { return identities_.resolve(outgoing.user) == erased; };
     for (auto at = waiting_.begin(); at != waiting_.end();) {
       const auto next = std::next(at);
-      if (is_of(at->second)) remove(at);
+      if (is_of(at->second, record.user)) remove(at);
       at = next;
     }
-    std::erase_if(dead_letters_, [&](const DeadLetter& letter) { return is_of(letter.outgoing); });
+    std::erase_if(dead_letters_, [&](const DeadLetter& letter) { return is_of(letter.outgoing, record.user); });
     identities_.forget(record.user);
   }
+}
+
+bool Outbox::is_of(const Outgoing& outgoing, UserId user) const {
+  return identities_.resolve(outgoing.user) == identities_.resolve(user);
 }
 
 std::optional<Outgoing> Outbox::take(TimeMs now) {

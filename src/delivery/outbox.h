@@ -60,6 +60,7 @@ class Outbox {
   [[nodiscard]] TimeMs next_due() const { return due_.empty() ? kNoTime : due_.begin()->first; }
 
  private:
+  [[nodiscard]] bool is_of(const Outgoing& outgoing, UserId user) const;
   void remove(std::unordered_map<std::string, Outgoing>::iterator outgoing);
 
   Identities identities_;

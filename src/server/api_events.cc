@@ -83,7 +83,8 @@ Result<std::vector<Record>> Api::records_of(const json::object& message, std::st
     const RecordKind kind = kind_of(record.payload);
     if (!call.admin && (kind == RecordKind::action || kind == RecordKind::delivery))
       return invalid_argument(
-          "'event': what is told of actions needs an admin key, for it counts against caps and budgets");
+          "'event': what is told of actions needs an admin key in the Authorization header, for it counts against caps "
+          "and budgets");
   }
   return records;
 }

@@ -56,19 +56,20 @@ void Arbiter::apply(const StoredRecord& record) {
 
 void Arbiter::start() {
   if (deliverer_) deliverer_->start();
-  thread_ = std::jthread([this](const std::stop_token& stopped) { work(stopped); });
+  thread_ = std::jthread([this] { work(); });
 }
 
 void Arbiter::stop() {
   if (thread_.joinable()) {
-    thread_.request_stop();
+    stopping_.request_stop();
     woken_.notify_all();
     thread_.join();
   }
   if (deliverer_) deliverer_->stop();
 }
 
-void Arbiter::work(const std::stop_token& stopped) {
+void Arbiter::work() {
+  const std::stop_token stopped = stopping_.get_token();
   double pause = std::min(kFirstPlanSeconds, options_.plan_every_seconds);
   if (const Status learned = learn_when_due(); !learned.ok()) spdlog::error("learning: {}", learned.message());
   while (!stopped.stop_requested()) {
@@ -120,7 +121,7 @@ Result<ActionPlan> Arbiter::plan_now() {
   still()([&] { planner.emplace(options_.rules, known->effects, contacts_, world_.lives.definition(), now); });
   const auto each = [&](const std::function<void(const PlannedUser&)>& visit) {
     UserId end = 1;
-    for (UserId first = 0; first < end && !thread_.get_stop_token().stop_requested(); first += kUsersAtOnce)
+    for (UserId first = 0; first < end && !stopping_.stop_requested(); first += kUsersAtOnce)
       still()([&] {
         end = world_.lives.end();
         const ActionUsers users(world_.lives, world_.state.profiles(), forecasts.get(), contacts_, world_.log.users(),
@@ -129,7 +130,7 @@ Result<ActionPlan> Arbiter::plan_now() {
       });
   };
   PERENNIAL_TRY_ASSIGN(ActionPlan plan, planner->plan(each, 1));
-  if (thread_.get_stop_token().stop_requested()) return Status(Code::cancelled, "stopping: the plan is left undone");
+  if (stopping_.stop_requested()) return Status(Code::cancelled, "stopping: the plan is left undone");
   auto made = std::make_shared<Known>(*known);
   made->prices.clear();
   for (const BudgetState& budget : plan.budgets) made->prices.push_back(budget.price);
@@ -152,7 +153,7 @@ Status Arbiter::post_patiently(const std::vector<Record>& records) {
   Status posted;
   for (int attempt = 0; attempt < kMostPosts; ++attempt) {
     posted = world_.post(records).status();
-    if (posted.code() != Code::resource_exhausted || thread_.get_stop_token().stop_requested()) return posted;
+    if (posted.code() != Code::resource_exhausted || stopping_.stop_requested()) return posted;
     std::this_thread::sleep_for(kPostPause);
   }
   return posted;

@@ -79,7 +79,7 @@ class Arbiter {
     std::vector<double> prices;
   };
 
-  void work(const std::stop_token& stopped);
+  void work();
   Status learn_when_due();
   [[nodiscard]] std::shared_ptr<const Known> known() const;
   [[nodiscard]] WhileStill still() const;
@@ -103,6 +103,7 @@ class Arbiter {
   std::shared_ptr<const Known> known_;
   std::condition_variable_any woken_;
 
+  std::stop_source stopping_;
   std::jthread thread_;
 };
 

@@ -506,7 +506,7 @@ TEST_F(HttpTest, OnlyAnAdminKeyTellsOfActions) {
   page.set_authorization("Bearer " + *write);
   const TestReply refused = page.send("POST", "/v1/track", given);
   EXPECT_EQ(refused.status, 400);
-  EXPECT_TRUE(has(refused.body, "needs an admin key"));
+  EXPECT_TRUE(has(refused.body, "needs an admin key in the Authorization header"));
   TestClient in_body(server_->port());
   EXPECT_EQ(in_body.send("POST", "/v1/track", R"({"writeKey":")" + *write + "\"," + given.substr(1)).status, 400);
   TestClient admin(server_->port());

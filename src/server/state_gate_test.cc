@@ -30,6 +30,22 @@ TEST(StateGate, WriterEntersThoughReadersNeverCease) {
   for (std::thread& reader : readers) reader.join();
 }
 
+TEST(StateGate, WriterEntersThoughLongReadersNeverCease) {
+  StateGate gate;
+  std::atomic<bool> written{false};
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 2; ++i) {
+    readers.emplace_back([&] {
+      while (!written) const auto held = gate.long_read();
+    });
+  }
+  {
+    const auto lock = gate.write();
+    written = true;
+  }
+  for (std::thread& reader : readers) reader.join();
+}
+
 TEST(StateGate, ReadersGoOnDuringALongRead) {
   StateGate gate;
   const auto held = gate.long_read();

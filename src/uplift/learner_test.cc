@@ -133,6 +133,16 @@ TEST(Learner, ATrialThatCannotBeIsRefused) {
   EXPECT_FALSE(learn_effects(trial, priors(), kSeed).ok());
 }
 
+TEST(OutcomesByArm, OfAnArmThatNobodyWasDealtAreThoseOfAll) {
+  Trial learned = draw(40, 1);
+  for (uint16_t& arm : learned.dealt) arm = arm == 1 ? 0 : arm;
+  learned.outcomes.array() += 20;
+  Trial of = draw(5, 2);
+  for (uint16_t& arm : of.dealt) arm = 0;
+  const Eigen::MatrixXd outcomes = outcomes_by_arm(learned, of);
+  for (Eigen::Index i = 0; i < 5; ++i) EXPECT_NEAR(outcomes(i, 1), learned.outcomes.mean(), 1e-9);
+}
+
 TEST(OutcomesByArm, AreRightOnAverage) {
   const Trial learned = draw(4000, 1), of = draw(20'000, 2);
   const Eigen::MatrixXd outcomes = outcomes_by_arm(learned, of);
