@@ -2,38 +2,20 @@
 
 #include <gtest/gtest.h>
 
+#include "actions/actions_fixture.h"
 #include "base/random.h"
-#include "base/text.h"
 #include "experiments/assignment.h"
 
 namespace perennial {
 namespace {
 
-constexpr TimeMs kDay = 86'400'000;
 const TimeMs kSince = parse_iso8601("2026-03-01").value();
 const TimeMs kAt = kSince + 60 * kDay;
 constexpr double kShare = 0.2;
 
 /// Users of whom some buy before, and after with the chance that their arm has.
-class GainTest : public testing::Test {
+class GainTest : public ActionsFixture {
  protected:
-  GainTest() : lives_(preset("e-commerce").value(), types_, users_) {
-    types_.add("Product Viewed");
-    types_.add("Order Completed");
-  }
-
-  void event(UserId user, TimeMs time, const char* type, int64_t minor = 0) {
-    StoredRecord record;
-    record.offset = ++offset_;
-    record.user = user;
-    record.time = time;
-    record.type = static_cast<EventTypeId>(*types_.find(type));
-    Event of;
-    if (minor != 0) of.amount = Money{minor, "EUR"};
-    record.payload = of;
-    lives_.apply(record);
-  }
-
   void draw(int users, double buys_acted_on, double buys_held_out) {
     Random random(1);
     for (int i = 0; i < users; ++i) {
@@ -50,10 +32,6 @@ class GainTest : public testing::Test {
   static const MeasuredGain& of(const GainReport& report, GainMeasure measure) {
     return report.measures[static_cast<size_t>(measure)];
   }
-
-  Dictionary types_, users_;
-  Lives lives_;
-  Offset offset_ = 0;
 };
 
 TEST_F(GainTest, IsTheDifferenceOfTheArms) {
