@@ -184,12 +184,9 @@ Result<ActionPlan> Planner::plan(const std::function<void(const std::function<vo
     ++plan.users;
     if (is_held_out(kActionHoldout, rules_.holdout_share, user.view.id)) ++plan.held_out;
     const std::vector<Weighed> weighed = weigh_all(user);
-    if (share_of(kExplore, fmt::format("{}\n{}", user.view.id, period_)) < rules_.explore_share) {
-      const bool bound = !weighed.empty() && weighed.front().suppression == Suppression::experiment;
-      for (const Weighed& one : weighed)
-        if (bound) ++plan.suppressed[one.action][static_cast<size_t>(one.suppression)];
+    const bool bound = !weighed.empty() && weighed.front().suppression == Suppression::experiment;
+    if (!bound && share_of(kExplore, fmt::format("{}\n{}", user.view.id, period_)) < rules_.explore_share)
       return draw(user, weighed, plan);
-    }
     for (const Weighed& one : weighed) {
       ++plan.suppressed[one.action][static_cast<size_t>(one.suppression)];
       if (one.suppression == Suppression::none)

@@ -213,6 +213,7 @@ TEST(Planner, WhoWasDrawnIsLeftAloneUntilTheOutcomeIsKnown) {
     const ActionPlan plan = world.plan(effects, contacts, kStart + later);
     for (const Decision& decision : plan.decisions) EXPECT_FALSE(drawn.contains(decision.user)) << later;
     EXPECT_GT(plan.decisions.size(), 100U);
+    EXPECT_EQ(plan.suppressed[0][static_cast<size_t>(Suppression::experiment)], static_cast<int64_t>(drawn.size()));
   }
   int back = 0;
   for (const Decision& decision : world.plan(effects, contacts, kStart + 14 * kDay).decisions)

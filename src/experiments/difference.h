@@ -10,7 +10,7 @@
 
 namespace perennial {
 
-/// Sums of one arm; thirty bytes a user are not kept.
+/// Of one arm, what its mean and variance follow from: no user is kept.
 class ArmSums {
  public:
   /// `before` is the same measure of a time before the experiment, 0 of who was not there.
