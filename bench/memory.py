@@ -17,19 +17,17 @@ import tempfile
 import time
 
 from server_process import ROOT, ServerProcess
-from stage_report import PROGRAM, write_events
+from stage_report import PROGRAM, START, write_events
 
 ASK = ROOT / "build/release/bench/ask_everybody"
 LOAD = ROOT / "build/release/bench/ingest_load"
 
 
 class Server(ServerProcess):
-    running = None
-
-    def __init__(self, data, memory):
+    def __init__(self, data, memory, *arguments):
         started = time.monotonic()
-        super().__init__(data, "--port", "0", "--memory", memory)
-        Server.running = self
+        super().__init__(data, "--port", "0", "--memory", memory, *arguments)
+        atexit.register(self.process.kill)  # when the bench fails
         self.started = time.monotonic() - started
 
     def most_mebibytes(self):
@@ -59,7 +57,7 @@ def digests(data):
 
 def make_data(data, scratch, options):
     if not (data / "log.db").exists():
-        write_events(scratch / "events.csv", options.users, options.events)
+        write_events(scratch / "events.csv", options.users, options.events, options.start)
         subprocess.run([PROGRAM, "import", "--data", data, scratch / "events.csv"], check=True)
         (scratch / "events.csv").unlink()
     if options.ask != 0 and not (data / "models" / "current").exists():
@@ -87,13 +85,13 @@ def main():
     parser.add_argument("--ask", type=int, help="so many users only; 0: no model is trained and nobody asked")
     parser.add_argument("--folder", type=pathlib.Path, help="keep the data here, or use those that are here")
     options = parser.parse_args()
+    options.start = START
     with tempfile.TemporaryDirectory() as scratch:
         data = (options.folder or pathlib.Path(scratch)) / "log"
         make_data(data, pathlib.Path(scratch), options)
         for name in ("state.snapshot", "lives.snapshot"):
             (data / name).unlink(missing_ok=True)
         server = Server(data, options.memory)
-        atexit.register(lambda: Server.running and Server.running.process.kill())
         print(f"from the log alone: serving after {server.started:.1f} s, {server.most_mebibytes():.0f} MiB at most", flush=True)
         if options.ask != 0:
             ask_everybody(server, options)

@@ -2,7 +2,8 @@
 """Ten minutes of everything at once: does a server answer all of it, as fast as when it is quiet, and without growing?
 
 Simulates a shop, trains on it, and serves it. First a minute of lists alone; then lists and events (some looked for in the next answer),
-two training runs, whose models are taken up, and a rule that comes and goes, each list checked. Tells errors, resident memory by minute,
+two training runs, whose models are taken up, and a rule that comes and goes, each list checked; each minute it is decided who gets a
+letter, which goes to a file, after the quiet minute. Tells errors, resident memory by minute,
 and the p99 that the server itself measured, quiet and busy.
 ./dev bench soak [--minutes 10] [--lists 200] [--events 500] [--memory 1G]
 """
@@ -20,6 +21,19 @@ from serve import users_of
 from server_process import PERENNIAL, ROOT, ServerProcess
 
 LOAD = ROOT / "build/release/bench/ingest_load"
+RULES = """
+[actions.letter]
+channel = "email"
+goal = "value"
+worth = 10
+expected_effect = 0.05
+repeat = "1 per 1h"
+from = "{begins}"
+
+[arbiter]
+export_file = "{file}"
+plan_minutes = 1
+"""
 
 
 class Reader(threading.Thread):
@@ -53,7 +67,7 @@ class Reader(threading.Thread):
                 continue
             self.lists += 1
             self.models.add(told["model"])
-            if len(told["items"]) != 10 or told["fallback"] is not None:
+            if len(told["items"]) != 10 or told["fallback"] not in (None, "control_group"):
                 self.errors.append(f"{len(told['items'])} items, fallback {told['fallback']}")
             self.seen_after_rule += sum(bool(forbidden & categories(item)) for item in told["items"])
             if self.lists % 3 == 0:
@@ -120,6 +134,9 @@ def main():
         run("import", "--data", data, shop / "items.jsonl", *sorted(shop.glob("events-*.jsonl")))
         train = ["train", "--data", str(data), "--holdout", "time", "--max-epochs", "3", "--members", "1"]
         run(*train)
+        sent = folder / "sent.jsonl"
+        begins = time.strftime("%FT%TZ", time.gmtime(time.time() + 75))  # after the quiet minute
+        (data / "perennial.toml").write_text(RULES.format(file=sent, begins=begins), encoding="utf-8")
         users = users_of(data, 1000)
         server = ServerProcess(data, "--port", "0", "--memory", options.memory)
         port = server.port
@@ -157,10 +174,15 @@ def main():
         complaints = server.complaints()
         print(f"{reader.lists:,} lists, {int(told[0]):,} events, each 20th found in the next answer, p99 {told[3]} ms; {trainings} trainings, "
               f"{len(reader.models)} models served; errors: {len(reader.errors)} {reader.errors[:3]}; complaints of the server: {complaints[:3]}")
+        letters = [json.loads(line)["action_id"] for line in sent.open(encoding="utf-8")]
+        twice = len(letters) - len(set(letters))
+        print(f"{len(letters):,} letters in the file, {twice} of them twice")
         print(f"items of {', '.join(sorted(reader.forbidden))} after the rule forbade them: {reader.seen_after_rule}")
         print("resident MiB by minute: " + " ".join(f"{each:.0f}" for each in memory))
         quiet_p99, busy_p99 = quantile(start, quiet, 0.99), quantile(quiet, busy, 0.99)
         print(f"p99 in the server: quiet {1e3 * quiet_p99:.2f} ms, busy {1e3 * busy_p99:.2f} ms, {busy_p99 / quiet_p99:.1f} times")
+        if reader.errors or complaints or reader.seen_after_rule or twice or not letters or busy_p99 > 3 * quiet_p99:
+            raise SystemExit("that is not as it should be")
 
 
 if __name__ == "__main__":

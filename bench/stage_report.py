@@ -18,7 +18,7 @@ TYPES = ["Product Viewed"] * 80 + ["Product Added"] * 12 + ["Order Completed"] *
 START, DAYS = 1_700_000_000, 365
 
 
-def write_events(path, users, events):
+def write_events(path, users, events, start=START):
     """A few heavy users, many light ones: the share of a user falls with the square root of its rank."""
     draw = random.Random(7)
     with open(path, "w", encoding="ascii", buffering=1 << 20) as out:
@@ -27,7 +27,7 @@ def write_events(path, users, events):
             user = i if i < users else int(users * draw.random() ** 2)
             kind = TYPES[int(100 * draw.random())]
             value = f"{5 + 200 * draw.random():.2f},USD" if kind == "Order Completed" else ","
-            seconds = START + DAYS * 86400 * i // events
+            seconds = start + DAYS * 86400 * i // events
             out.write(f"user-{user},item-{int(150_000 * draw.random() ** 3)},{kind},{seconds},{value}\n")
 
 

@@ -3,7 +3,9 @@
 // there, and compared with its truth.
 //   perennial simulate SHOP --campaigns --users 20000 --months 8
 //   perennial import --data DATA SHOP/items.jsonl SHOP/events-*.jsonl
-//   ./dev bench uplift_truth DATA SHOP/truth.jsonl
+//   ./dev bench uplift_truth DATA SHOP/truth.jsonl [vectors]
+// With `vectors` the Transformer's vector of each user at each time stands beside the other features; train it on what
+// is before: perennial train --data DATA --holdout none --before DATE.
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -14,8 +16,11 @@
 #include "actions/trials.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "evaluation/dataset.h"
 #include "events/line_source.h"
 #include "log/sqlite_log.h"
+#include "profiles/state.h"
+#include "recommend/serving_model.h"
 
 namespace perennial {
 namespace {
@@ -82,7 +87,38 @@ std::vector<double> ranks(const std::vector<double>& values) {
   return ranks;
 }
 
-Status run(const fs::path& data, const fs::path& truth_file) {
+/// The model's vectors of users at any time, from all their events.
+class Vectors {
+ public:
+  static Result<std::unique_ptr<Vectors>> open(const fs::path& data, LogReader& log, TimeMs now) {
+    auto vectors = std::make_unique<Vectors>();
+    PERENNIAL_TRY_ASSIGN(vectors->model_, load_serving_model(data, log.items(), log.event_types()));
+    if (vectors->model_->config().holdout.newest_time_ms >= now)
+      return failed_precondition("the model has seen events up to {}: train with --before {:.10}",
+                                 format_iso8601(vectors->model_->config().holdout.newest_time_ms), format_iso8601(now));
+    vectors->state_ = std::make_unique<State>(EventRoles(), log.event_types(), 100'000);
+    PERENNIAL_TRY_ASSIGN(const Offset end, log.end());
+    PERENNIAL_TRY(log.replay(0, end, [&](const StoredRecord& record) {
+      vectors->state_->apply(record);
+      return Status();
+    }));
+    return vectors;
+  }
+
+  void add(UserId user, TimeMs time, std::vector<double>& features) const {
+    const Found<Profile> profile = state_->profiles().find(user);
+    std::vector<Token> tokens = profile == nullptr ? std::vector<Token>() : model_->tokens_of(*profile);
+    tokens.resize(tokens_until(tokens, time));
+    const std::vector<float> h = model_->ensemble().history_vector(tokens);
+    features.insert(features.end(), h.begin(), h.end());
+  }
+
+ private:
+  std::shared_ptr<const ServingModel> model_;
+  std::unique_ptr<State> state_;
+};
+
+Status run(const fs::path& data, const fs::path& truth_file, bool with_vectors) {
   PERENNIAL_TRY_ASSIGN(const std::vector<Truth> truths, last_whole_campaign(truth_file));
   const TimeMs now = truths.front().time;
   PERENNIAL_TRY_ASSIGN(const auto log, open_log_for_reading(data));
@@ -104,7 +140,13 @@ Status run(const fs::path& data, const fs::path& truth_file) {
     return {};
   }));
   const double started = monotonic_seconds();
-  PERENNIAL_TRY_ASSIGN(const Effects effects, learn_action_effects(rules, trials, lives, now));
+  std::unique_ptr<Vectors> vectors;
+  if (with_vectors) {
+    PERENNIAL_TRY_ASSIGN(vectors, Vectors::open(data, *log, now));
+  }
+  const auto add = [&](UserId user, TimeMs time, std::vector<double>& of) { vectors->add(user, time, of); };
+  const MoreFeatures more = with_vectors ? MoreFeatures(add) : MoreFeatures();
+  PERENNIAL_TRY_ASSIGN(const Effects effects, learn_action_effects(rules, trials, lives, now, at_once, more));
   fmt::print("{} draws in the log, learned in {:.1f} s; {} users in the campaign of {:.10}\n\n", trials.size(),
              monotonic_seconds() - started, truths.size(), format_iso8601(now));
 
@@ -117,7 +159,8 @@ Status run(const fs::path& data, const fs::path& truth_file) {
     const std::optional<UserId> user = log->users().find(truth.user);
     const Found<Life> life = user ? lives.find(*user) : nullptr;
     if (life == nullptr) continue;
-    const std::vector<double> of = features.of(definition, {*user, life->first_seen, &life->facts}, now);
+    std::vector<double> of = features.of(definition, {*user, life->first_seen, &life->facts}, now);
+    if (more) more(*user, now, of);
     double best = 0, best_true = 0, chosen = 0;
     for (size_t a = 0; a < kNames.size(); ++a) {
       const double effect = effects[a].at(of).mean;
@@ -164,11 +207,11 @@ Status run(const fs::path& data, const fs::path& truth_file) {
 }  // namespace perennial
 
 int main(int argc, char** argv) {
-  if (argc != 3) {
-    fmt::print(stderr, "usage: uplift_truth DATA truth.jsonl\n");
+  if (argc != 3 && !(argc == 4 && std::string_view(argv[3]) == "vectors")) {
+    fmt::print(stderr, "usage: uplift_truth DATA truth.jsonl [vectors]\n");
     return 2;
   }
-  const perennial::Status status = perennial::run(argv[1], argv[2]);
+  const perennial::Status status = perennial::run(argv[1], argv[2], argc == 4);
   if (!status.ok()) fmt::print(stderr, "uplift_truth: {}\n", status.message());
   return status.ok() ? 0 : 1;
 }

@@ -17,6 +17,7 @@ constexpr std::string_view kArbiter = "arbiter.";
 constexpr std::string_view kJourneys = "journeys.";
 constexpr size_t kMostActions = 1'000;
 constexpr double kMostMoney = 1e9;
+constexpr int kItems = 5, kMostItems = 50;  // of a slate
 constexpr double kLeastDeviation = 1e-6;
 constexpr int kMinutesOfDay = 24 * 60;
 constexpr const char* kKinds[] = {"message", "offer", "discount", "invite", "slate"};
@@ -269,6 +270,14 @@ const std::vector<Key>& keys() {
                     ? Status()
                     : invalid_argument("want a number of at least {}, got '{}'", kLeastDeviation, text);
        }},
+      {"items",
+       [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
+         PERENNIAL_TRY_ASSIGN(const int64_t items, parse_integer(text));
+         if (items < 1 || items > kMostItems)
+           return invalid_argument("want a number from 1 to {}, got {}", kMostItems, items);
+         action.items = static_cast<int>(items);
+         return {};
+       }},
       {"payload",
        [](ActionSpec& action, const std::string& text, const Definition&) -> Status {
          PERENNIAL_TRY_ASSIGN(const json::value payload, parse_json(text));
@@ -307,6 +316,10 @@ Status finish(ActionSpec& action) {
   if (action.goal.money && action.cost_of_goal > 1)
     return invalid_argument("{}.cost_of_goal is a share of the money where that is the goal: want a number from 0 to 1",
                             key);
+  const bool is_slate = action.kind == ActionKind::slate;
+  if (!is_slate && action.items > 0)
+    return invalid_argument("{}.items: only a slate has items, write {}.kind = \"slate\"", key, key);
+  if (is_slate && action.items == 0) action.items = kItems;
   if (action.from >= action.until) return invalid_argument("{}.until is not after its 'from'", key);
   // As much as would make it worth its while, either way; of a chance at most a tenth.
   if (action.expected.deviation == 0) action.expected.deviation = action.goal.money ? 10 / action.goal.worth : 0.05;

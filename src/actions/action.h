@@ -56,6 +56,7 @@ struct ActionSpec {
   TimeMs until = kNeverChanges;
   Frequency repeat;      // to one user
   EffectPrior expected;  // effect on the goal's outcome, before anything was seen of it
+  int items = 0;         // that a slate shows; 0: it is none
   std::string payload;   // a JSON object that goes along as it is, or empty
 };
 

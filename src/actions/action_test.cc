@@ -87,6 +87,16 @@ TEST(ActionRules, ReadsWhatIsDeclared) {
   EXPECT_EQ(longest_window(rules), 60 * kDay);
 }
 
+TEST(ActionRules, ASlateHasItems) {
+  const ActionRules usual = make_action_rules(with("actions.welcome.kind", "slate"), {}, shop()).value();
+  EXPECT_EQ(usual.actions[*usual.find("welcome")].items, 5);
+  ActionTexts texts = with("actions.welcome.kind", "slate");
+  texts["actions.welcome.items"] = "12";
+  const ActionRules rules = make_action_rules(texts, {}, shop()).value();
+  EXPECT_EQ(rules.actions[*rules.find("welcome")].items, 12);
+  EXPECT_EQ(rules.actions[*rules.find("push_back")].items, 0);
+}
+
 TEST(QuietHours, MayGoOverMidnight) {
   const QuietHours night{{}, 21 * 60, 8 * 60}, noon{{}, 12 * 60, 14 * 60};
   for (const int minute : {21 * 60, 23 * 60 + 59, 0, 8 * 60 - 1}) EXPECT_TRUE(night.contain(minute)) << minute;
@@ -119,6 +129,9 @@ TEST(ActionRules, ErrorsNameTheKeyAndTheWayOut) {
       {with("actions.welcome.payload", "[1]"), "actions.welcome.payload: want a JSON object, got '[1]'"},
       {with("actions.welcome.kind", "letter"),
        "actions.welcome.kind: want one of message, offer, discount, invite, slate, got 'letter'"},
+      {with("actions.welcome.items", "60"), "actions.welcome.items: want a number from 1 to 50, got 60"},
+      {with("actions.welcome.items", "5"),
+       "actions.welcome.items: only a slate has items, write actions.welcome.kind = \"slate\""},
       {with("actions.third.goal", "value"),
        "actions.third.channel is missing: what the action is sent through, such as \"email\""},
       {with("actions.email.channel", "letter"),

@@ -64,7 +64,7 @@ class ActionsFixture : public testing::Test {
     for (const auto& [of, chance] : chances)
       if (of == action) decision.chance = chance;
     decision.chances = std::move(chances);
-    const Record record = action_record(decision, rules_, fmt::format("user-{}", user), time);
+    const Record record = action_record(decision, rules_, fmt::format("user-{}", user), time, time);
     ASSERT_TRUE(validate(record, time).ok());
     StoredRecord stored;
     stored.user = user;

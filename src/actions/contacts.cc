@@ -2,40 +2,19 @@
 
 #include <algorithm>
 
-#include "base/json.h"
-
 namespace perennial {
 namespace {
 
 constexpr TimeMs kSlotMs = 600'000;
-constexpr double kMostCost = 1e9;
 constexpr uint32_t kAll = 0;
-
-struct Details {
-  float cost = 0;
-  bool drawn = false;
-};
-
-Details details_of(const Action& action) {
-  Details found;
-  if (action.details.empty()) return found;
-  const Result<json::object> details = parse_json_object(action.details);
-  if (!details.ok()) return found;
-  const json::value* cost = details->if_contains("cost");
-  if (cost != nullptr && cost->is_number())
-    found.cost = static_cast<float>(std::clamp(cost->to_number<double>(), 0.0, kMostCost));
-  found.drawn = details->contains("chances");
-  return found;
-}
 
 }  // namespace
 
-void Contacts::apply(const StoredRecord& record) {
+void Contacts::apply(const StoredRecord& record, const ActionDetails& details) {
   if (const auto* action = std::get_if<Action>(&record.payload)) {
     if (record.time == kNoTime) return;
-    const Details details = details_of(*action);
     const UserId user = identities_.shorten(record.user);
-    if (details.drawn) {
+    if (!details.chances.empty()) {
       TimeMs& last = last_draws_.try_emplace(user, record.time).first->second;
       last = std::max(last, record.time);
     }

@@ -10,8 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "events/action_words.h"
-#include "events/record.h"
+#include "events/action_details.h"
 #include "log/dictionary.h"
 #include "profiles/identities.h"
 
@@ -38,7 +37,8 @@ class Contacts {
   explicit Contacts(TimeMs keep_ms) : keep_ms_(keep_ms + kMostAhead) {}
 
   /// Applies the next record of the log; all but actions, merges and erasures change nothing.
-  void apply(const StoredRecord& record);
+  void apply(const StoredRecord& record) { apply(record, action_details(record)); }
+  void apply(const StoredRecord& record, const ActionDetails& details);
 
   /// Of all the user's identities, by time; good until the next change.
   [[nodiscard]] std::span<const Contact> of(UserId user) const;

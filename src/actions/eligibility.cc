@@ -59,7 +59,8 @@ Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts, con
     OfAction& of = actions_.emplace_back();
     of.name = contacts.name_id(rules.actions[action].name);
     for (const Cap& cap : rules.caps)
-      if (contains(cap.actions, action)) of.caps.push_back(&cap);
+      if (contains(cap.actions, action))
+        of.caps.emplace_back(&cap, cap.scope == "all" ? kEverything : contacts.name_id(cap.scope));
     for (const QuietHours& hours : rules.quiet_hours)
       if (contains(hours.actions, action)) of.quiet_hours.push_back(&hours);
     for (const Consent& consent : rules.consents)
@@ -68,8 +69,6 @@ Eligibility::Eligibility(const ActionRules& rules, const Contacts& contacts, con
       if (std::ranges::find(rules.journeys[j].steps, action, &JourneyStep::action) != rules.journeys[j].steps.end())
         of.journeys.push_back(j);
   }
-  for (const Cap& cap : rules.caps)
-    scope_of_cap_[&cap] = cap.scope == "all" ? kEverything : contacts.name_id(cap.scope);
 }
 
 bool Eligibility::is_due(const OfAction& of, uint16_t action, const UserNow& user, TimeMs now) const {
@@ -84,8 +83,9 @@ bool Eligibility::is_due(const OfAction& of, uint16_t action, const UserNow& use
 }
 
 bool Eligibility::has_enough(const OfAction& of, const UserNow& user, TimeMs now) const {
-  return std::ranges::any_of(of.caps, [&](const Cap* cap) {
-    return lately(user.contacts, scope_of_cap_.at(cap), cap->frequency.window_ms, now) >= cap->frequency.most;
+  return std::ranges::any_of(of.caps, [&](const auto& cap) {
+    const Frequency& frequency = cap.first->frequency;
+    return lately(user.contacts, cap.second, frequency.window_ms, now) >= frequency.most;
   });
 }
 

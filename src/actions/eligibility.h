@@ -63,7 +63,7 @@ class Eligibility {
 
  private:
   struct OfAction {
-    std::vector<const Cap*> caps;
+    std::vector<std::pair<const Cap*, uint32_t>> caps;  // and the name or channel that it counts; kEverything
     std::vector<const QuietHours*> quiet_hours;
     std::vector<const Consent*> consents;
     uint32_t name = 0;
@@ -79,7 +79,6 @@ class Eligibility {
   TimeMs experiment_ms_;
   std::vector<std::vector<uint32_t>> journey_names_;  // of the steps of each
   std::vector<OfAction> actions_;
-  std::map<const Cap*, uint32_t> scope_of_cap_;  // name or channel; kEverything
 };
 
 /// A trait's JSON text as a rule compares it: a string without its quotes, everything else as it is written.

@@ -33,6 +33,28 @@ Measures measures_of(const Definition& definition, const UserFacts& facts, TimeM
 
 const char* measure_name(GainMeasure measure) { return kNames[static_cast<size_t>(measure)]; }
 
+void ActionTallies::apply(const StoredRecord& record, const ActionDetails& details) {
+  if (const auto* action = std::get_if<Action>(&record.payload)) {
+    if (action->name == kNoAction || record.time == kNoTime || record.time < since_ || record.time > at_) return;
+    ActionTally& tally = tallies_[action->name];
+    if (!given_.try_emplace(action->action_id, Given{&tally, ""}).second) return;
+    ++tally.given;
+    tally.drawn += details.chances.empty() ? 0 : 1;
+    tally.cost += static_cast<double>(details.cost);
+  } else if (const auto* delivery = std::get_if<Delivery>(&record.payload)) {
+    const auto found = given_.find(delivery->action_id);
+    if (found == given_.end()) return;
+    auto& [tally, outcome] = found->second;
+    const bool ends = delivery->outcome == kDelivered || delivery->outcome == kDeliveryFailed;
+    if (outcome == kDelivered || delivery->outcome == outcome) return;  // whatever is said afterwards
+    if (!ends && delivery->outcome != kSentAgain) return;
+    tally->failed -= outcome == kDeliveryFailed ? 1 : 0;
+    tally->delivered += delivery->outcome == kDelivered ? 1 : 0;
+    tally->failed += delivery->outcome == kDeliveryFailed ? 1 : 0;
+    outcome = delivery->outcome;
+  }
+}
+
 GainReport measure_gain(const Lives& lives, const Dictionary& names, double holdout_share, TimeMs since, TimeMs at) {
   GainReport report{.since = since, .at = at, .holdout_share = holdout_share, .measures = {}};
   struct Arms {

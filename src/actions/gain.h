@@ -1,8 +1,11 @@
 // What acting gained: all users who may be acted on against those who are held out, whatever was done for whom; and
-// each action by what was drawn. Covered by actions/gain_test.cc.
+// how much was done. Covered by actions/gain_test.cc.
 #pragma once
 
 #include <array>
+#include <map>
+#include <string>
+#include <unordered_map>
 
 #include "actions/trials.h"
 #include "base/interval95.h"
@@ -32,6 +35,37 @@ struct GainReport {
   double holdout_share = 0;
   double sample_ratio_p_value = 1;  // below 0.001 none of this can be trusted
   std::array<MeasuredGain, kGainMeasures> measures;
+};
+
+/// What was done with an action in a time.
+struct ActionTally {
+  int64_t given = 0;
+  int64_t drawn = 0;  // of these, by known chances
+  int64_t delivered = 0;
+  int64_t failed = 0;
+  double cost = 0;  // expected, in major units
+};
+
+/// By action, as a fold over the log: of what was given in [since, at], and what became of it until now.
+class ActionTallies {
+ public:
+  ActionTallies(TimeMs since, TimeMs at) : since_(since), at_(at) {}
+
+  /// Applies the next record of the log; all but actions and deliveries change nothing.
+  void apply(const StoredRecord& record, const ActionDetails& details);
+
+  [[nodiscard]] const std::map<std::string, ActionTally>& by_action() const { return tallies_; }
+
+ private:
+  struct Given {
+    ActionTally* tally = nullptr;
+    std::string outcome;  // the last
+  };
+
+  TimeMs since_;
+  TimeMs at_;
+  std::map<std::string, ActionTally> tallies_;
+  std::unordered_map<std::string, Given> given_;  // by action id
 };
 
 /// Of everybody first seen by `at`, over (since, at]. `names` are those of the users.

@@ -66,6 +66,47 @@ TEST_F(GainTest, WhatIsBeforeOrAfterTheTimeDoesNotCount) {
   EXPECT_EQ(of(found, GainMeasure::revenue).reason.substr(0, 14), "not measurable");
 }
 
+TEST_F(GainTest, CountsWhatWasDoneAndWhatBecameOfIt) {
+  ActionTallies tallies(kSince, kAt);
+  const auto log = [&](TimeMs time, Payload payload) {
+    StoredRecord record;
+    record.user = 1;
+    record.time = time;
+    record.payload = std::move(payload);
+    tallies.apply(record, action_details(record));
+  };
+  const auto give = [&](const char* id, TimeMs time, const char* name = "letter",
+                        const char* details = R"({"cost":0.5})") {
+    log(time, Action{id, name, "mail", 1, details});
+  };
+  const auto became = [&](const char* id, const char* outcome) { log(kAt + kDay, Delivery{id, outcome, ""}); };
+  give("before", kSince - 1);
+  give("first", kSince, "invite");
+  give("after", kAt + 1);
+  give("nothing", kAt, kNoAction);
+  for (const char* id : {"a", "b", "c", "d"}) give(id, kAt);
+  give("a", kAt);  // again
+  give("n", kAt, "note", R"({"chances":{"note":0.5,"nothing":0.5}})");
+  became("before", kDelivered);
+  became("a", kDelivered);
+  became("a", kDelivered);
+  became("a", kDeliveryFailed);  // it was there
+  became("b", kDeliveryFailed);
+  became("b", "opened");  // of somebody's own
+  became("c", kDeliveryFailed);
+  became("c", kSentAgain);
+  became("c", kDelivered);
+  ASSERT_EQ(tallies.by_action().size(), 3U);
+  EXPECT_EQ(tallies.by_action().at("invite").given, 1);
+  const ActionTally& letter = tallies.by_action().at("letter");
+  EXPECT_EQ(letter.given, 4);
+  EXPECT_EQ(letter.drawn, 0);
+  EXPECT_EQ(letter.delivered, 2);
+  EXPECT_EQ(letter.failed, 1);
+  EXPECT_EQ(letter.cost, 2);
+  EXPECT_EQ(tallies.by_action().at("note").drawn, 1);
+}
+
 TEST_F(GainTest, ArmsThatAreNotAsTheyWereDrawnAreNoted) {
   for (int i = 0; i < 4000; ++i) {
     const std::string name = fmt::format("user-{}", i);

@@ -84,10 +84,10 @@ Planner::Planner(const ActionRules& rules, const Effects& effects, const Contact
   }
 }
 
-Weighed Planner::weigh_one(uint16_t action, const PlannedUser& user, std::span<const double> features) const {
-  const ActionSpec& spec = rules_.actions[action];
-  const ActionEffect& known = effects_[action];
-  Weighed weighed{.action = action, .effect = known.at(features)};
+void Planner::weigh_one(Weighed& weighed, std::span<const double> features) const {
+  const ActionSpec& spec = rules_.actions[weighed.action];
+  const ActionEffect& known = effects_[weighed.action];
+  weighed.effect = known.at(features);
   double reached = known.untreated.at(features) + weighed.effect.mean;  // the goal, or its money
   if (!spec.goal.money) reached = std::clamp(reached, 0.0, 1.0);
   weighed.cost = spec.cost + spec.cost_of_goal * std::max(reached, 0.0);
@@ -95,25 +95,28 @@ Weighed Planner::weigh_one(uint16_t action, const PlannedUser& user, std::span<c
   const double half = kNormal95 * weighed.effect.standard_error * std::abs(spec.goal.worth - spec.cost_of_goal);
   weighed.gain = {value, value - half, value + half};
   weighed.priced = value;
-  weighed.suppression = eligibility_.of(action, user.view, now_);
   if (weighed.suppression == Suppression::none && value <= 0) weighed.suppression = Suppression::no_gain;
-  return weighed;
 }
 
-std::vector<Weighed> Planner::weigh_all(const PlannedUser& user) const {
+/// One entry an action; the numbers of one that is not eligible are 0 when only those of the eligible are wanted.
+std::vector<Weighed> Planner::weigh_all(const PlannedUser& user, Of of) const {
   std::vector<std::vector<double>> features(features_.size());
   std::vector<Weighed> all;
   for (size_t i = 0; i < rules_.actions.size(); ++i) {
     const auto action = static_cast<uint16_t>(i);
+    Weighed& weighed = all.emplace_back();
+    weighed.action = action;
+    weighed.suppression = eligibility_.of(action, user.view, now_);
+    if (of == Of::eligible && weighed.suppression != Suppression::none) continue;
     std::vector<double>& of_goal = features[features_of_[action]];
     if (of_goal.empty()) of_goal = features_[features_of_[action]].of(definition_, user.subject, now_);
-    all.push_back(weigh_one(action, user, of_goal));
+    weigh_one(weighed, of_goal);
   }
   return all;
 }
 
 std::vector<Weighed> Planner::weigh(const PlannedUser& user, const std::vector<double>& prices) const {
-  std::vector<Weighed> all = weigh_all(user);
+  std::vector<Weighed> all = weigh_all(user, Of::all);
   for (Weighed& weighed : all) {
     for (const size_t b : budgets_of_[weighed.action]) {
       const double takes = rules_.budgets[b].counts ? 1 : weighed.cost;
@@ -183,7 +186,7 @@ Result<ActionPlan> Planner::plan(const std::function<void(const std::function<vo
   each([&](const PlannedUser& user) {
     ++plan.users;
     if (is_held_out(kActionHoldout, rules_.holdout_share, user.view.id)) ++plan.held_out;
-    const std::vector<Weighed> weighed = weigh_all(user);
+    const std::vector<Weighed> weighed = weigh_all(user, Of::eligible);
     const bool bound = !weighed.empty() && weighed.front().suppression == Suppression::experiment;
     if (!bound && share_of(kExplore, fmt::format("{}\n{}", user.view.id, period_)) < rules_.explore_share)
       return draw(user, weighed, plan);

@@ -81,8 +81,9 @@ class Planner {
                           int threads) const;
 
  private:
-  [[nodiscard]] Weighed weigh_one(uint16_t action, const PlannedUser& user, std::span<const double> features) const;
-  [[nodiscard]] std::vector<Weighed> weigh_all(const PlannedUser& user) const;
+  enum class Of : uint8_t { all, eligible };
+  void weigh_one(Weighed& weighed, std::span<const double> features) const;
+  [[nodiscard]] std::vector<Weighed> weigh_all(const PlannedUser& user, Of of) const;
   void draw(const PlannedUser& user, const std::vector<Weighed>& weighed, ActionPlan& plan) const;
   [[nodiscard]] bool fits(const Weighed& weighed, const ActionPlan& plan) const;
   void spend(const Weighed& weighed, ActionPlan& plan) const;

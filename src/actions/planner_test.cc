@@ -80,7 +80,7 @@ ActionTexts two_actions() {
 }
 
 StoredRecord stored(const Decision& decision, const ActionRules& rules, TimeMs at) {
-  Record record = action_record(decision, rules, fmt::format("user-{}", decision.user), at);
+  Record record = action_record(decision, rules, fmt::format("user-{}", decision.user), at, at);
   StoredRecord made;
   made.time = at;
   made.user = decision.user;

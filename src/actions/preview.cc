@@ -14,7 +14,7 @@ Result<Preview> preview(const ActionRules& rules, const Effects& effects, const 
     ++made.plans;
     for (const Decision& decision : plan.decisions) {
       if (decision.action == kDoNothing) continue;
-      const Record record = action_record(decision, rules, names.name(decision.user), now);
+      const Record record = action_record(decision, rules, names.name(decision.user), now, now);
       StoredRecord stored;
       stored.user = decision.user;
       stored.time = now;

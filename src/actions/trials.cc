@@ -13,10 +13,6 @@ constexpr UserId kUsersAtOnce = 2'000;
 constexpr size_t kDrawsAtOnce = 200;
 constexpr double kLeastChance = 1e-3;
 
-const char* name_of(uint16_t action, const ActionRules& rules) {
-  return action == kDoNothing ? kNoAction : rules.actions[action].name.c_str();
-}
-
 /// Of the facts in (from, from + within].
 double outcome_of(const Goal& goal, const Definition& definition, const UserFacts& facts, TimeMs from) {
   const std::span<const Fact> of = facts.of(goal.signal);
@@ -45,18 +41,24 @@ double outcome_so_far(const Goal& goal, const Lives& lives, TimeMs now, const Wh
 
 }  // namespace
 
-Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs at) {
+const char* name_of(uint16_t action, const ActionRules& rules) {
+  return action == kDoNothing ? kNoAction : rules.actions[action].name.c_str();
+}
+
+Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs planned,
+                     TimeMs at) {
   Record record;
   const std::string name = name_of(decision.action, rules);
-  record.message_id = message_id_of(fmt::format("action\n{}\n{}\n{}", user, at, name));
+  record.message_id = message_id_of(fmt::format("action\n{}\n{}\n{}", user, planned, name));
   record.time = at;
   record.user = user;
-  json::object details = {{"gain", decision.gain}, {"cost", decision.cost}};
+  record.of_known_user = true;
+  json::object details = {{"gain", decision.gain}, {kCost, decision.cost}};
   if (decision.action != kDoNothing) details[kDeliverable] = true;
   if (!decision.chances.empty()) {
     json::object chances;
     for (const auto& [action, chance] : decision.chances) chances[name_of(action, rules)] = chance;
-    details["chances"] = std::move(chances);
+    details[kChances] = std::move(chances);
   }
   record.payload = Action{.action_id = to_hex(record.message_id),
                           .name = name,
@@ -66,15 +68,11 @@ Record action_record(const Decision& decision, const ActionRules& rules, const s
   return record;
 }
 
-void Trials::apply(const StoredRecord& record) {
+void Trials::apply(const StoredRecord& record, const ActionDetails& details) {
   if (const auto* action = std::get_if<Action>(&record.payload)) {
-    if (action->details.empty() || record.time == kNoTime) return;
-    const Result<json::object> details = parse_json_object(action->details);
-    const json::value* chances = details.ok() ? details->if_contains("chances") : nullptr;
-    if (chances == nullptr || !chances->is_object()) return;
+    if (details.chances.empty() || record.time == kNoTime) return;
     Draw draw{record.user, record.time, add_name(action->name), {}};
-    for (const auto& [name, chance] : chances->get_object())
-      if (chance.is_number()) draw.chances.emplace_back(add_name(name), chance.to_number<float>());
+    for (const auto& [name, chance] : details.chances) draw.chances.emplace_back(add_name(name), chance);
     draws_.push_back(std::move(draw));
     while (draws_.front().time < record.time - keep_ms_) draws_.pop_front();
   } else if (std::holds_alternative<IdentityMerge>(record.payload)) {
@@ -111,18 +109,22 @@ std::vector<Trials::Row> Trials::rows_of(const ActionSpec& action, TimeMs now) c
   return rows;
 }
 
-Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now, const WhileStill& still) const {
+Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now, const WhileStill& still,
+                 const MoreFeatures& more) const {
   std::vector<Row> rows;
   still([&] { rows = rows_of(action, now); });
   const Definition& definition = lives.definition();
   const Features features(definition, goal_question(action.goal, definition));
-  const auto columns = static_cast<Eigen::Index>(features.names().size());
-  Trial trial{Eigen::MatrixXd(rows.size(), columns), {}, Eigen::MatrixXd(rows.size(), 3), Eigen::VectorXd(rows.size())};
+  const auto count = static_cast<Eigen::Index>(rows.size());
+  Trial trial{Eigen::MatrixXd(count, features.names().size()), {}, Eigen::MatrixXd(count, 3), Eigen::VectorXd(count)};
   Eigen::Index next = 0;
   const auto look = [&](const Row& row) {
     const Found<Life> life = lives.find(row.user);
     if (life == nullptr) return;
-    const std::vector<double> of = features.of(definition, {row.user, life->first_seen, &life->facts}, row.time);
+    std::vector<double> of = features.of(definition, {row.user, life->first_seen, &life->facts}, row.time);
+    if (more) more(row.user, row.time, of);
+    const auto columns = static_cast<Eigen::Index>(of.size());
+    if (next == 0) trial.features.resize(count, columns);
     trial.features.row(next) = Eigen::Map<const Eigen::RowVectorXd>(of.data(), columns);
     trial.chances.row(next) << row.of_nothing, row.of_action, std::max(0.0, 1 - row.of_nothing - row.of_action);
     trial.dealt.push_back(row.arm);
@@ -143,12 +145,14 @@ uint32_t Trials::add_name(std::string_view name) {
 }
 
 Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now,
-                                     const WhileStill& still) {
+                                     const WhileStill& still, const MoreFeatures& more,
+                                     const std::stop_token& stopped) {
   Effects effects;
   for (const ActionSpec& action : rules.actions) {
+    if (stopped.stop_requested()) return Status(Code::cancelled, "stopping: what actions do is not learned");
     EffectPrior prior = action.expected;
     prior.untreated = outcome_so_far(action.goal, lives, now, still);
-    Result<ActionEffect> effect = learn_effect(trials.of(action, lives, now, still), 0, prior, kSeed);
+    Result<ActionEffect> effect = learn_effect(trials.of(action, lives, now, still, more), 0, prior, kSeed);
     if (!effect.ok()) return effect.status().with_context(action.name);
     effects.push_back(*std::move(effect));
   }

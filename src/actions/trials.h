@@ -4,6 +4,7 @@
 #pragma once
 
 #include <deque>
+#include <stop_token>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -13,24 +14,32 @@
 
 namespace perennial {
 
+/// Of an action, or of kDoNothing.
+const char* name_of(uint16_t action, const ActionRules& rules);
+
 /// The record of a decision: `details` holds gain, cost, that it is to be delivered and, of one that was drawn, the
-/// chances of all arms by name.
-/// The same decision gives the same message id, so that it is logged once.
-Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs at);
+/// chances of all arms by name. `planned` is the plan's time, `at` the decision's. The same decision of a plan gives
+/// the same message id, so that it is logged once.
+Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs planned,
+                     TimeMs at);
+
+/// Appends to a user's features what else is known at the time; as many for all.
+using MoreFeatures = std::function<void(UserId user, TimeMs time, std::vector<double>& features)>;
 
 class Trials {
  public:
   /// Draws older than this before the newest are forgotten.
-  explicit Trials(TimeMs keep_ms) : keep_ms_(keep_ms) {}
+  explicit Trials(TimeMs keep_ms = 365 * kMsOfDay) : keep_ms_(keep_ms) {}
 
   /// Applies the next record of the log; all but actions that were drawn, merges and erasures change nothing.
-  void apply(const StoredRecord& record);
+  void apply(const StoredRecord& record) { apply(record, action_details(record)); }
+  void apply(const StoredRecord& record, const ActionDetails& details);
 
   /// Of draws whose goal's time is over at `now`, in which the action or nothing could come up: arm 1 is the action,
-  /// arm 2 any other. Features are as they were at the draw. Looks at lives and at this within `still` only, a
-  /// millisecond at a time.
-  [[nodiscard]] Trial of(const ActionSpec& action, const Lives& lives, TimeMs now,
-                         const WhileStill& still = at_once) const;
+  /// arm 2 any other. Features are as they were at the draw, those of the goal and `more`. Looks at lives and at this
+  /// within `still` only, a millisecond at a time.
+  [[nodiscard]] Trial of(const ActionSpec& action, const Lives& lives, TimeMs now, const WhileStill& still = at_once,
+                         const MoreFeatures& more = {}) const;
 
   [[nodiscard]] size_t size() const { return draws_.size(); }
 
@@ -58,9 +67,10 @@ class Trials {
 };
 
 /// Effects of all actions of the rules: learned from the trials where there are any, else as expected. The goals' rate
-/// among those who were there before counts as the outcome without an action until it is known better. `still` as in
-/// Trials::of.
+/// among those who were there before counts as the outcome without an action until it is known better. `still` and
+/// `more` as in Trials::of. cancelled when it is stopped, which is looked at between actions.
 Result<Effects> learn_action_effects(const ActionRules& rules, const Trials& trials, const Lives& lives, TimeMs now,
-                                     const WhileStill& still = at_once);
+                                     const WhileStill& still = at_once, const MoreFeatures& more = {},
+                                     const std::stop_token& stopped = {});
 
 }  // namespace perennial

@@ -91,9 +91,9 @@ TEST_F(TrialsTest, OneWhoIsRecognisedKeepsTheOutcome) {
 
 TEST_F(TrialsTest, TheSameDecisionIsTheSameMessage) {
   const Decision decision{.user = 3, .action = 1, .gain = 0.25, .cost = 0.5};
-  const Record record = action_record(decision, rules_, "una", kStart);
-  EXPECT_EQ(record.message_id, action_record(decision, rules_, "una", kStart).message_id);
-  EXPECT_NE(record.message_id, action_record(decision, rules_, "una", kStart + 1).message_id);
+  const Record record = action_record(decision, rules_, "una", kStart, kStart);
+  EXPECT_EQ(record.message_id, action_record(decision, rules_, "una", kStart, kStart).message_id);
+  EXPECT_NE(record.message_id, action_record(decision, rules_, "una", kStart + 1, kStart).message_id);
   const auto& action = std::get<Action>(record.payload);
   EXPECT_EQ(action.name, "note");
   EXPECT_EQ(action.channel, "email");

@@ -6,12 +6,15 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <thread>
 
+#include "actions/configured.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/http_client.h"
 #include "cli/objectives.h"
+#include "delivery/export_file.h"
 #include "model/model_folder.h"
 #include "server/server.h"
 #include "simulator/shop.h"
@@ -21,7 +24,45 @@ namespace {
 
 constexpr int kMonths = 8;
 constexpr int kFirstMonths = 6;  // imported before the first training; then one month to learn from and one to judge by
+constexpr int kCampaignMonths = 5;  // actions are drawn by the shop; then the arbiter chooses
 constexpr int kListLength = 6;
+
+constexpr const char* kActions = R"([actions.voucher]
+channel = "email"
+kind = "discount"
+cost = 0.05
+cost_of_goal = 4                  # what it takes off an order
+goal = "value"
+worth = 25
+traits = "email"
+repeat = "1 per 27d"
+payload = '{"template": "ten-percent-off"}'
+
+[actions.letter]
+channel = "email"
+cost = 0.05
+goal = "value"
+worth = 25
+traits = "email"
+repeat = "1 per 27d"
+
+[actions.nag]
+channel = "push"
+cost = 0.05
+goal = "value"
+worth = 25
+traits = "email"
+repeat = "1 per 27d"
+
+[arbiter]
+holdout_share = 0.2               # of users, who never get anything: what acting gains is measured against them
+
+[arbiter.caps]
+all = "1 per 13d"
+
+[arbiter.budgets]
+email = "500 actions per 27d"
+)";
 
 struct DemoFlags {
   std::string folder = "perennial-demo";
@@ -77,9 +118,11 @@ class Demo {
     PERENNIAL_TRY(import_first_months());
     PERENNIAL_TRY(train_and_evaluate());
     PERENNIAL_TRY(serve_and_learn());
+    PERENNIAL_TRY(decide());
     PERENNIAL_TRY(live_another_month());
     PERENNIAL_TRY(judge_on_the_month_after());
     PERENNIAL_TRY(look_at_lives());
+    PERENNIAL_TRY(measure_gain());
     fmt::print("\n{} in {}. The shop and its model are in {}; this serves them:\n\n    {} serve --data {}\n\n",
                bold("Done"), format_duration(monotonic_seconds() - started), folder_.string(), shown_program_,
                data_.string());
@@ -102,19 +145,21 @@ class Demo {
 
   Status make_shop() {
     heading(1, "A shop opens");
-    ShopOptions options;
-    options.users = flags_.users;
-    options.months = kMonths;
-    options.seed = flags_.seed;
-    PERENNIAL_TRY(write_shop(options, shop_folder_));
+    shop_.users = flags_.users;
+    shop_.months = kMonths;
+    shop_.seed = flags_.seed;
+    shop_.campaigns = true;
+    shop_.campaign_months = kCampaignMonths;
+    PERENNIAL_TRY(write_shop(shop_, shop_folder_));
     for (const auto& entry : fs::directory_iterator(shop_folder_))
       if (entry.path().filename().string().starts_with("events-")) months_.push_back(entry.path());
     std::sort(months_.begin(), months_.end());
     PERENNIAL_CHECK(months_.size() == kMonths, "{} months of events", months_.size());
     fmt::print(
         "    {} visitors with tastes of their own, {} products, {} months of Segment events, made from seed {}.\n",
-        with_commas(options.users), with_commas(options.items), kMonths, options.seed);
-    return {};
+        with_commas(shop_.users), with_commas(shop_.items), kMonths, shop_.seed);
+    PERENNIAL_TRY(make_folder(data_));
+    return write_file_atomically(data_ / "perennial.toml", kActions);
   }
 
   Status import_first_months() {
@@ -138,11 +183,7 @@ class Demo {
     spdlog::set_level(spdlog::level::warn);  // the server's own log is not part of the story
     const FakeClock clock(month_start(kFirstMonths));
     ServerOptions options;
-    options.engine.data_folder = data_;
-    options.engine.history_limit = 1024;
-    PERENNIAL_TRY_ASSIGN(options.engine.stages, stage_definition(Settings()));
-    options.engine.objectives = stage_objectives(Settings());
-    options.engine.load_model = default_model_loader();
+    PERENNIAL_TRY_ASSIGN(options.engine, engine_options());
     options.port = 0;
     PERENNIAL_TRY_ASSIGN(const auto server, Server::start(options, clock));
     const HttpClient client(server->port(), server->first_key());
@@ -193,8 +234,56 @@ class Demo {
     return {};
   }
 
+  [[nodiscard]] Result<EngineOptions> engine_options() const {
+    EngineOptions options;
+    options.data_folder = data_;
+    options.history_limit = 1024;
+    PERENNIAL_TRY_ASSIGN(options.stages, stage_definition(Settings()));
+    options.objectives = stage_objectives(Settings());
+    options.load_model = default_model_loader();
+    return options;
+  }
+
+  Status decide() {
+    heading(6, "It decides what to do for whom, by what the shop's campaigns have taught");
+    const std::string at = format_iso8601(month_start(kFirstMonths)).substr(0, 10);
+    PERENNIAL_TRY(command({"lifecycle", "actions", "--data", data_.string(), "--at", at}));
+    fmt::print("\n");
+    PERENNIAL_TRY(command({"lifecycle", "actions", chosen_, "--data", data_.string(), "--at", at}));
+    PERENNIAL_TRY_ASSIGN(const size_t given, act(kFirstMonths));
+    fmt::print("\n    The server has done so: {} actions are in {}, and the visitors react. The first:\n    {}\n",
+               with_commas(static_cast<int64_t>(given)), exported().string(), dim(first_action_));
+    return {};
+  }
+
+  [[nodiscard]] fs::path exported() const { return folder_ / "actions.jsonl"; }
+
+  /// The server decides and hands over at the beginning of the month; from then on the shop's visitors react. How many
+  /// actions were handed over so far.
+  Result<size_t> act(int month) {
+    const FakeClock clock(month_start(month));
+    PERENNIAL_TRY_ASSIGN(EngineOptions options, engine_options());
+    PERENNIAL_TRY_ASSIGN(const Settings settings, load_settings("", data_.string()));
+    PERENNIAL_TRY_ASSIGN(options.arbiter.rules, action_rules(settings, options.stages));
+    options.arbiter.transport = std::make_shared<ExportFile>(exported());
+    PERENNIAL_TRY_ASSIGN(const auto engine, Engine::open(options, clock));
+    PERENNIAL_TRY(engine->arbiter()->plan_now().status());
+    for (int wait = 0; engine->arbiter()->undelivered() > 0; ++wait) {
+      if (wait > 3'000) return internal_error("{} can't be written", exported().string());
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    PERENNIAL_TRY(engine->stop());
+    std::error_code error;
+    if (!fs::exists(exported(), error)) return 0;  // nothing was worth doing
+    PERENNIAL_TRY_ASSIGN(const std::string lines, read_file(exported()));
+    first_action_ = lines.substr(0, lines.find('\n'));
+    PERENNIAL_TRY_ASSIGN(shop_.given, read_given_actions(exported()));
+    PERENNIAL_TRY(write_shop(shop_, shop_folder_));
+    return shop_.given.size();
+  }
+
   Status live_another_month() {
-    heading(6, "The following month arrives, and the model is trained again");
+    heading(7, "The following month arrives, and the model is trained again");
     PERENNIAL_TRY(command({"import", "--data", data_.string(), months_[kFirstMonths].string()}));
     PERENNIAL_TRY(train());
     PERENNIAL_TRY_ASSIGN(new_model_, current_model_id(data_));
@@ -202,7 +291,8 @@ class Demo {
   }
 
   Status judge_on_the_month_after() {
-    heading(7, "Both models are judged on the month after, which neither has seen");
+    heading(8, "Both models are judged on the month after, which neither has seen");
+    PERENNIAL_TRY(act(kFirstMonths + 1).status());
     PERENNIAL_TRY(command({"import", "--data", data_.string(), months_[kFirstMonths + 1].string()}));
     fmt::print("    {} knows {} months, {} knows {}. Asked before each event: what comes next?\n", old_model_,
                kFirstMonths, new_model_, kFirstMonths + 1);
@@ -212,10 +302,8 @@ class Demo {
   }
 
   Status look_at_lives() {
-    heading(8, "Where every visitor stands in their life with the shop, and what comes next");
-    constexpr TimeMs kMonth = 31 * TimeMs{86'400'000};
-    const std::string end = format_iso8601(month_start(kMonths - 1) + kMonth).substr(0, 10);
-    const std::vector<std::string> asked = {"--data", data_.string(), "--at", end};
+    heading(9, "Where every visitor stands in their life with the shop, and what comes next");
+    const std::vector<std::string> asked = {"--data", data_.string(), "--at", end()};
     const auto lifecycle = [&](std::vector<std::string> words) {
       words.insert(words.begin(), "lifecycle");
       words.insert(words.end(), asked.begin(), asked.end());
@@ -228,6 +316,38 @@ class Demo {
     PERENNIAL_TRY(lifecycle({"forecast", "--fit"}));
     fmt::print("\n");
     return lifecycle({"forecast", chosen_});
+  }
+
+  Status measure_gain() {
+    heading(10, "What acting gained, against those for whom nothing is ever done");
+    const TimeMs since = month_start(kFirstMonths);
+    PERENNIAL_TRY(command({"lifecycle", "gain", "--data", data_.string(), "--since",
+                           format_iso8601(since).substr(0, 10), "--at", end()}));
+    PERENNIAL_TRY_ASSIGN(const double with_actions, revenue_since(shop_, since));
+    ShopOptions left_alone = shop_;
+    left_alone.given.clear();
+    PERENNIAL_TRY_ASSIGN(const double without, revenue_since(left_alone, since));
+    fmt::print(
+        "\n    The truth, which only a simulation knows: {:.0f} {} of revenue in this time, {:.0f} had nothing been "
+        "done.\n",
+        with_actions, shop_.currency, without);
+    return {};
+  }
+
+  /// In major units.
+  static Result<double> revenue_since(const ShopOptions& options, TimeMs since) {
+    PERENNIAL_TRY_ASSIGN(const ShopHistory history, simulate_shop(options));
+    int64_t minor = 0;
+    for (const ShopEvent& event : history.events)
+      if (event.kind == ShopEventKind::ordered && event.time >= since)
+        minor += history.orders[static_cast<size_t>(event.detail)].total_minor;
+    return static_cast<double>(minor) / 100;
+  }
+
+  /// Of the shop's last month, as a date.
+  [[nodiscard]] std::string end() const {
+    constexpr TimeMs kMonth = 31 * TimeMs{86'400'000};
+    return format_iso8601(month_start(kMonths - 1) + kMonth).substr(0, 10);
   }
 
   Status train() {
@@ -352,6 +472,7 @@ class Demo {
   }
 
   DemoFlags flags_;
+  ShopOptions shop_;
   fs::path folder_;
   fs::path shop_folder_;
   fs::path data_;
@@ -359,6 +480,7 @@ class Demo {
   std::string shown_program_;
   std::vector<fs::path> months_;
   std::string chosen_;
+  std::string first_action_;
   std::string old_model_;
   std::string new_model_;
 };

@@ -1,6 +1,7 @@
 // perennial lifecycle actions: what the arbiter would do now, for everybody or for one user. Nothing is sent.
 #include <thread>
 
+#include "actions/advice.h"
 #include "actions/configured.h"
 #include "actions/preview.h"
 #include "actions/trials.h"
@@ -8,13 +9,15 @@
 #include "base/text.h"
 #include "cli/fold_state.h"
 #include "cli/lifecycle_data.h"
+#include "cli/open_recommender.h"
 #include "forecast/forecasts_file.h"
+#include "server/arbiter.h"
+#include "server/list_rules_file.h"
 
 namespace perennial {
 namespace {
 
 constexpr TimeMs kPreviewEvery = kMsOfDay / 3;  // so that one is not in the quiet hours
-constexpr TimeMs kTrialsKept = 365 * kMsOfDay;
 
 /// What the arbiter goes by, as of the instant.
 struct ActionData {
@@ -32,7 +35,8 @@ bool asks_forecasts(const ActionRules& rules) {
   return std::ranges::any_of(rules.actions, [](const ActionSpec& action) { return !action.forecasts.empty(); });
 }
 
-/// `contacts_until`: those of later are not looked at; kNoTime: the instant asked about.
+/// `contacts_until`: those of later are not looked at; kNoTime: the instant asked about. failed_precondition when an
+/// action asks for forecasts and there are none, or none is declared.
 Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const std::string& at,
                                                  TimeMs contacts_until = kNoTime) {
   PERENNIAL_TRY_ASSIGN(Settings settings, line.settings());
@@ -46,18 +50,14 @@ Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const 
   State state(settings.roles, life.log->event_types(), static_cast<size_t>(settings.history_limit));
   PERENNIAL_TRY(fold_state(line.data, *life.log, state));
   const TimeMs window = longest_window(rules), now = life.now;
-  auto data = std::make_unique<ActionData>(ActionData{std::move(life),
-                                                      std::move(settings),
-                                                      std::move(rules),
-                                                      std::move(state),
-                                                      Contacts(window),
-                                                      Trials(kTrialsKept),
-                                                      {},
-                                                      {}});
-  PERENNIAL_TRY(data->life.log->replay(0, data->life.lives.applied(), [&](const StoredRecord& record) -> Status {
+  auto data = std::make_unique<ActionData>(ActionData{
+      std::move(life), std::move(settings), std::move(rules), std::move(state), Contacts(window), Trials(), {}, {}});
+  const Offset end = data->life.lives.applied();
+  PERENNIAL_TRY(data->life.log->replay_kinds(kActionRecords, 0, end, [&](const StoredRecord& record) -> Status {
+    const ActionDetails details = action_details(record);
     if (record.time == kNoTime || record.time <= (contacts_until == kNoTime ? now : contacts_until))
-      data->contacts.apply(record);
-    if (record.time == kNoTime || record.time <= now) data->trials.apply(record);
+      data->contacts.apply(record, details);
+    if (record.time == kNoTime || record.time <= now) data->trials.apply(record, details);
     return {};
   }));
   if (asks_forecasts(data->rules)) {
@@ -75,15 +75,6 @@ std::string money(double value) { return fmt::format("{:.2f}", value); }
 
 std::string interval(const Interval95& of) {
   return fmt::format("{} [{}, {}]", money(of.value), money(of.low), money(of.high));
-}
-
-/// "0.012 [0.004, 0.020]", and where from.
-std::string effect_text(const ActionEffect& effect) {
-  const double error = kNormal95 * std::sqrt(effect.level_variance);
-  const std::string value =
-      fmt::format("{:+.4f} [{:+.4f}, {:+.4f}]", effect.level, effect.level - error, effect.level + error);
-  if (effect.treated_users == 0) return value + " as expected";
-  return fmt::format("{} {}{}", value, learner_name(effect.learner), effect.level + error < 0 ? ", HARMFUL" : "");
 }
 
 void print_plan(const ActionPlan& plan, const ActionData& data) {
@@ -109,7 +100,7 @@ void print_plan(const ActionPlan& plan, const ActionData& data) {
   for (size_t a = 0; a < data.rules.actions.size(); ++a) {
     const ActionSpec& action = data.rules.actions[a];
     fmt::print("{:20} {:10} {:>9} {:>9} {:>11}  {}\n", action.name, action.channel, with_commas(chosen[a]),
-               with_commas(drawn[a]), money(gain[a]), effect_text(data.effects[a]));
+               with_commas(drawn[a]), money(gain[a]), mean_effect_text(data.effects[a]));
   }
   fmt::print("\nWho did not get it, by what stood against it first\n");
   for (size_t a = 0; a < data.rules.actions.size(); ++a) {
@@ -156,14 +147,17 @@ json::object to_json(const ActionPlan& plan, const ActionData& data) {
                        {"left", plan.budgets[b].left},
                        {"used", plan.budgets[b].used},
                        {"price", plan.budgets[b].price}});
-  for (const Decision& decision : plan.decisions)
-    decisions.push_back(
-        {{"user_id", data.life.log->users().name(decision.user)},
-         {"action", decision.action == kDoNothing ? kNoAction : data.rules.actions[decision.action].name},
-         {"gain", decision.gain},
-         {"cost", decision.cost},
-         {"drawn", !decision.chances.empty()},
-         {"propensity", decision.chance}});
+  for (const Decision& decision : plan.decisions) {
+    json::object chances;
+    for (const auto& [action, chance] : decision.chances) chances[name_of(action, data.rules)] = chance;
+    decisions.push_back({{"user_id", data.life.log->users().name(decision.user)},
+                         {"action", name_of(decision.action, data.rules)},
+                         {"gain", decision.gain},
+                         {"cost", decision.cost},
+                         {"drawn", !decision.chances.empty()},
+                         {"propensity", decision.chance},
+                         {"chances", std::move(chances)}});
+  }
   return {{"at", format_iso8601(plan.at)},
           {"users", plan.users},
           {"held_out", plan.held_out},
@@ -212,33 +206,114 @@ std::string reason_text(const Weighed& weighed) {
   return "";
 }
 
-void print_user(const std::vector<Weighed>& weighed, const ActionData& data, const std::string& user) {
-  fmt::print("{} at {}: what could be done, the best first. Gain in {}, [95 %].\n\n", printable(user),
-             format_iso8601(data.life.now), data.life.currency);
-  fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", "action", "channel", "expected gain", "at prices", "cost", "");
-  for (const Weighed& one : weighed) {
-    const ActionSpec& action = data.rules.actions[one.action];
-    fmt::print("{:20} {:10} {:28} {:>10} {:>9}  {}\n", action.name, action.channel, interval(one.gain),
-               money(one.priced), money(one.cost), reason_text(one));
+/// What to do next for one user, and the items of the slates among it.
+struct UserAdvice {
+  std::vector<Weighed> weighed;
+  std::vector<Recommendation> slates;  // of each; empty for what is no slate, or may not be shown
+  std::vector<NextStep> steps;
+
+  [[nodiscard]] const RecommendedItem* item_of(const NextStep& step) const {
+    return step.item ? &slates[step.action].items[*step.item] : nullptr;
   }
+};
+
+/// Without `shows_items` slates stand there as actions: what they would have shown at a time gone by is not known.
+Result<UserAdvice> advise(const CommandLine& line, const ActionData& data, const ActionUsers& users,
+                          const Planner& planner, const ActionPlan& plan, const std::string& user_id,
+                          bool shows_items) {
+  UserAdvice advice;
+  std::vector<double> prices;
+  for (const BudgetState& budget : plan.budgets) prices.push_back(budget.price);
+  const std::optional<UserId> id = data.life.log->users().find(user_id);
+  if (!id || !users.one(*id, [&](const PlannedUser& user) { advice.weighed = planner.weigh(user, prices); }))
+    return not_found("nothing is known of the user '{}' in {} at {}", user_id, line.data,
+                     format_iso8601(data.life.now));
+  const auto is_shown = [&](const Weighed& one) {
+    return shows_items && one.suppression == Suppression::none && data.rules.actions[one.action].items > 0;
+  };
+  std::unique_ptr<Recommender> recommender;
+  ListRulesFile list_rules(line.data);
+  if (std::ranges::any_of(advice.weighed, is_shown)) {
+    PERENNIAL_TRY_ASSIGN(recommender, open_recommender(line.data, *data.life.log, data.state,
+                                                       static_cast<size_t>(data.settings.history_limit)));
+    if (const std::optional<Status> read = list_rules.poll()) PERENNIAL_TRY(*read);
+  }
+  std::vector<std::optional<size_t>> sizes;
+  for (const Weighed& one : advice.weighed) {
+    Recommendation& slate = advice.slates.emplace_back();
+    sizes.emplace_back();
+    if (!is_shown(one)) continue;
+    RecommendRequest request = slate_request(data.rules.actions[one.action], user_id);
+    list_rules.apply(request.surface, std::nullopt, request.controls);
+    slate = recommender->recommend(data.state, id, request, data.life.now);
+    sizes.back() = slate.items.size();
+  }
+  advice.steps = next_steps(advice.weighed, sizes);
+  return advice;
+}
+
+std::string reason_of(const Weighed& one, const ActionData& data) {
+  return effect_reason(one, data.rules.actions[one.action], data.effects[one.action], data.life.lives.definition());
+}
+
+void print_user(const UserAdvice& advice, const ActionData& data, const std::string& user) {
+  fmt::print("{} at {}: what to do next, the best first. Gain in {}, [95 %].\n\n", printable(user),
+             format_iso8601(data.life.now), data.life.currency);
+  const char* const row = "{:32.32} {:10} {:24} {:>10}  {}\n";
+  fmt::print(fmt::runtime(row), "action or item", "channel", "expected gain", "at prices", "");
+  for (const NextStep& step : advice.steps) {
+    const Weighed& one = advice.weighed[step.action];
+    const ActionSpec& action = data.rules.actions[one.action];
+    if (const RecommendedItem* item = advice.item_of(step)) {
+      const Item* known = data.state.catalogue().find(item->item);
+      const std::string title = known != nullptr && !known->title().empty() ? known->title() : item->item_id;
+      fmt::print(fmt::runtime(row), action.name + ": " + printable(title), action.channel, interval(step.gain), "",
+                 item->reasons.empty() ? "" : item->reasons.front().text);
+    } else {
+      fmt::print(fmt::runtime(row), action.name, action.channel, interval(step.gain), money(one.priced),
+                 reason_of(one, data));
+    }
+  }
+  if (advice.steps.empty()) fmt::print("nothing\n");
+  fmt::print("\nNot now\n");
+  for (const Weighed& one : advice.weighed)
+    if (one.suppression != Suppression::none) {
+      const ActionSpec& action = data.rules.actions[one.action];
+      fmt::print(fmt::runtime(row), action.name, action.channel, interval(one.gain), money(one.priced),
+                 reason_text(one));
+    }
   fmt::print(
       "\nat prices: less what it takes from budgets that others could use, at what one unit of these would bring.\n");
 }
 
-json::array to_json(const std::vector<Weighed>& weighed, const ActionRules& rules) {
-  json::array list;
-  for (const Weighed& one : weighed)
-    list.push_back(
-        {{"action", rules.actions[one.action].name},
-         {"channel", rules.actions[one.action].channel},
+json::object to_json(const UserAdvice& advice, const ActionData& data) {
+  json::array ranked, actions;
+  for (const NextStep& step : advice.steps) {
+    const Weighed& one = advice.weighed[step.action];
+    json::object told = {{"type", step.item ? "item" : "action"},
+                         {"action", data.rules.actions[one.action].name},
+                         {"channel", data.rules.actions[one.action].channel},
+                         {"gain", step.gain.value},
+                         {"gain_low", step.gain.low},
+                         {"gain_high", step.gain.high}};
+    const RecommendedItem* item = advice.item_of(step);
+    if (item != nullptr) told["item"] = json::object{{"item_id", item->item_id}};
+    told["reason"] = item == nullptr ? reason_of(one, data) : item->reasons.empty() ? "" : item->reasons.front().text;
+    ranked.push_back(std::move(told));
+  }
+  for (const Weighed& one : advice.weighed)
+    actions.push_back(
+        {{"action", data.rules.actions[one.action].name},
+         {"channel", data.rules.actions[one.action].channel},
          {"gain", one.gain.value},
          {"gain_low", one.gain.low},
          {"gain_high", one.gain.high},
          {"gain_after_prices", one.priced},
          {"cost", one.cost},
+         {"reason", reason_of(one, data)},
          {"suppressed_by", one.suppression == Suppression::none ? json::value(nullptr)
                                                                 : json::value(suppression_name(one.suppression))}});
-  return list;
+  return {{"ranked", std::move(ranked)}, {"actions", std::move(actions)}};
 }
 
 void print_preview(const Preview& made, const ActionData& data, TimeMs since, int64_t limit) {
@@ -312,19 +387,17 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
       print_plan(plan, *data);
     return {};
   }
-  std::vector<double> prices;
-  for (const BudgetState& budget : plan.budgets) prices.push_back(budget.price);
-  std::vector<Weighed> weighed;
-  const std::optional<UserId> id = life.log->users().find(flags.user);
-  if (!id || !users.one(*id, [&](const PlannedUser& user) { weighed = planner.weigh(user, prices); }))
-    return not_found("nothing is known of the user '{}' in {} at {}", flags.user, line.data, format_iso8601(life.now));
-  if (line.json)
-    fmt::print("{}\n", json::serialize(json::object{{"user_id", flags.user},
-                                                    {"at", format_iso8601(life.now)},
-                                                    {"currency", life.currency},
-                                                    {"actions", to_json(weighed, data->rules)}}));
-  else
-    print_user(weighed, *data, flags.user);
+  PERENNIAL_TRY_ASSIGN(const UserAdvice advice,
+                       advise(line, *data, users, planner, plan, flags.user, flags.at.empty()));
+  if (!line.json) {
+    print_user(advice, *data, flags.user);
+    return {};
+  }
+  json::object told = to_json(advice, *data);
+  told["user_id"] = flags.user;
+  told["at"] = format_iso8601(life.now);
+  told["currency"] = life.currency;
+  fmt::print("{}\n", json::serialize(told));
   return {};
 }
 

@@ -1,4 +1,6 @@
 // perennial lifecycle gain: what acting gained against the users who are held out.
+#include "actions/advice.h"
+#include "actions/configured.h"
 #include "actions/gain.h"
 #include "base/text.h"
 #include "cli/lifecycle_data.h"
@@ -8,15 +10,31 @@ namespace {
 
 constexpr double kBrokenRatio = 0.001;
 
-/// When the first action was given; kNoTime when none was.
-Result<TimeMs> first_action(LogReader& log, Offset end) {
+/// What the log says of actions up to the instant asked about.
+struct ActionsGiven {
   TimeMs first = kNoTime;
-  PERENNIAL_TRY(log.replay(0, end, [&](const StoredRecord& record) -> Status {
-    if (std::holds_alternative<Action>(record.payload) && record.time != kNoTime)
-      first = first == kNoTime ? record.time : std::min(first, record.time);
-    return {};
+  Trials trials;
+};
+
+Result<ActionsGiven> read_given(const LifecycleData& life) {
+  ActionsGiven given;
+  PERENNIAL_TRY(life.log->replay_kinds(kActionRecords, 0, life.lives.applied(), [&](const StoredRecord& record) {
+    const bool is_later = record.time != kNoTime && record.time > life.now;
+    if (!is_later) given.trials.apply(record);
+    if (std::holds_alternative<Action>(record.payload) && record.time != kNoTime && !is_later)
+      given.first = given.first == kNoTime ? record.time : std::min(given.first, record.time);
+    return Status();
   }));
-  return first;
+  return given;
+}
+
+Result<ActionTallies> tally(const LifecycleData& life, TimeMs since) {
+  ActionTallies tallies(since, life.now);
+  PERENNIAL_TRY(life.log->replay_kinds(kActionRecords, 0, life.lives.applied(), [&](const StoredRecord& record) {
+    tallies.apply(record, action_details(record));
+    return Status();
+  }));
+  return tallies;
 }
 
 std::string figure(GainMeasure measure, double value) {
@@ -51,6 +69,35 @@ void print_report(const GainReport& report, const std::string& currency) {
         100 * report.holdout_share, 1 / std::max(report.sample_ratio_p_value, 1e-12));
 }
 
+/// What each action does for its goal, as far as it was drawn for whom: who was chosen would have differed anyway.
+void print_actions(const ActionTallies& tallies, const ActionRules& rules, const Effects& effects) {
+  fmt::print("\n{:20} {:>9} {:>9} {:>9} {:>9} {:>10}  {}\n", "action", "given", "drawn", "delivered", "failed", "cost",
+             "effect on its goal, by what was drawn");
+  for (const auto& [name, tally] : tallies.by_action()) {
+    const std::optional<uint16_t> action = rules.find(name);
+    const std::string effect = !action                               ? "declared no more"
+                               : effects[*action].treated_users == 0 ? "not known: no draw of it is over"
+                                                                     : mean_effect_text(effects[*action]);
+    fmt::print("{:20} {:>9} {:>9} {:>9} {:>9} {:>10.2f}  {}\n", printable(name), with_commas(tally.given),
+               with_commas(tally.drawn), with_commas(tally.delivered), with_commas(tally.failed), tally.cost, effect);
+  }
+}
+
+json::array to_json(const ActionTallies& tallies, const ActionRules& rules, const Effects& effects) {
+  json::array actions;
+  for (const auto& [name, tally] : tallies.by_action()) {
+    json::object one = {{"name", name},           {"given", tally.given},
+                        {"drawn", tally.drawn},   {"delivered", tally.delivered},
+                        {"failed", tally.failed}, {"cost", tally.cost}};
+    if (const std::optional<uint16_t> action = rules.find(name); action && effects[*action].treated_users > 0) {
+      one["effect"] = effects[*action].level;
+      one["effect_standard_error"] = std::sqrt(effects[*action].level_variance);
+    }
+    actions.push_back(std::move(one));
+  }
+  return actions;
+}
+
 json::object to_json(const GainReport& report, const std::string& currency) {
   json::object measures;
   for (size_t m = 0; m < kGainMeasures; ++m) {
@@ -77,20 +124,25 @@ json::object to_json(const GainReport& report, const std::string& currency) {
 
 Status gain(const CommandLine& line, const LifecycleFlags& flags, const std::string& since_text) {
   PERENNIAL_TRY_ASSIGN(const Settings settings, line.settings());
-  PERENNIAL_TRY_ASSIGN(const LifecycleData data, read_lifecycle(line, flags.at));
-  PERENNIAL_TRY_ASSIGN(TimeMs since, instant_of(since_text, kNoTime));
-  if (since_text.empty()) {
-    PERENNIAL_TRY_ASSIGN(since, first_action(*data.log, data.lives.applied()));
-    if (since == kNoTime) return failed_precondition("no action was given yet: say since when with --since 2026-03-01");
-  }
-  if (since >= data.now)
-    return invalid_argument("--since {:.10} is not before {:.10}", format_iso8601(since), format_iso8601(data.now));
+  PERENNIAL_TRY_ASSIGN(const LifecycleData life, read_lifecycle(line, flags.at));
+  PERENNIAL_TRY_ASSIGN(const ActionRules rules, action_rules(settings, life.lives.definition()));
+  PERENNIAL_TRY_ASSIGN(const ActionsGiven given, read_given(life));
+  PERENNIAL_TRY_ASSIGN(const TimeMs since, instant_of(since_text, given.first));
+  if (since == kNoTime) return failed_precondition("no action was given yet: say since when with --since 2026-03-01");
+  if (since >= life.now)
+    return invalid_argument("--since {:.10} is not before {:.10}", format_iso8601(since), format_iso8601(life.now));
   const GainReport report =
-      measure_gain(data.lives, data.log->users(), settings.arbiter_holdout_share, since, data.now);
-  if (line.json)
-    fmt::print("{}\n", json::serialize(to_json(report, data.currency)));
-  else
-    print_report(report, data.currency);
+      measure_gain(life.lives, life.log->users(), settings.arbiter_holdout_share, since, life.now);
+  PERENNIAL_TRY_ASSIGN(const ActionTallies tallies, tally(life, since));
+  PERENNIAL_TRY_ASSIGN(const Effects effects, learn_action_effects(rules, given.trials, life.lives, life.now));
+  if (line.json) {
+    json::object told = to_json(report, life.currency);
+    told["actions"] = to_json(tallies, rules, effects);
+    fmt::print("{}\n", json::serialize(told));
+  } else {
+    print_report(report, life.currency);
+    if (!tallies.by_action().empty()) print_actions(tallies, rules, effects);
+  }
   return {};
 }
 

@@ -7,9 +7,9 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/fold_state.h"
+#include "cli/open_recommender.h"
 #include "log/slate_log.h"
 #include "log/sqlite_log.h"
-#include "recommend/recommender.h"
 #include "server/list_rules_file.h"
 
 namespace perennial {
@@ -54,7 +54,7 @@ struct Shop {
   Settings settings;
   std::unique_ptr<LogReader> log;
   std::optional<State> state;
-  std::optional<Recommender> recommender;
+  std::unique_ptr<Recommender> recommender;
 };
 
 Status open_shop(const CommandLine& line, Shop& shop) {
@@ -64,14 +64,7 @@ Status open_shop(const CommandLine& line, Shop& shop) {
   const auto history_limit = static_cast<size_t>(shop.settings.history_limit);
   State& state = shop.state.emplace(shop.settings.roles, log.event_types(), history_limit);
   PERENNIAL_TRY(fold_state(line.data, log, state));
-  Recommender& recommender = shop.recommender.emplace(log.items());
-  Result<std::shared_ptr<const ServingModel>> model = load_serving_model(line.data, log.items(), log.event_types());
-  if (model.ok()) PERENNIAL_TRY((*model)->check_history_limit(history_limit));
-  if (model.ok())
-    recommender.set_model(*model);
-  else if (model.status().code() != Code::not_found)
-    return model.status();
-  recommender.refresh_popularity(state);
+  PERENNIAL_TRY_ASSIGN(shop.recommender, open_recommender(line.data, log, state, history_limit));
   return {};
 }
 

@@ -9,12 +9,14 @@
 #include "cli/command_line.h"
 #include "cli/objectives.h"
 #include "delivery/export_file.h"
+#include "delivery/webhook.h"
 #include "server/server.h"
 
 namespace perennial {
 namespace {
 
 constexpr size_t kShortestSecret = 16;
+constexpr double kMostPatience = 12 * 3600;  // with decisions of a plan: users change
 
 struct ServeFlags {
   std::string bind;
@@ -35,6 +37,7 @@ Result<ArbiterOptions> arbiter_options(const Settings& settings, const Definitio
   ArbiterOptions options;
   PERENNIAL_TRY_ASSIGN(options.rules, action_rules(settings, definition));
   options.plan_every_seconds = 60.0 * static_cast<double>(settings.arbiter_plan_minutes);
+  options.patience_seconds = std::min(options.plan_every_seconds, kMostPatience);
   if (!settings.arbiter_webhook.empty() && !settings.arbiter_export_file.empty())
     return with_place(invalid_argument("arbiter.export_file: there is a webhook as well: say one of the two"),
                       settings);
@@ -49,6 +52,7 @@ Result<ArbiterOptions> arbiter_options(const Settings& settings, const Definitio
                          "as PERENNIAL_ARBITER_WEBHOOK_SECRET, so that it stands in no file",
                          kShortestSecret),
         settings);
+  options.delivery.at_once = static_cast<int>(settings.arbiter_webhook_at_once);
   options.transport = std::make_shared<Webhook>(*std::move(target), settings.arbiter_webhook_secret,
                                                 std::chrono::milliseconds(settings.arbiter_webhook_timeout_ms), clock);
   return options;

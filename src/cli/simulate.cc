@@ -7,6 +7,7 @@ namespace perennial {
 void add_simulate_command(CLI::App& app, CommandLine& line) {
   const auto options = std::make_shared<ShopOptions>();
   const auto folder = std::make_shared<std::string>();
+  const auto given = std::make_shared<std::string>();
   CLI::App* command = app.add_subcommand("simulate", "Write the events of a simulated shop, and the truth behind them");
   command->footer(
       "Example:\n  perennial simulate shop --users 5000 --months 12\n  perennial import --data data shop/items.jsonl "
@@ -21,8 +22,15 @@ void add_simulate_command(CLI::App& app, CommandLine& line) {
   command->add_option("--start", options->start, "first day of the first month")->capture_default_str();
   command->add_flag("--campaigns", options->campaigns,
                     "every second Monday an action is drawn for each who has signed up; truth.jsonl has its effects");
-  command->callback([&line, options, folder] {
-    line.action = [options, folder]() -> Status {
+  command->add_option("--campaign-months", options->campaign_months, "campaigns in the first so many months only");
+  command->add_option("--given", *given,
+                      "actions given after them: lines of user_id, action and decided_at, as the server exports them; "
+                      "visitors react");
+  command->callback([&line, options, folder, given] {
+    line.action = [options, folder, given]() -> Status {
+      if (!given->empty()) {
+        PERENNIAL_TRY_ASSIGN(options->given, read_given_actions(*given));
+      }
       PERENNIAL_TRY(write_shop(*options, *folder));
       fmt::print("{} visitors over {} months are in {}: items.jsonl, events-*.jsonl, truth.jsonl\n", options->users,
                  options->months, *folder);

@@ -3,14 +3,20 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/check.h"
 #include "base/json.h"
-#include "events/action_words.h"
 #include "experiments/assignment.h"
 
 namespace perennial {
 namespace {
 
 constexpr auto kLooks = std::chrono::milliseconds(200);  // at the clock, which may be a test's
+
+Settled settle(const Outgoing& outgoing, const std::string& outcome, const std::string& reason) {
+  json::object details = {{"attempts", outgoing.attempts}};
+  if (!reason.empty()) details["reason"] = reason;
+  return {outgoing, Delivery{outgoing.action_id, outcome, json::serialize(details)}, reason};
+}
 
 }  // namespace
 
@@ -24,10 +30,10 @@ TimeMs pause_after(int attempts, const DelivererOptions& options, std::string_vi
 Deliverer::Deliverer(DelivererOptions options, Dependencies dependencies)
     : options_(options), dependencies_(std::move(dependencies)) {}
 
-void Deliverer::apply(const StoredRecord& record) {
+void Deliverer::apply(const StoredRecord& record, const ActionDetails& details) {
   {
     const std::lock_guard lock(mutex_);
-    outbox_.apply(record);
+    outbox_.apply(record, details);
   }
   changed_.notify_one();
 }
@@ -45,7 +51,7 @@ void Deliverer::stop() {
 
 void Deliverer::work(const std::stop_token& stopped) {
   while (!stopped.stop_requested()) {
-    if (deliver_one()) continue;
+    if (deliver_some()) continue;
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, stopped, kLooks, [this] {
       return outbox_.next_due() != kNoTime && outbox_.next_due() <= dependencies_.clock->now_ms();
@@ -53,62 +59,98 @@ void Deliverer::work(const std::stop_token& stopped) {
   }
 }
 
-bool Deliverer::deliver_one() {
+bool Deliverer::deliver_some() {
   const TimeMs now = dependencies_.clock->now_ms();
-  std::optional<Outgoing> taken;
-  {
-    const std::lock_guard lock(mutex_);
-    taken = outbox_.take(now);
-  }
-  if (!taken) return false;
-  Outgoing& outgoing = *taken;
-  if (!outgoing.outcome.empty()) {
-    finish(outgoing, outgoing.outcome.c_str(), outgoing.trouble, now);
-    return true;
-  }
-  if (now >= outgoing.decided + options_.give_up_after_ms) {
-    finish(outgoing, kDeliveryFailed, outgoing.trouble.empty() ? "too old" : "too old: " + outgoing.trouble, now);
-    return true;
-  }
-  const Clearance clearance = dependencies_.may_send(outgoing, now);
-  if (clearance.may == Clearance::May::never) {
-    finish(outgoing, kDeliveryFailed, clearance.reason, now);
-  } else if (clearance.may == Clearance::May::wait) {
-    put_back(outgoing.action_id, std::max(clearance.until, now + 1), outgoing.trouble);
-  } else {
-    {
-      const std::lock_guard lock(mutex_);
-      outgoing.attempts = outbox_.count_attempt(outgoing.action_id);
-      if (outgoing.attempts == 0) return true;  // erased meanwhile
-    }
-    settle(outgoing, dependencies_.transport->hand_over(outgoing.action_id, dependencies_.body_of(outgoing)),
-           dependencies_.clock->now_ms());
-  }
+  std::vector<Outgoing> taken = take(now);
+  if (taken.empty()) return false;
+  std::vector<Settled> settled;
+  std::vector<Going> going = cleared(with_bodies(std::move(taken), now, settled), now, settled);
+  if (!going.empty()) hand_over(std::move(going), settled);
+  if (!settled.empty()) log(settled);
   return true;
 }
 
-void Deliverer::settle(const Outgoing& outgoing, const HandoverResult& result, TimeMs now) {
-  switch (result.handover) {
-    case Handover::delivered:
-      return finish(outgoing, kDelivered, "", now);
-    case Handover::refused:
-      return finish(outgoing, kDeliveryFailed, result.reason, now);
-    case Handover::again:
-      break;
+std::vector<Outgoing> Deliverer::take(TimeMs now) {
+  std::vector<Outgoing> taken;
+  const std::lock_guard lock(mutex_);
+  while (taken.size() < dependencies_.transport->most_at_once()) {
+    std::optional<Outgoing> next = outbox_.take(now);
+    if (!next) break;
+    taken.push_back(*std::move(next));
   }
-  const TimeMs pause =
-      std::max(pause_after(outgoing.attempts, options_, outgoing.action_id), result.retry_after_ms.value_or(0));
-  put_back(outgoing.action_id, now + pause, result.reason);
+  return taken;
+}
+
+/// Those that are still to go; the others are settled.
+std::vector<Deliverer::Going> Deliverer::with_bodies(std::vector<Outgoing> taken, TimeMs now,
+                                                     std::vector<Settled>& settled) {
+  std::vector<Going> all;
+  for (Outgoing& outgoing : taken) {
+    if (!outgoing.outcome.empty()) {
+      settled.push_back(settle(outgoing, outgoing.outcome, outgoing.trouble));
+    } else if (now >= outgoing.decided + options_.give_up_after_ms) {
+      settled.push_back(
+          settle(outgoing, kDeliveryFailed, outgoing.trouble.empty() ? "too old" : "too old: " + outgoing.trouble));
+    } else if (Result<std::string> body = dependencies_.body_of(outgoing); body.ok()) {
+      all.push_back({std::move(outgoing), *std::move(body)});
+    } else {
+      settled.push_back(settle(outgoing, kDeliveryFailed, body.status().message()));
+    }
+  }
+  return all;
+}
+
+/// Those that may go now, an attempt counted for each; the others are settled, or put back.
+std::vector<Deliverer::Going> Deliverer::cleared(std::vector<Going> all, TimeMs now, std::vector<Settled>& settled) {
+  std::vector<Outgoing> asked;
+  for (const Going& one : all) asked.push_back(one.outgoing);
+  const std::vector<Clearance> clearances =
+      asked.empty() ? std::vector<Clearance>() : dependencies_.may_send(asked, now);
+  PERENNIAL_CHECK(clearances.size() == all.size(), "{} clearances of {}", clearances.size(), all.size());
+  std::vector<Going> going;
+  for (size_t i = 0; i < all.size(); ++i) {
+    Outgoing& outgoing = all[i].outgoing;
+    const Clearance& clearance = clearances[i];
+    if (clearance.may == Clearance::May::never) {
+      settled.push_back(settle(outgoing, kDeliveryFailed, clearance.reason));
+    } else if (clearance.may == Clearance::May::wait) {
+      put_back(outgoing.action_id, std::max(clearance.until, now + 1), outgoing.trouble);
+    } else {
+      const std::lock_guard lock(mutex_);
+      outgoing.attempts = outbox_.count_attempt(outgoing.action_id);
+      if (outgoing.attempts > 0) going.push_back(std::move(all[i]));  // else erased meanwhile
+    }
+  }
+  return going;
+}
+
+void Deliverer::hand_over(std::vector<Going> going, std::vector<Settled>& settled) {
+  std::vector<Letter> letters;
+  for (Going& one : going) letters.push_back({one.outgoing.action_id, std::move(one.body)});
+  const std::vector<HandoverResult> results = dependencies_.transport->hand_over(letters);
+  PERENNIAL_CHECK(results.size() == going.size(), "{} results of {}", results.size(), going.size());
+  const TimeMs now = dependencies_.clock->now_ms();
+  for (size_t i = 0; i < going.size(); ++i) {
+    const Outgoing& outgoing = going[i].outgoing;
+    const HandoverResult& result = results[i];
+    if (result.handover == Handover::again)
+      put_back(outgoing.action_id,
+               now + std::max(pause_after(outgoing.attempts, options_, outgoing.action_id),
+                              result.retry_after_ms.value_or(0)),
+               result.reason);
+    else
+      settled.push_back(
+          settle(outgoing, result.handover == Handover::delivered ? kDelivered : kDeliveryFailed, result.reason));
+  }
 }
 
 /// What the log does not take is tried again; what was said is not asked again.
-void Deliverer::finish(const Outgoing& outgoing, const char* outcome, const std::string& reason, TimeMs now) {
-  json::object details = {{"attempts", outgoing.attempts}};
-  if (!reason.empty()) details["reason"] = reason;
-  const Status logged =
-      dependencies_.log(outgoing, Delivery{outgoing.action_id, outcome, json::serialize(details)}, now);
-  if (!logged.ok())
-    put_back(outgoing.action_id, now + pause_after(outgoing.attempts, options_, outgoing.action_id), reason, outcome);
+void Deliverer::log(const std::vector<Settled>& settled) {
+  const TimeMs now = dependencies_.clock->now_ms();
+  if (dependencies_.log(settled, now).ok()) return;
+  for (const auto& [outgoing, delivery, reason] : settled)
+    put_back(outgoing.action_id, now + pause_after(outgoing.attempts, options_, outgoing.action_id), reason,
+             delivery.outcome);
 }
 
 void Deliverer::put_back(const std::string& action_id, TimeMs due, const std::string& trouble,
@@ -120,6 +162,12 @@ void Deliverer::put_back(const std::string& action_id, TimeMs due, const std::st
 size_t Deliverer::waiting() const {
   const std::lock_guard lock(mutex_);
   return outbox_.size();
+}
+
+size_t Deliverer::due() const {
+  const TimeMs now = dependencies_.clock->now_ms();
+  const std::lock_guard lock(mutex_);
+  return outbox_.due(now);
 }
 
 std::vector<DeadLetter> Deliverer::dead_letters() const {

@@ -7,11 +7,13 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
+#include "base/clock.h"
 #include "delivery/outbox.h"
-#include "delivery/webhook.h"
+#include "delivery/transport.h"
 
 namespace perennial {
 
@@ -30,35 +32,55 @@ struct Clearance {
   std::string reason;  // never
 };
 
+/// What became of it.
+struct Settled {
+  Outgoing outgoing;
+  Delivery delivery;
+  std::string reason;  // for people; empty when delivered
+};
+
 class Deliverer {
  public:
   struct Dependencies {
     Transport* transport = nullptr;
     const Clock* clock = nullptr;
-    std::function<std::string(const Outgoing&)> body_of;               // of the request
-    std::function<Clearance(const Outgoing&, TimeMs now)> may_send;    // consent, quiet hours: they may have changed
-    std::function<Status(const Outgoing&, Delivery, TimeMs now)> log;  // durable when it returns
+    /// Asked before each attempt; the same for one action as long as this process lives. A failure ends it.
+    std::function<Result<std::string>(const Outgoing&)> body_of;
+    /// Of each; consent and quiet hours may have changed. Asked just before the handover.
+    std::function<std::vector<Clearance>(std::span<const Outgoing>, TimeMs now)> may_send;
+    std::function<Status(std::span<const Settled>, TimeMs now)> log;  // durable when it returns
   };
 
   Deliverer(DelivererOptions options, Dependencies dependencies);
   ~Deliverer() { stop(); }
 
-  void apply(const StoredRecord& record);
+  void apply(const StoredRecord& record) { apply(record, action_details(record)); }
+  void apply(const StoredRecord& record, const ActionDetails& details);
 
   /// Until stop(); what is under way then ends first.
   void start();
   void stop();
 
-  /// One handover, if one is due, on this thread; false when none is. For tests.
-  bool deliver_one();
+  /// What is due, as much as the transport takes at once, on this thread; false when nothing is. For tests.
+  bool deliver_some();
 
   [[nodiscard]] size_t waiting() const;
+
+  /// Of these how many could go now, or are under way.
+  [[nodiscard]] size_t due() const;
   [[nodiscard]] std::vector<DeadLetter> dead_letters() const;
 
  private:
   void work(const std::stop_token& stopped);
-  void settle(const Outgoing& outgoing, const HandoverResult& result, TimeMs now);
-  void finish(const Outgoing& outgoing, const char* outcome, const std::string& reason, TimeMs now);
+  struct Going {
+    Outgoing outgoing;
+    std::string body;
+  };
+  [[nodiscard]] std::vector<Outgoing> take(TimeMs now);
+  [[nodiscard]] std::vector<Going> with_bodies(std::vector<Outgoing> taken, TimeMs now, std::vector<Settled>& settled);
+  [[nodiscard]] std::vector<Going> cleared(std::vector<Going> all, TimeMs now, std::vector<Settled>& settled);
+  void hand_over(std::vector<Going> going, std::vector<Settled>& settled);
+  void log(const std::vector<Settled>& settled);
   void put_back(const std::string& action_id, TimeMs due, const std::string& trouble, const std::string& outcome = {});
 
   const DelivererOptions options_;

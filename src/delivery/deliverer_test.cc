@@ -6,7 +6,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "events/action_words.h"
+#include "events/action_details.h"
 
 namespace perennial {
 namespace {
@@ -18,8 +18,17 @@ constexpr TimeMs kStart = 1'700'000'000'000;
 /// A receiver that keeps keys, as receivers should, and answers as a test says.
 class FakeReceiver final : public Transport {
  public:
-  HandoverResult hand_over(const std::string& key, const std::string& body) override {
+  [[nodiscard]] size_t most_at_once() const override { return at_once; }
+
+  std::vector<HandoverResult> hand_over(std::span<const Letter> letters) override {
+    EXPECT_LE(letters.size(), at_once);
     const std::lock_guard lock(mutex);
+    std::vector<HandoverResult> results;
+    for (const Letter& letter : letters) results.push_back(hand_over(letter.key, letter.body));
+    return results;
+  }
+
+  HandoverResult hand_over(const std::string& key, const std::string& body) {
     ++attempts[key];
     EXPECT_TRUE(!bodies.contains(key) || bodies[key] == body) << "the same each time";
     bodies[key] = body;
@@ -29,6 +38,7 @@ class FakeReceiver final : public Transport {
   }
 
   std::mutex mutex;
+  size_t at_once = 1;
   std::function<HandoverResult(const std::string&)> answer;
   bool accepts_and_hangs = false;  // does it, and gives no answer
   std::map<std::string, int> attempts;
@@ -45,18 +55,26 @@ class DelivererTest : public testing::Test {
   void restart() {
     if (deliverer) deliverer->stop();
     deliverer = std::make_unique<Deliverer>(
-        options,
-        Deliverer::Dependencies{
-            .transport = &receiver,
-            .clock = &clock,
-            .body_of = [](const Outgoing& outgoing) { return outgoing.name + " for " + std::to_string(outgoing.user); },
-            .may_send = [this](const Outgoing& outgoing,
-                               TimeMs now) { return may_send ? may_send(outgoing, now) : Clearance{}; },
-            .log = [this](const Outgoing& outgoing, Delivery delivery, TimeMs now) -> Status {
-              if (log_fails) return Status(Code::resource_exhausted, "the disk is full");
-              became(outgoing.user, std::move(delivery), now);
-              return {};
-            }});
+        options, Deliverer::Dependencies{.transport = &receiver,
+                                         .clock = &clock,
+                                         .body_of = [](const Outgoing& outgoing) -> Result<std::string> {
+                                           if (outgoing.name == "empty") return not_found("nothing to show");
+                                           return outgoing.name + " for " + std::to_string(outgoing.user);
+                                         },
+                                         .may_send =
+                                             [this](std::span<const Outgoing> all, TimeMs now) {
+                                               std::vector<Clearance> clearances;
+                                               for (const Outgoing& outgoing : all)
+                                                 clearances.push_back(may_send ? may_send(outgoing, now) : Clearance{});
+                                               return clearances;
+                                             },
+                                         .log = [this](std::span<const Settled> settled, TimeMs now) -> Status {
+                                           if (log_fails) return Status(Code::resource_exhausted, "the disk is full");
+                                           ++commits;
+                                           for (const Settled& one : settled)
+                                             became(one.outgoing.user, one.delivery, now);
+                                           return {};
+                                         }});
     for (const StoredRecord& record : log) deliverer->apply(record);
   }
 
@@ -79,7 +97,7 @@ class DelivererTest : public testing::Test {
 
   int deliver_all() {
     int count = 0;
-    while (deliverer->deliver_one()) ++count;
+    while (deliverer->deliver_some()) ++count;
     return count;
   }
 
@@ -95,6 +113,7 @@ class DelivererTest : public testing::Test {
   FakeReceiver receiver;
   std::function<Clearance(const Outgoing&, TimeMs)> may_send;
   std::atomic<bool> log_fails = false;
+  std::atomic<int> commits = 0;  // of deliveries
   std::mutex log_mutex;
   std::vector<StoredRecord> log;
   std::unique_ptr<Deliverer> deliverer;
@@ -225,6 +244,28 @@ TEST_F(DelivererTest, WaitsForItsTimeAndLeavesOutWhatIsNotAllowedAnyMore) {
   EXPECT_EQ(receiver.done, std::set<std::string>{"later"});
 }
 
+TEST_F(DelivererTest, WhatHasNoBodyIsADeadLetter) {
+  decide("a", 1, R"({"deliver":true})", "empty");
+  deliver_all();
+  EXPECT_TRUE(receiver.attempts.empty());
+  EXPECT_EQ(deliverer->dead_letters().at(0).reason, "nothing to show");
+}
+
+TEST_F(DelivererTest, WhatWaitsForItsTimeIsNotDue) {
+  receiver.answer = [](const std::string& id) {
+    return id == "a" ? HandoverResult{Handover::again, "answered 503", {}}
+                     : HandoverResult{Handover::delivered, "", {}};
+  };
+  decide("a");
+  decide("b");
+  EXPECT_EQ(deliverer->due(), 2U);
+  deliver_all();
+  EXPECT_EQ(deliverer->waiting(), 1U);
+  EXPECT_EQ(deliverer->due(), 0U);
+  clock.advance(kHour);
+  EXPECT_EQ(deliverer->due(), 1U);
+}
+
 TEST_F(DelivererTest, NothingGoesToWhoWasErased) {
   decide("a", 3);
   append(3, clock.now_ms(), Erasure{});
@@ -265,6 +306,7 @@ TEST_F(DelivererTest, FaultsAndKillsLoseNothingAndDoNothingTwice) {
     Random random(seed);
     log.clear();
     receiver.done.clear(), receiver.attempts.clear(), receiver.bodies.clear();
+    receiver.at_once = seed % 2 == 0 ? 1 : 5;
     clock.set(kStart);
     restart();
     receiver.answer = [&](const std::string&) -> HandoverResult {
@@ -280,7 +322,7 @@ TEST_F(DelivererTest, FaultsAndKillsLoseNothingAndDoNothingTwice) {
       log_fails = random.chance(0.1);
       if (step < 200 && random.chance(0.4))
         decide(fmt::format("{}-{}", seed, decided++), static_cast<UserId>(random.below(9)));
-      if (random.chance(0.7)) deliverer->deliver_one();
+      if (random.chance(0.7)) deliverer->deliver_some();
       if (random.chance(0.05)) restart();
       clock.advance(static_cast<TimeMs>(random.uniform() * 60 * kSecond));
     }
@@ -302,9 +344,44 @@ TEST_F(DelivererTest, FaultsAndKillsLoseNothingAndDoNothingTwice) {
   }
 }
 
-TEST_F(DelivererTest, ThreadsDoNotHandOverTheSameAtOnce) {
-  std::mutex mutex;
+TEST_F(DelivererTest, HandsOverAndLogsAsManyAtOnceAsTheTransportTakes) {
+  receiver.at_once = 4;
+  receiver.answer = [](const std::string& id) -> HandoverResult {
+    if (id == "busy") return {Handover::again, "answered 503", {}};
+    if (id == "gone") return {Handover::refused, "answered 410", {}};
+    return {Handover::delivered, "", {}};
+  };
+  may_send = [](const Outgoing& outgoing, TimeMs) -> Clearance {
+    if (outgoing.action_id == "no") return {Clearance::May::never, 0, "consent"};
+    return {};
+  };
+  for (const char* id : {"busy", "gone", "no", "a", "b", "c"}) decide(id);
+  EXPECT_TRUE(deliverer->deliver_some());
+  EXPECT_EQ(commits, 1);
+  EXPECT_EQ(receiver.attempts.size(), 4U);
+  EXPECT_TRUE(deliverer->deliver_some());
+  EXPECT_EQ(commits, 2);
+  EXPECT_FALSE(deliverer->deliver_some());
+  EXPECT_EQ(receiver.done, (std::set<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(deliverer->waiting(), 1U) << "the busy one";
+  std::map<std::string, std::string> reasons;
+  for (const DeadLetter& letter : deliverer->dead_letters()) reasons[letter.outgoing.action_id] = letter.reason;
+  EXPECT_EQ(reasons, (std::map<std::string, std::string>{{"gone", "answered 410"}, {"no", "consent"}}));
+  log_fails = true;
   receiver.answer = nullptr;
+  clock.advance(kHour);
+  for (const char* id : {"d", "e"}) decide(id);
+  deliver_all();
+  EXPECT_EQ(deliverer->waiting(), 3U);
+  log_fails = false;
+  clock.advance(kHour);
+  deliver_all();
+  EXPECT_EQ(deliverer->waiting(), 0U);
+  EXPECT_EQ(receiver.attempts["d"], 1) << "what was said is not asked again";
+}
+
+TEST_F(DelivererTest, ThreadsDoNotHandOverTheSameAtOnce) {
+  receiver.at_once = 3;
   deliverer->start();
   for (int i = 0; i < 500; ++i) decide(std::to_string(i), static_cast<UserId>(i));
   for (int wait = 0; wait < 500 && deliverer->waiting() > 0; ++wait)

@@ -8,7 +8,13 @@
 
 namespace perennial {
 
-HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::string& body) {
+std::vector<HandoverResult> ExportFile::hand_over(std::span<const Letter> letters) {
+  std::string lines;
+  for (const Letter& letter : letters) lines += letter.body + '\n';
+  return std::vector(letters.size(), append(std::move(lines)));
+}
+
+HandoverResult ExportFile::append(std::string lines) {
   const std::lock_guard lock(mutex_);
   const auto failed = [this](const char* what) {
     return HandoverResult{Handover::again, fmt::format("{} {}: {}", what, path_.string(), std::strerror(errno)), {}};
@@ -26,17 +32,17 @@ HandoverResult ExportFile::hand_over(const std::string& /*key*/, const std::stri
   char last = '\n';
   if (size > 0 && ::pread(file, &last, 1, size - 1) != 1) last = 0;
   // A line that a crash cut off ends here, and does not spoil this one.
-  const std::string line = (last == '\n' ? "" : "\n") + body + '\n';
-  const ssize_t written = ::write(file, line.data(), line.size());
+  if (last != '\n') lines.insert(lines.begin(), '\n');
+  const ssize_t written = ::write(file, lines.data(), lines.size());
   HandoverResult result{Handover::delivered, "", {}};
-  if (written != static_cast<ssize_t>(line.size())) {
+  if (written != static_cast<ssize_t>(lines.size()))
     result = failed("writing");
-    // Half a line would spoil the next one.
-    if (written > 0 && ::ftruncate(file, ::lseek(file, 0, SEEK_END) - written) != 0)
-      result = failed("taking back half a line of");
-  } else if (::fdatasync(file) != 0) {
+  else if (::fdatasync(file) != 0)
     result = failed("saving");
-  }
+  // What is there would be handed over twice, and half a line would spoil the next one.
+  if (result.handover != Handover::delivered && written > 0 &&
+      ::ftruncate(file, ::lseek(file, 0, SEEK_END) - written) != 0)
+    result = failed("taking back lines of");
   ::close(file);
   return result;
 }

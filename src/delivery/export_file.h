@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "base/files.h"
-#include "delivery/webhook.h"
+#include "delivery/transport.h"
 
 namespace perennial {
 
@@ -12,11 +12,15 @@ class ExportFile final : public Transport {
  public:
   explicit ExportFile(fs::path path) : path_(std::move(path)) {}
 
-  /// Appends the body, a JSON object, as a line, and waits until it is on the disk. The file may be moved away at any
-  /// time: the next line begins a new one. `again` when it can't be written.
-  HandoverResult hand_over(const std::string& key, const std::string& body) override;
+  [[nodiscard]] size_t most_at_once() const override { return 500; }
+
+  /// Appends each body as a line, and waits until they are on the disk. The file may be moved away at any time: the
+  /// next line begins a new one. `again` for all when they can't be written.
+  std::vector<HandoverResult> hand_over(std::span<const Letter> letters) override;
 
  private:
+  HandoverResult append(std::string lines);
+
   fs::path path_;
   std::mutex mutex_;  // lines of several threads
 };

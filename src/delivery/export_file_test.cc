@@ -7,22 +7,47 @@
 namespace perennial {
 namespace {
 
+Handover hand_over(ExportFile& file, const std::string& body) {
+  const std::vector<Letter> letters = {{"key", body}};
+  return file.hand_over(letters).at(0).handover;
+}
+
 TEST(ExportFile, IsALineAnAction) {
   const TemporaryFolder folder;
+  const fs::path path = folder.path() / "actions.jsonl";
+  ExportFile file(path);
+  EXPECT_EQ(hand_over(file, R"({"action_id":"a"})"), Handover::delivered);
+  EXPECT_EQ(hand_over(file, R"({"action_id":"b"})"), Handover::delivered);
+  EXPECT_EQ(read_file(path, 1000).value(), "{\"action_id\":\"a\"}\n{\"action_id\":\"b\"}\n");
+  fs::rename(path, folder.path() / "taken.jsonl");
+  EXPECT_EQ(hand_over(file, "{}"), Handover::delivered);
+  EXPECT_EQ(read_file(path, 1000).value(), "{}\n");
+}
+
+TEST(ExportFile, TakesManyAtOnce) {
+  const TemporaryFolder folder;
   ExportFile file(folder.path() / "actions.jsonl");
-  EXPECT_EQ(file.hand_over("a", R"({"action_id":"a"})").handover, Handover::delivered);
-  EXPECT_EQ(file.hand_over("b", R"({"action_id":"b"})").handover, Handover::delivered);
-  EXPECT_EQ(read_file(folder.path() / "actions.jsonl", 1000).value(), "{\"action_id\":\"a\"}\n{\"action_id\":\"b\"}\n");
-  fs::rename(folder.path() / "actions.jsonl", folder.path() / "taken.jsonl");
-  EXPECT_EQ(file.hand_over("c", "{}").handover, Handover::delivered);
-  EXPECT_EQ(read_file(folder.path() / "actions.jsonl", 1000).value(), "{}\n");
+  std::vector<Letter> letters;
+  std::string lines;
+  while (letters.size() < file.most_at_once()) {
+    letters.push_back({std::to_string(letters.size()), fmt::format(R"({{"action_id":"{}"}})", letters.size())});
+    lines += letters.back().body + "\n";
+  }
+  const std::vector<HandoverResult> results = file.hand_over(letters);
+  ASSERT_EQ(results.size(), letters.size());
+  for (const HandoverResult& result : results) EXPECT_EQ(result.handover, Handover::delivered);
+  EXPECT_EQ(read_file(folder.path() / "actions.jsonl", 1 << 20).value(), lines);
 }
 
 TEST(ExportFile, AFolderThatIsNotThereIsAnotherTime) {
   ExportFile file("/nowhere/at/all/actions.jsonl");
-  const HandoverResult result = file.hand_over("a", "{}");
-  EXPECT_EQ(result.handover, Handover::again);
-  EXPECT_EQ(result.reason, "opening /nowhere/at/all/actions.jsonl: No such file or directory");
+  const std::vector<Letter> letters = {{"a", "{}"}, {"b", "{}"}};
+  const std::vector<HandoverResult> results = file.hand_over(letters);
+  ASSERT_EQ(results.size(), 2U);
+  for (const HandoverResult& result : results) {
+    EXPECT_EQ(result.handover, Handover::again);
+    EXPECT_EQ(result.reason, "opening /nowhere/at/all/actions.jsonl: No such file or directory");
+  }
 }
 
 }  // namespace

@@ -3,17 +3,9 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "events/action_words.h"
 
 namespace perennial {
 namespace {
-
-bool is_ours(const Action& action) {
-  if (action.name == kNoAction || action.details.empty()) return false;
-  const Result<json::object> details = parse_json_object(action.details);
-  const json::value* deliver = details.ok() ? details->if_contains(kDeliverable) : nullptr;
-  return deliver != nullptr && deliver->is_bool() && deliver->get_bool();
-}
 
 std::string reason_in(const Delivery& delivery) {
   const Result<json::object> details = parse_json_object(delivery.details.empty() ? "{}" : delivery.details);
@@ -23,16 +15,15 @@ std::string reason_in(const Delivery& delivery) {
 
 }  // namespace
 
-void Outbox::apply(const StoredRecord& record) {
+void Outbox::apply(const StoredRecord& record, const ActionDetails& details) {
   if (const auto* action = std::get_if<Action>(&record.payload)) {
-    if (!is_ours(*action)) return;
+    if (!details.deliver || action->name == kNoAction) return;
     const auto [made, is_new] = waiting_.try_emplace(action->action_id);
     if (!is_new) return;
     made->second = {.action_id = action->action_id,
                     .user = record.user,
                     .name = action->name,
                     .channel = action->channel,
-                    .details = action->details,
                     .decided = record.time,
                     .due = record.time};
     due_.emplace(record.time, action->action_id);
@@ -103,6 +94,11 @@ void Outbox::put_back(const std::string& action_id, TimeMs due, std::string trou
 int Outbox::count_attempt(const std::string& action_id) {
   const auto found = waiting_.find(action_id);
   return found == waiting_.end() ? 0 : ++found->second.attempts;
+}
+
+size_t Outbox::due(TimeMs now) const {
+  const auto later = due_.lower_bound({now + 1, ""});
+  return waiting_.size() - static_cast<size_t>(std::distance(later, due_.end()));
 }
 
 const Outgoing* Outbox::find(const std::string& action_id) const {

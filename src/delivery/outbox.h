@@ -8,7 +8,7 @@
 #include <string>
 #include <unordered_map>
 
-#include "events/record.h"
+#include "events/action_details.h"
 #include "profiles/identities.h"
 
 namespace perennial {
@@ -19,7 +19,6 @@ struct Outgoing {
   UserId user = kNoId;
   std::string name;
   std::string channel;
-  std::string details;  // of the action's record
   TimeMs decided = 0;
   TimeMs due = 0;          // not before
   int attempts = 0;        // since the start of this process
@@ -41,7 +40,8 @@ class Outbox {
 
   /// Applies the next record of the log: actions to be delivered by us (kDeliverable in their details), what became of
   /// them, erasures.
-  void apply(const StoredRecord& record);
+  void apply(const StoredRecord& record) { apply(record, action_details(record)); }
+  void apply(const StoredRecord& record, const ActionDetails& details);
 
   /// The one that has been due longest and that nobody is at, marked as under way; nullopt when there is none at `now`.
   std::optional<Outgoing> take(TimeMs now);
@@ -55,6 +55,9 @@ class Outbox {
   [[nodiscard]] const Outgoing* find(const std::string& action_id) const;
   [[nodiscard]] size_t size() const { return waiting_.size(); }
   [[nodiscard]] const std::deque<DeadLetter>& dead_letters() const { return dead_letters_; }
+
+  /// How many could go at `now`, or are under way.
+  [[nodiscard]] size_t due(TimeMs now) const;
 
   /// When the next one is due that nobody is at; kNoTime when there is none.
   [[nodiscard]] TimeMs next_due() const { return due_.empty() ? kNoTime : due_.begin()->first; }

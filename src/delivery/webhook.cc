@@ -119,17 +119,23 @@ Result<WebhookTarget> parse_webhook_url(std::string_view url) {
   return target;
 }
 
-HandoverResult Webhook::hand_over(const std::string& key, const std::string& body) {
+std::vector<HandoverResult> Webhook::hand_over(std::span<const Letter> letters) {
+  std::vector<HandoverResult> results;
+  for (const Letter& letter : letters) results.push_back(hand_over(letter));
+  return results;
+}
+
+HandoverResult Webhook::hand_over(const Letter& letter) const {
   Request request(http::verb::post, target_.path, 11);
   const bool usual = target_.port == (target_.tls ? "443" : "80");
   const std::string host = target_.host.find(':') == std::string::npos ? target_.host : "[" + target_.host + "]";
   request.set(http::field::host, usual ? host : fmt::format("{}:{}", host, target_.port));
   request.set(http::field::user_agent, "Perennial");
   request.set(http::field::content_type, "application/json");
-  request.set("Idempotency-Key", key);
-  request.set("Perennial-Signature", signature_of(secret_, clock_.now_ms(), body));
+  request.set("Idempotency-Key", letter.key);
+  request.set("Perennial-Signature", signature_of(secret_, clock_.now_ms(), letter.body));
   request.set(http::field::connection, "close");
-  request.body() = body;
+  request.body() = letter.body;
   request.prepare_payload();
   HandoverResult result{Handover::again, fmt::format("no answer within {} ms", patience_.count()), {}};
   asio::io_context context;

@@ -3,34 +3,13 @@
 #pragma once
 
 #include <chrono>
-#include <optional>
 #include <string>
 
 #include "base/clock.h"
 #include "base/status.h"
+#include "delivery/transport.h"
 
 namespace perennial {
-
-enum class Handover : uint8_t {
-  delivered,  // it said so
-  again,      // later: no answer, or one that says so
-  refused,    // it never will
-};
-
-struct HandoverResult {
-  Handover handover = Handover::again;
-  std::string reason;                     // for people; empty when delivered
-  std::optional<int64_t> retry_after_ms;  // that it asked for
-};
-
-/// Thread rule: any thread, several at a time.
-class Transport {
- public:
-  virtual ~Transport() = default;
-
-  /// `key` is the same each time for the same action: a receiver that has seen it does nothing and says yes.
-  virtual HandoverResult hand_over(const std::string& key, const std::string& body) = 0;
-};
 
 struct WebhookTarget {
   bool tls = false;
@@ -51,7 +30,8 @@ class Webhook final : public Transport {
   /// POST with Content-Type application/json, Idempotency-Key and Perennial-Signature. 2xx with a whole answer:
   /// delivered. 408, 425, 429, 5xx and whatever is no whole answer in time: again, after Retry-After (seconds) if it is
   /// there. Everything else: refused; redirects are not followed.
-  HandoverResult hand_over(const std::string& key, const std::string& body) override;
+  HandoverResult hand_over(const Letter& letter) const;
+  std::vector<HandoverResult> hand_over(std::span<const Letter> letters) override;
 
  private:
   WebhookTarget target_;

@@ -79,7 +79,7 @@ Receiver::Answer says(std::string text) {
 
 HandoverResult hand_over_to(Receiver& receiver, const std::string& body = R"({"action":"letter"})") {
   const FakeClock clock(1'700'000'000'000);
-  return Webhook(receiver.target(), "secret", kPatience, clock).hand_over("key-1", body);
+  return Webhook(receiver.target(), "secret", kPatience, clock).hand_over({"key-1", body});
 }
 
 HandoverResult answered(const std::string& text) {
@@ -171,7 +171,7 @@ TEST(Webhook, NobodyThereIsAnotherTime) {
   }
   const FakeClock clock(0);
   Webhook webhook(parse_webhook_url(fmt::format("http://localhost:{}", port)).value(), "s", kPatience, clock);
-  EXPECT_EQ(webhook.hand_over("k", "{}").handover, Handover::again);
+  EXPECT_EQ(webhook.hand_over({"k", "{}"}).handover, Handover::again);
 }
 
 TEST(Webhook, AddressesAreReadOrRefused) {

@@ -91,6 +91,7 @@ struct Record {
   std::string item;
   std::string type;  // of an event: "Order Completed", "rating"
   Payload payload;
+  bool of_known_user = false;  // of nobody else: the log drops it, and brings no name back that was erased meanwhile
 };
 
 /// invalid_argument, naming the field and what is wrong, unless: the ids that the kind needs are there; every id is 1

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "base/text.h"
-#include "events/action_words.h"
+#include "events/action_details.h"
 #include "events/json_text.h"
 #include "events/roles.h"
 

@@ -146,6 +146,7 @@ Status Appender::put_record(Batch& batch, size_t index) {
     return {};
   }
   if (erasure) return put_erasure(record, outcome);
+  if (record.of_known_user && !users_.find(record.user)) return {};
   PERENNIAL_TRY_ASSIGN(const RowPlace place, place_of(record, batch.known[index], batch.erasures));
   PERENNIAL_TRY(insert(record, place, &record));
   ++outcome.appended;

@@ -195,6 +195,26 @@ TEST(Erasure, OfAnUnknownUserAppendsNothingAndSucceeds) {
   EXPECT_EQ(*(*log)->end(), 1);
 }
 
+TEST(Erasure, IsNotUndoneByWhatIsSaidOfKnownUsersOnly) {
+  const TemporaryFolder folder;
+  auto log = open_log(folder.path());
+  ASSERT_TRUE(log.ok());
+  append_all(**log, {make_event("1", "person"), make_event("2", "other")});
+  const auto delivered = [](const char* message, const char* user) {
+    Record record = make_event(message, user);
+    record.item = record.type = "";
+    record.payload = Delivery{"a", "delivered", ""};
+    record.of_known_user = true;
+    return record;
+  };
+  append_all(**log, {delivered("3", "person"), make_erasure("e", "person"), delivered("4", "person")});
+  append_all(**log, {delivered("5", "person"), delivered("6", "other")});
+  EXPECT_FALSE((*log)->users().find("person").has_value());
+  const std::vector<StoredRecord> kept = (*log)->newest(RecordKind::delivery, 10).value();
+  ASSERT_EQ(kept.size(), 1U);
+  EXPECT_EQ(kept[0].user, (*log)->users().find("other"));
+}
+
 TEST(Erasure, SameUserComesBackAsANewOne) {
   const TemporaryFolder folder;
   auto log = open_log(folder.path());

@@ -7,7 +7,9 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 
+#include "actions/advice.h"
 #include "actions/trials.h"
 #include "actions/users.h"
 #include "delivery/deliverer.h"
@@ -16,6 +18,7 @@
 #include "server/forecast_watch.h"
 #include "server/metrics.h"
 #include "server/state_gate.h"
+#include "server/views.h"
 
 namespace perennial {
 
@@ -24,15 +27,31 @@ struct ArbiterOptions {
   std::shared_ptr<Transport> transport;  // null: nothing is decided, for nobody would hand it over; advice is given
   double plan_every_seconds = 3600;
   double learn_every_seconds = 6 * 3600;
+  // While so many could be handed over now, or wait for their time, no more is decided; what could not be decided in
+  // that time is left to the next plan.
+  size_t most_due = 10'000;
+  size_t most_waiting = 100'000;
+  double patience_seconds = 3600;
   DelivererOptions delivery;
+};
+
+/// An action weighed for one user.
+struct AdvisedAction {
+  Weighed weighed;
+  std::string reason;
+  std::optional<ServedRecommendation> slate;  // of a slate that nothing stands against: what it would show, as served
 };
 
 /// For one user, the best first.
 struct NextBestActions {
   std::string user_id;
   TimeMs at = 0;
-  std::vector<Weighed> actions;
+  std::vector<AdvisedAction> actions;
+  std::vector<NextStep> steps;  // actions and items
 };
+
+/// What the action shows the user, by the rules for its channel.
+RecommendRequest slate_request(const ActionSpec& action, const std::string& user_id);
 
 /// Thread rule: any thread, but for start() and stop(); apply() with the gate's write lock held.
 class Arbiter {
@@ -47,6 +66,8 @@ class Arbiter {
     const Clock& clock;
     Metrics& metrics;
     std::function<Result<AppendOutcome>(std::vector<Record>)> post;
+    std::function<ServedRecommendation(RecommendRequest)> choose;                    // a slate that nobody has seen yet
+    std::function<void(const ServedRecommendation&, const RecommendRequest&)> keep;  // in the log, as served
   };
 
   Arbiter(ArbiterOptions options, World world);
@@ -60,10 +81,11 @@ class Arbiter {
   void stop();
 
   /// Learns, plans and logs the decisions, now, on this thread. What changed for a user while it was planned counts:
-  /// a decision that is not allowed any more when it is to be logged is dropped.
+  /// a decision that is not allowed any more when it is to be logged is dropped. Decisions are logged as fast as they
+  /// are handed over, what was drawn first, then by gain.
   Result<ActionPlan> plan_now();
 
-  /// not_found for a user of whom nothing is known.
+  /// not_found for a user of whom nothing is known. Slates are served, and logged as served.
   Result<NextBestActions> next_best(const std::string& user_id) const;
 
   [[nodiscard]] const ActionRules& rules() const { return options_.rules; }
@@ -83,17 +105,30 @@ class Arbiter {
   Status learn_when_due();
   [[nodiscard]] std::shared_ptr<const Known> known() const;
   [[nodiscard]] WhileStill still() const;
-  [[nodiscard]] Result<int64_t> log_decisions(const ActionPlan& plan);
+  struct Logged {
+    int64_t decisions = 0;
+    double gain = 0;  // expected, of those that were chosen
+  };
+  [[nodiscard]] Result<Logged> log_decisions(const ActionPlan& plan);
+  [[nodiscard]] bool wait_for_room(double until);
   [[nodiscard]] Status post_patiently(const std::vector<Record>& records);
-  [[nodiscard]] std::string body_of(const Outgoing& outgoing) const;
-  [[nodiscard]] Clearance may_send(const Outgoing& outgoing, TimeMs now) const;
-  [[nodiscard]] Status log_delivery(const Outgoing& outgoing, Delivery delivery, TimeMs now) const;
+  [[nodiscard]] Result<std::string> body_of(const Outgoing& outgoing);
+  [[nodiscard]] ServedRecommendation slate_of(const Outgoing& outgoing, const RecommendRequest& request);
+  [[nodiscard]] std::vector<Clearance> may_send(std::span<const Outgoing> all, TimeMs now) const;
+  [[nodiscard]] Status log_deliveries(std::span<const Settled> settled, TimeMs now);
 
   const ArbiterOptions options_;
   const World world_;
   Contacts contacts_;  // this and the next: guarded by the world's gate
   Trials trials_;
   std::unique_ptr<Deliverer> deliverer_;
+
+  struct Slate {
+    RecommendRequest request;
+    ServedRecommendation served;
+  };
+  std::mutex slates_mutex_;
+  std::unordered_map<std::string, Slate> slates_;  // of slates under way, by action id
 
   std::mutex planning_;  // one plan at a time
   std::mutex learning_;

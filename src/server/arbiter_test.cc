@@ -19,11 +19,11 @@ constexpr TimeMs kDay = 24 * kHour;
 /// Keeps what it was handed, and what each user's consent was just then.
 class FakeReceiver final : public Transport {
  public:
-  HandoverResult hand_over(const std::string& key, const std::string& body) override {
+  std::vector<HandoverResult> hand_over(std::span<const Letter> letters) override {
     const std::lock_guard lock(mutex);
-    if (fails) return {Handover::again, "answered 503", {}};
-    received.emplace(key, parse_json_object(body).value());
-    return {Handover::delivered, "", {}};
+    if (fails) return std::vector<HandoverResult>(letters.size(), {Handover::again, "answered 503", {}});
+    for (const auto& [key, body] : letters) received.emplace(key, parse_json_object(body).value());
+    return std::vector<HandoverResult>(letters.size(), {Handover::delivered, "", {}});
   }
   [[nodiscard]] std::vector<json::object> all() {
     const std::lock_guard lock(mutex);
@@ -33,7 +33,7 @@ class FakeReceiver final : public Transport {
   }
 
   std::mutex mutex;
-  bool fails = false;
+  std::atomic<bool> fails = false;
   std::map<std::string, json::object> received;
 };
 
@@ -55,6 +55,8 @@ class ArbiterTest : public testing::Test {
     options.arbiter.rules = make_action_rules(texts_, defaults_, options.stages).value();
     options.arbiter.transport = receiver_;
     options.arbiter.plan_every_seconds = 1e6;  // when a test says so
+    options.arbiter.most_due = most_due_;
+    options.arbiter.patience_seconds = 1;
     engine_ = Engine::open(options, clock_).value();
   }
 
@@ -94,6 +96,7 @@ class ArbiterTest : public testing::Test {
   TemporaryFolder folder_;
   FakeClock clock_{1'790'000'000'000};
   ActionTexts texts_;
+  size_t most_due_ = 10'000;
   ActionRules defaults_;
   std::shared_ptr<FakeReceiver> receiver_ = std::make_shared<FakeReceiver>();
   std::unique_ptr<Engine> engine_;
@@ -127,9 +130,48 @@ TEST_F(ArbiterTest, WithoutAReceiverThereIsAdviceOnly) {
   }
   ASSERT_TRUE(found.ok()) << found.status().message();
   ASSERT_EQ(found->actions.size(), 1U);
-  EXPECT_EQ(found->actions[0].suppression, Suppression::none);
-  EXPECT_NEAR(found->actions[0].gain.value, 9, 1e-9);
+  EXPECT_EQ(found->actions[0].weighed.suppression, Suppression::none);
+  EXPECT_NEAR(found->actions[0].weighed.gain.value, 9, 1e-9);
+  EXPECT_FALSE(found->actions[0].slate);
   EXPECT_EQ(engine_->next_best_actions("nobody").status().code(), Code::not_found);
+}
+
+TEST_F(ArbiterTest, ASlateCarriesItsItems) {
+  texts_["actions.picks.kind"] = "slate";
+  texts_["actions.picks.channel"] = "mail";
+  texts_["actions.picks.items"] = "3";
+  texts_["actions.picks.worth"] = "100";
+  texts_["actions.picks.goal"] = "value";
+  texts_["actions.picks.expected_effect"] = "0.2";
+  open();
+  make_users(4);
+  std::vector<Record> records;
+  for (int item = 0; item < 9; ++item)
+    records.push_back(
+        {random_message_id(), clock_.now_ms(), "other", fmt::format("i{}", item), "Product Viewed", Event{}});
+  post(std::move(records));
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  ASSERT_TRUE(delivered(4));
+  for (const json::object& body : receiver_->all()) {
+    EXPECT_EQ(body.at("action"), "picks");
+    ASSERT_EQ(body.at("items").as_array().size(), 3U);
+    EXPECT_TRUE(body.at("items").at(0).at("item_id").is_string());
+    const std::string slate(body.at("recommendation_id").as_string());
+    const SlateView kept = engine_->slate(slate).value();
+    EXPECT_EQ(kept.slate.user, body.at("user_id").as_string()) << "what comes of it is credited";
+    EXPECT_EQ(kept.slate.surface, "mail");
+    EXPECT_EQ(kept.items.size(), 3U);
+  }
+  clock_.advance(40 * kDay);
+  const NextBestActions found = engine_->next_best_actions("u1").value();
+  ASSERT_EQ(found.actions.size(), 2U);
+  ASSERT_TRUE(found.actions[0].slate);
+  EXPECT_EQ(found.actions[0].reason,
+            "value within 14 days: +20.0 % [+10.2 %, +29.8 %], as declared, for nothing is learned yet");
+  ASSERT_EQ(found.steps.size(), 4U);
+  double of_items = 0;
+  for (const NextStep& step : found.steps) of_items += step.item ? step.gain.value : 0;
+  EXPECT_NEAR(of_items, 20, 1e-9);
 }
 
 TEST_F(ArbiterTest, WithoutActionsThereIsNoArbiter) {
@@ -152,6 +194,24 @@ TEST_F(ArbiterTest, WhatWasDecidedBeforeARestartIsHandedOverAfterIt) {
   EXPECT_TRUE(delivered(20));
   EXPECT_EQ(receivers().size(), 20U);
   EXPECT_TRUE(engine_->arbiter()->plan_now()->decisions.empty()) << "what the log holds counts";
+}
+
+TEST_F(ArbiterTest, DecidesAsFastAsItIsHandedOver) {
+  most_due_ = 500;
+  open();
+  make_users(2'000);
+  {
+    const std::lock_guard slow(receiver_->mutex);  // it takes its time
+    EXPECT_EQ(engine_->arbiter()->plan_now()->decisions.size(), 2'000U);
+    const size_t waiting = engine_->arbiter()->undelivered();
+    EXPECT_GE(waiting, 500U);
+    EXPECT_LT(waiting, 1'500U) << "the others are left to the next plan";
+  }
+  ASSERT_TRUE(delivered(500));
+  for (int plan = 0; plan < 20 && receiver_->all().size() < 2'000; ++plan)
+    ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  EXPECT_TRUE(delivered(2'000));
+  EXPECT_EQ(receivers().size(), 2'000U);
 }
 
 TEST_F(ArbiterTest, ConsentThatIsWithdrawnBeforeTheHandoverCounts) {
@@ -272,6 +332,7 @@ TEST_F(ArbiterTest, TheControlGroupSeesThePopularListAndGetsNothing) {
     if (served.objective.variant != "control") continue;
     control.insert(user);
     EXPECT_EQ(served.objective.why, "control");
+    EXPECT_EQ(served.recommendation().fallback, "control_group");
     for (const RecommendedItem& item : served.recommendation().items) EXPECT_EQ(item.source, ItemSource::popular);
   }
   EXPECT_GT(control.size(), 8U);

@@ -10,7 +10,8 @@
 namespace perennial {
 namespace {
 
-constexpr int kMostPages = 100;  // that a list goes back over
+constexpr int kMostPages = 100;              // that a list goes back over
+constexpr const char* kControl = "control";  // variant of who is held out from all that is done
 
 }  // namespace
 
@@ -29,6 +30,10 @@ std::string Engine::lasting_id(std::optional<UserId> user, const RecommendReques
 }
 
 ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& asker) {
+  return choose(std::move(request), asker, Keep::yes);
+}
+
+ServedRecommendation Engine::choose(RecommendRequest request, const Asker& asker, Keep keep) {
   const double started = monotonic_seconds();
   const TimeMs now = clock_.now_ms();
   ServedRecommendation served;
@@ -44,7 +49,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     const bool control = arbiter_ != nullptr && arbiter_->holds_out(lasting);
     served.objective = choose_objective(options_.objectives, served.standing, lasting, churn);
     if (control) {
-      served.objective.variant = served.objective.why = "control";
+      served.objective.variant = served.objective.why = kControl;
       request.session_items.clear();
     }
     if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
@@ -53,7 +58,7 @@ ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& as
     // Who is in the control group of all that is done sees what anybody would who is not known.
     served.list = list_for(control ? std::nullopt : user, request, served.objective, served.standing, now);
     served.id = new_recommendation_id(now);
-    keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
+    if (keep == Keep::yes) keep_slate(served, request, asker);  // before an erasure of the user can be applied
   }
   if (const std::string& fallback = served.recommendation().fallback; !fallback.empty()) metrics_.fallback(fallback);
   served.seconds = monotonic_seconds() - started;
@@ -77,6 +82,7 @@ std::shared_ptr<const ServedList> Engine::list_for(std::optional<UserId> user, R
   list_rules_.apply(request.surface, standing.stage, request.controls);
   auto list = std::make_shared<ServedList>();
   list->recommendation = recommender_->recommend(*state_, user, profile.get(), request, now);
+  if (objective.variant == kControl) list->recommendation.fallback = "control_group";
   list->slate_items = slate_items(list->recommendation);
   list->members = list_members(list->recommendation, objective, standing, state_->catalogue(), request.explain);
   if (key && request.controls.exploration == 0) lists_.keep(*std::move(key), list);
@@ -91,11 +97,10 @@ EventTypeId Engine::click_type() const {
   return kNoEventType;
 }
 
-void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker,
-                        TimeMs now) {
+void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker) {
   if (served.list->slate_items.empty()) return;
   slates_->add({.id = served.id,
-                .time = now,
+                .time = time_of_slate(served.id),
                 .after = asker.after,
                 .user = request.user_id.empty() ? asker.anonymous_id : request.user_id,
                 .surface = request.surface,

@@ -109,4 +109,8 @@ std::string list_members(const Recommendation& list, const ChosenObjective& obje
   return text;
 }
 
+json::array items_of(const ServedRecommendation& served) {
+  return parse_json_object("{" + served.list->members + "}")->at("items").as_array();
+}
+
 }  // namespace perennial

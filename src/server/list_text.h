@@ -6,6 +6,7 @@
 #include "lifecycle/standing.h"
 #include "recommend/recommender.h"
 #include "server/stage_objectives.h"
+#include "server/views.h"
 
 namespace perennial {
 
@@ -13,5 +14,8 @@ namespace perennial {
 /// the request's: from "model" on.
 std::string list_members(const Recommendation& list, const ChosenObjective& objective, const Standing& standing,
                          const Catalogue& catalogue, bool explain);
+
+/// The items of a list that was served, as its reply shows them.
+json::array items_of(const ServedRecommendation& served);
 
 }  // namespace perennial

@@ -154,7 +154,9 @@ void Metrics::action_suppressed(const std::string& reason, double count) {
   actions_suppressed_.Add({{"reason", reason}}).Increment(count);
 }
 
-void Metrics::handed_over(const std::string& outcome) { handovers_.Add({{"outcome", outcome}}).Increment(); }
+void Metrics::handed_over(const std::string& outcome, double count) {
+  handovers_.Add({{"outcome", outcome}}).Increment(count);
+}
 
 std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(registry_->Collect()); }
 

@@ -43,7 +43,7 @@ class Metrics {
   void overlay_users(const std::string& overlay, double count);
   void action_decided(const std::string& action, double count);
   void action_suppressed(const std::string& reason, double count);
-  void handed_over(const std::string& outcome);
+  void handed_over(const std::string& outcome, double count);
   void stage_moved(const std::string& from, const std::string& to, double count);
 
   /// The text of /metrics.

@@ -181,7 +181,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "stage": {"$ref": "#/components/schemas/Stage"},
       "overlay": {"$ref": "#/components/schemas/Overlay"},
       "objective": {"$ref": "#/components/schemas/Objective"},
-      "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, ..."},
+      "fallback": {"type": ["string", "null"], "description": "Why the model did not choose: no_model, unknown_user, control_group, ..."},
       "items": {"type": "array", "items": {"$ref": "#/components/schemas/RecommendedItem"}},
       "attention": {"type": "object", "description": "When it was asked for.", "properties": {
         "note": {"type": "string"},
@@ -372,6 +372,25 @@ const std::string_view kOpenapiSchemas = R"json({
       "user_id": {"type": "string"},
       "at": {"type": "string", "format": "date-time"},
       "currency": {"type": "string"},
+      "ranked": {
+        "description": "What nothing stands against, the most gain first: actions, and the items of slates, which share their slate's gain.",
+        "type": "array",
+        "items": {
+          "type": "object",
+          "required": ["type", "action", "channel", "gain", "gain_low", "gain_high", "reason"],
+          "properties": {
+            "type": {"type": "string", "enum": ["action", "item"]},
+            "action": {"type": "string"},
+            "channel": {"type": "string"},
+            "item": {"$ref": "#/components/schemas/RecommendedItem"},
+            "recommendation_id": {"type": "string", "description": "Send it back with what the user does with the item."},
+            "gain": {"type": "number"},
+            "gain_low": {"type": "number"},
+            "gain_high": {"type": "number"},
+            "reason": {"type": "string"}
+          }
+        }
+      },
       "actions": {
         "description": "All that are declared, the best first, those that are suppressed behind.",
         "type": "array",
@@ -386,6 +405,8 @@ const std::string_view kOpenapiSchemas = R"json({
             "gain_high": {"type": "number"},
             "gain_after_prices": {"type": "number", "description": "Less what it takes from budgets at their prices."},
             "cost": {"type": "number"},
+            "reason": {"type": "string", "description": "The effect on this user's goal, its interval and where it is from."},
+            "recommendation_id": {"type": "string", "description": "Of a slate that nothing stands against: the list that was served."},
             "suppressed_by": {"type": ["string", "null"], "description": "What stands against it; null: nothing."}
           }
         }

@@ -150,6 +150,7 @@ std::vector<Setting> plain_settings() {
       secret("arbiter.webhook_secret", "that they are signed with; better said as PERENNIAL_ARBITER_WEBHOOK_SECRET",
              &S::arbiter_webhook_secret),
       whole("arbiter.webhook_timeout_ms", "for an answer", &S::arbiter_webhook_timeout_ms, 100, 120'000),
+      whole("arbiter.webhook_at_once", "requests under way at the same time", &S::arbiter_webhook_at_once, 1, 64),
       word("arbiter.export_file", "file that they are written to instead, a line of JSON each",
            &S::arbiter_export_file),
       word("arbiter.time_zone_trait", "trait that names a user's time zone", &S::arbiter_time_zone_trait),

@@ -43,6 +43,7 @@ struct Settings {
   std::string arbiter_export_file;
   std::string arbiter_webhook_secret;
   int64_t arbiter_webhook_timeout_ms = 10'000;
+  int64_t arbiter_webhook_at_once = 4;
   std::map<std::string, std::string> action_texts;  // by whole key: "actions.welcome.channel", "arbiter.caps.email"
   // [log]
   int64_t repeat_window = 1'000'000;

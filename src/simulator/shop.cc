@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "events/line_source.h"
 #include "simulator/messages.h"
 #include "simulator/visits.h"
 
@@ -124,7 +125,64 @@ void draw_item_effects(Assortment& assortment, const ShopOptions& options) {
   }
 }
 
+/// By time, so that orders that come later do not change the numbers of those before.
+void number_orders(ShopHistory& history) {
+  std::vector<ShopOrder> by_time;
+  for (ShopEvent& event : history.events) {
+    if (event.kind != ShopEventKind::ordered) continue;
+    by_time.push_back(std::move(history.orders[static_cast<size_t>(event.detail)]));
+    event.detail = static_cast<int32_t>(by_time.size()) - 1;
+  }
+  history.orders = std::move(by_time);
+}
+
+Status check_given(const ShopHistory& history) {
+  const int campaign_months = history.options.campaign_months;
+  if (!history.options.given.empty() && (campaign_months == 0 || campaign_months == history.options.months))
+    return invalid_argument("actions are given after the campaigns: say in how many of the first months these are");
+  const TimeMs from = history.month_starts[static_cast<size_t>(campaign_months)];
+  for (const GivenAction& given : history.options.given) {
+    if (given.user < 0 || given.user >= history.options.users)
+      return invalid_argument("an action is given to visitor {} of {}", given.user + 1, history.options.users);
+    if (given.time < from)
+      return invalid_argument("an action is given at {}, when campaigns still go on: give actions after {} months",
+                              format_iso8601(given.time), campaign_months);
+    if (given.action < 0 || static_cast<size_t>(given.action) >= kShopActions)
+      return invalid_argument("action {} of {} is given", given.action, kShopActions);
+  }
+  return {};
+}
+
+Result<GivenAction> parse_given_action(std::string_view line) {
+  PERENNIAL_TRY_ASSIGN(const json::object object, parse_json_object(line));
+  PERENNIAL_TRY_ASSIGN(const std::string user, string_field(object, "user_id"));
+  PERENNIAL_TRY_ASSIGN(const std::string action, string_field(object, "action"));
+  PERENNIAL_TRY_ASSIGN(const std::string decided, string_field(object, "decided_at"));
+  GivenAction given;
+  PERENNIAL_TRY_ASSIGN(const int64_t number, parse_integer(user.starts_with('u') ? user.substr(1) : "no number"));
+  given.user = static_cast<int32_t>(std::clamp<int64_t>(number, 0, INT32_MAX)) - 1;
+  PERENNIAL_TRY_ASSIGN(given.time, parse_iso8601(decided));
+  const auto found = std::ranges::find(kShopActionNames, action);
+  if (found == kShopActionNames.end()) return invalid_argument("the shop knows no action '{:.40}'", action);
+  given.action = static_cast<int32_t>(found - kShopActionNames.begin());
+  return given;
+}
+
 }  // namespace
+
+Result<std::vector<GivenAction>> read_given_actions(const fs::path& path) {
+  PERENNIAL_TRY_ASSIGN(const auto lines, LineSource::open(path));
+  std::vector<GivenAction> all;
+  Line line;
+  while (true) {
+    PERENNIAL_TRY_ASSIGN(const bool more, lines->next(line));
+    if (!more) return all;
+    if (line.text.empty()) continue;
+    Result<GivenAction> given = parse_given_action(line.text);
+    if (!given.ok()) return given.status().with_context(fmt::format("{}:{}", path.string(), line.number));
+    all.push_back(*given);
+  }
+}
 
 Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserver& observer) {
   PERENNIAL_TRY(check_range("users", options.users, 1, 200'000));
@@ -133,9 +191,11 @@ Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserv
   PERENNIAL_TRY(check_currency(options.currency));
   if (!(options.item_effects >= 0 && options.item_effects <= 1))
     return invalid_argument("item_effects must be from 0 to 1, got {}", options.item_effects);
+  PERENNIAL_TRY(check_range("campaign_months", options.campaign_months, 0, options.months));
   ShopHistory history;
   history.options = options;
   PERENNIAL_TRY_ASSIGN(history.month_starts, month_starts(options.start, options.months));
+  PERENNIAL_TRY(check_given(history));
   Random random(options.seed);
   history.assortment =
       make_assortment(options.items, history.month_starts.front(), history.month_starts.back(), random);
@@ -144,6 +204,7 @@ Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserv
   std::sort(history.events.begin(), history.events.end(), [](const ShopEvent& a, const ShopEvent& b) {
     return std::tie(a.time, a.user, a.sequence) < std::tie(b.time, b.user, b.sequence);
   });
+  number_orders(history);
   return history;
 }
 

@@ -15,6 +15,21 @@
 
 namespace perennial {
 
+/// What a campaign may do for a visitor, and what that does for two weeks:
+/// voucher: those who never ordered, or drift away, buy at more of their visits; others would have bought anyway.
+/// letter: who ordered twice or more comes more often, others less.
+/// nag: who drifts away comes more often, all others much less.
+inline constexpr size_t kShopActions = 4;
+inline constexpr std::array<const char*, kShopActions> kShopActionNames = {"nothing", "voucher", "letter", "nag"};
+
+/// Done for a visitor by somebody else than the shop: it works from the next opening on. All that happened before is as
+/// in a shop in which it was not done.
+struct GivenAction {
+  int32_t user = 0;
+  TimeMs time = 0;
+  int32_t action = 0;  // index in kShopActionNames
+};
+
 struct ShopOptions {
   int users = 3000;  // visitors, of whom about four in five sign up; 1 to 200,000
   int items = 1000;  // kFewestItems to kMostItems
@@ -23,6 +38,8 @@ struct ShopOptions {
   std::string start = "2025-01-01";  // the first day of a month, 2000 to 2090
   std::string currency = "EUR";      // of two minor digits
   bool campaigns = false;            // every second Monday an action is drawn for each who has signed up
+  int campaign_months = 0;           // the first so many; 0: all
+  std::vector<GivenAction> given;    // after the campaigns' months, of which there must be some; in any order
   double item_effects = 0;           // spread of ShopItem::brings_back and ::told, 0 to 1; 0: items do not differ in it
 };
 
@@ -65,13 +82,6 @@ struct ShopOrder {
   std::vector<OrderLine> lines;
   int64_t total_minor = 0;
 };
-
-/// What a campaign may do for a visitor, and what that does for two weeks:
-/// voucher: those who never ordered, or drift away, buy at more of their visits; others would have bought anyway.
-/// letter: who ordered twice or more comes more often, others less.
-/// nag: who drifts away comes more often, all others much less.
-inline constexpr size_t kShopActions = 4;
-inline constexpr std::array<const char*, kShopActions> kShopActionNames = {"nothing", "voucher", "letter", "nag"};
 
 struct ShopCampaign {
   int32_t user = 0;
@@ -118,7 +128,7 @@ struct ShopHistory {
   std::vector<TimeMs> month_starts;  // months + 1
   Assortment assortment;
   std::vector<ShopUser> users;
-  std::vector<ShopOrder> orders;
+  std::vector<ShopOrder> orders;  // by time
   std::vector<ShopCampaign> campaigns;
   std::vector<ShopEvent> events;  // by time, then user, then sequence
 };
@@ -142,6 +152,10 @@ Result<ShopHistory> simulate_shop(const ShopOptions& options, const ChoiceObserv
 /// visitor, a line a campaign's draw). failed_precondition when the folder holds months of another shop; files of the
 /// same names are replaced.
 Status write_shop(const ShopOptions& options, const fs::path& folder);
+
+/// Reads what the server's export file holds: a line of JSON with user_id, action and decided_at an action.
+/// invalid_argument with file and line for what is no visitor, action or time of such a shop.
+Result<std::vector<GivenAction>> read_given_actions(const fs::path& path);
 
 /// Names as the messages carry them.
 std::string shop_user_id(int32_t user);

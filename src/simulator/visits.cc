@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 #include <deque>
+#include <span>
+#include <unordered_map>
 
 #include "base/check.h"
 
@@ -77,16 +79,50 @@ ShopUser random_user(Random& random) {
   return user;
 }
 
+TimeMs end_of_campaigns(const ShopHistory& history) {
+  const auto months = static_cast<size_t>(history.options.campaign_months);
+  return months == 0 ? history.month_starts.back() : history.month_starts[months];
+}
+
+/// Who comes when somebody invites them. After the campaigns each day has guests of its own, who would have come a week
+/// later anyway: so one invitation more or less changes nothing that was before it.
+class FreeGuests {
+ public:
+  explicit FreeGuests(TimeMs end_of_campaigns) : end_of_campaigns_(end_of_campaigns) {}
+
+  /// By rising index; `arrives` unasked.
+  void add(int32_t index, TimeMs arrives) {
+    free_[arrives < end_of_campaigns_ ? 0 : day_of(arrives) - kEarlier].push_back(index);
+  }
+
+  /// Whom somebody may invite at the time, by rising index.
+  std::deque<int32_t>& at(TimeMs time) { return free_[time < end_of_campaigns_ ? 0 : day_of(time)]; }
+
+  /// Its turn has come without an invitation: it arrives unasked.
+  void forget(int32_t index, TimeMs arrives) {
+    std::deque<int32_t>& free = free_[arrives < end_of_campaigns_ ? 0 : day_of(arrives) - kEarlier];
+    if (!free.empty() && free.front() == index) free.pop_front();
+  }
+
+ private:
+  static constexpr int64_t kEarlier = 7;  // days: an invitation is followed within six
+  static int64_t day_of(TimeMs time) { return time / kDay; }
+
+  TimeMs end_of_campaigns_;
+  std::unordered_map<int64_t, std::deque<int32_t>> free_;  // by day of invitation; 0: before the end of the campaigns
+};
+
 /// One visitor's life. References stay valid: the users are all made before.
 class Life {
  public:
-  Life(ShopHistory& history, int32_t index, const ChoiceObserver& observer, std::deque<int32_t>& free_guests,
-       Random& random, int64_t& looks)
+  Life(ShopHistory& history, int32_t index, const ChoiceObserver& observer, FreeGuests& free_guests,
+       std::span<const GivenAction> given, Random& random, int64_t& looks)
       : history_(history),
         index_(index),
         user_(history.users[static_cast<size_t>(index)]),
         observer_(observer),
         free_guests_(free_guests),
+        given_(given),
         random_(random),
         looks_(looks),
         end_(history.month_starts.back()),
@@ -107,6 +143,7 @@ class Life {
       write_due_reviews(day);
       settle_drifting(day);
       if (!gone_ && has_campaign(day)) be_acted_on(day);
+      if (!gone_) take_given(day);
       if (!gone_ && random_.chance(std::min(0.95, daily_rate(day)))) visit(day + visit_hour());
     }
     user_.last_interests = shopper_.taste().interests;
@@ -148,7 +185,7 @@ class Life {
   [[nodiscard]] bool has_campaign(TimeMs day) const {
     const TimeMs since = day - history_.month_starts.front() - kCampaignsFrom;
     return history_.options.campaigns && user_.signed_up && since >= 0 && since % kActionLasts == 0 &&
-           day + kHour * 24 < end_;
+           day + kHour * 24 < end_ && day < end_of_campaigns(history_);
   }
 
   void be_acted_on(TimeMs day) {
@@ -164,6 +201,14 @@ class Life {
     acted_until_ = day + kActionLasts;
     emit(ShopEventKind::acted, -1, static_cast<int32_t>(history_.campaigns.size()));
     history_.campaigns.push_back(campaign);
+  }
+
+  /// What was given until this day's visits; of several the last.
+  void take_given(TimeMs day) {
+    for (; !given_.empty() && given_.front().time < day + 8 * kHour; given_ = given_.subspan(1)) {
+      acted_ = effect_of(given_.front().action);
+      acted_until_ = day + kActionLasts;
+    }
   }
 
   /// Within the action's time, as things stand: that they change meanwhile is left out, but for the end of drifting.
@@ -360,14 +405,15 @@ class Life {
     const auto referrer = [](const StageChange& change) { return change.stage == ShopStage::referrer; };
     if (std::none_of(user_.stages.begin(), user_.stages.end(), referrer)) enter(ShopStage::referrer);
     const TimeMs arrival = (now_ / kDay + 1 + static_cast<TimeMs>(random_.below(5))) * kDay + visit_hour();
-    if (!random_.chance(0.45) || free_guests_.empty() || arrival >= end_ - kDay) return;
-    ShopUser& guest = history_.users[static_cast<size_t>(free_guests_.front())];
+    std::deque<int32_t>& free = free_guests_.at(now_);
+    if (!random_.chance(0.45) || free.empty() || arrival >= end_ - kDay) return;
+    ShopUser& guest = history_.users[static_cast<size_t>(free.front())];
     guest.invited_by = index_;
     guest.arrived = arrival;
     for (size_t i = 0; i < kInterests; ++i)  // friends have interests in common
       guest.taste.interests[i] = 0.5 * guest.taste.interests[i] + 0.5 * shopper_.taste().interests[i];
-    user_.invited.push_back(free_guests_.front());
-    free_guests_.pop_front();
+    user_.invited.push_back(free.front());
+    free.pop_front();
   }
 
   [[nodiscard]] double leaving_chance() const {
@@ -414,7 +460,8 @@ class Life {
   const int32_t index_;
   ShopUser& user_;
   const ChoiceObserver& observer_;
-  std::deque<int32_t>& free_guests_;
+  FreeGuests& free_guests_;
+  std::span<const GivenAction> given_;  // still to come, by time
   Random& random_;
   int64_t& looks_;  // of all lives so far
   const TimeMs end_;
@@ -461,12 +508,16 @@ void simulate_visitors(ShopHistory& history, const ChoiceObserver& observer) {
     history.users.back().arrived = organic_arrival(history, sources.back());
   }
   int64_t looks = 0;
-  std::deque<int32_t> free_guests;
-  for (int32_t index = organic; index < count; ++index) free_guests.push_back(index);
+  FreeGuests free_guests(end_of_campaigns(history));
+  for (int32_t index = organic; index < count; ++index)
+    free_guests.add(index, history.users[static_cast<size_t>(index)].arrived);
+  std::vector<GivenAction> given = history.options.given;
+  std::ranges::sort(given, {}, [](const GivenAction& one) { return std::pair(one.user, one.time); });
   for (int32_t index = 0; index < count; ++index) {
-    // A guest whose turn has come without an invitation arrives unasked.
-    if (!free_guests.empty() && free_guests.front() == index) free_guests.pop_front();
-    Life(history, index, observer, free_guests, sources[static_cast<size_t>(index)], looks).live();
+    if (index >= organic) free_guests.forget(index, history.users[static_cast<size_t>(index)].arrived);
+    const auto own = std::ranges::equal_range(given, index, {}, &GivenAction::user);
+    Life(history, index, observer, free_guests, {own.begin(), own.end()}, sources[static_cast<size_t>(index)], looks)
+        .live();
   }
 }
 
