@@ -33,7 +33,7 @@ std::string effect_reason(const Weighed& weighed, const ActionSpec& action, cons
                                                          100 * (mean - half), 100 * (mean + half));
   const std::string from =
       effect.treated_users > 0
-          ? fmt::format("learned from {} users", with_commas(effect.treated_users + effect.untreated_users))
+          ? fmt::format("learned from {} draws", with_commas(effect.treated_users + effect.untreated_users))
           : "as declared, for nothing is learned yet";
   return fmt::format("{} within {:.0f} days: {}, {}", action.goal.money ? "money of " + signal : signal,
                      static_cast<double>(action.goal.within_ms) / static_cast<double>(kMsOfDay), by, from);

@@ -22,7 +22,7 @@ struct NextStep {
 /// them: the item at rank r from 1 by 1 / log2(r + 1). One without items is left out.
 std::vector<NextStep> next_steps(std::span<const Weighed> weighed, std::span<const std::optional<size_t>> slate_sizes);
 
-/// "orders within 14 days: +2.1 % [-0.3 %, +4.5 %], learned from 812 users": the effect on this user's goal.
+/// "orders within 14 days: +2.1 % [-0.3 %, +4.5 %], learned from 812 draws": the effect on this user's goal.
 std::string effect_reason(const Weighed& weighed, const ActionSpec& action, const ActionEffect& effect,
                           const Definition& definition);
 

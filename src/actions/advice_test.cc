@@ -47,7 +47,7 @@ TEST_F(EffectReason, TellsTheEffectItsIntervalAndWhereFrom) {
   effect.untreated_users = 1200;
   one.effect = {-1.5, 0.5};
   EXPECT_EQ(effect_reason(one, note(), effect, lives_.definition()),
-            "money of value within 14 days: -1.50 [-2.48, -0.52], learned from 2,000 users");
+            "money of value within 14 days: -1.50 [-2.48, -0.52], learned from 2,000 draws");
 }
 
 }  // namespace

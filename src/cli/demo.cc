@@ -213,7 +213,8 @@ class Demo {
     fmt::print("\n    Now {} opens and buys {} from that list. Over HTTP:\n", chosen_, bold(text(liked, "title")));
     for (const char* type : {"Product Viewed", "Product Added", "Order Completed"}) {
       json::object product = {{"product_id", liked.at("item_id")}, {"quantity", 1}};
-      if (const json::value* price = find_field(liked, "price"); price != nullptr) product["price"] = *price;
+      for (const char* field : {"price", "currency"})
+        if (const json::value* value = find_field(liked, field); value != nullptr) product[field] = *value;
       json::object properties = product;
       if (std::string_view(type) == "Order Completed") properties = {{"order_id", "demo-1"}, {"products", {product}}};
       properties["recommendation_id"] = recommendation;
@@ -328,9 +329,10 @@ class Demo {
     left_alone.given.clear();
     PERENNIAL_TRY_ASSIGN(const double without, revenue_since(left_alone, since));
     fmt::print(
-        "\n    The truth, which only a simulation knows: {:.0f} {} of revenue in this time, {:.0f} had nothing been "
-        "done.\n",
-        with_actions, shop_.currency, without);
+        "\n    The truth, which only a simulation knows: {} {} of revenue in this time, {} had nothing been done: {:+.1f} "
+        "%.\n    Among {} visitors it can be seen within the intervals above only.\n",
+        with_commas(static_cast<int64_t>(with_actions)), shop_.currency, with_commas(static_cast<int64_t>(without)),
+        100 * (with_actions / without - 1), with_commas(shop_.users));
     return {};
   }
 

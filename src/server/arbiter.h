@@ -91,6 +91,7 @@ class Arbiter {
   [[nodiscard]] const ActionRules& rules() const { return options_.rules; }
   [[nodiscard]] bool holds_out(std::string_view user_id) const;
   [[nodiscard]] size_t undelivered() const { return deliverer_ ? deliverer_->waiting() : 0; }
+  [[nodiscard]] size_t due() const { return deliverer_ ? deliverer_->due() : 0; }
   [[nodiscard]] std::vector<DeadLetter> dead_letters() const {
     return deliverer_ ? deliverer_->dead_letters() : std::vector<DeadLetter>();
   }

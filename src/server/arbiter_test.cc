@@ -21,6 +21,7 @@ class FakeReceiver final : public Transport {
  public:
   std::vector<HandoverResult> hand_over(std::span<const Letter> letters) override {
     const std::lock_guard lock(mutex);
+    for (const auto& [key, body] : letters) tried[key].insert(body);
     if (fails) return std::vector<HandoverResult>(letters.size(), {Handover::again, "answered 503", {}});
     for (const auto& [key, body] : letters) received.emplace(key, parse_json_object(body).value());
     return std::vector<HandoverResult>(letters.size(), {Handover::delivered, "", {}});
@@ -35,6 +36,7 @@ class FakeReceiver final : public Transport {
   std::mutex mutex;
   std::atomic<bool> fails = false;
   std::map<std::string, json::object> received;
+  std::map<std::string, std::set<std::string>> tried;  // bodies by key
 };
 
 class ArbiterTest : public testing::Test {
@@ -150,8 +152,14 @@ TEST_F(ArbiterTest, ASlateCarriesItsItems) {
     records.push_back(
         {random_message_id(), clock_.now_ms(), "other", fmt::format("i{}", item), "Product Viewed", Event{}});
   post(std::move(records));
+  receiver_->fails = true;
   ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  for (int i = 0; i < 1000 && engine_->arbiter()->due() > 0; ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  receiver_->fails = false;
+  clock_.advance(kHour);
   ASSERT_TRUE(delivered(4));
+  for (const auto& [key, bodies] : receiver_->tried) EXPECT_EQ(bodies.size(), 1U) << "the same at each attempt";
   for (const json::object& body : receiver_->all()) {
     EXPECT_EQ(body.at("action"), "picks");
     ASSERT_EQ(body.at("items").as_array().size(), 3U);
