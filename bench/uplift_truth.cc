@@ -105,6 +105,8 @@ class Vectors {
     return vectors;
   }
 
+  [[nodiscard]] size_t width() const { return model_->ensemble().vector_width(); }
+
   void add(UserId user, TimeMs time, std::vector<double>& features) const {
     const Found<Profile> profile = state_->profiles().find(user);
     std::vector<Token> tokens = profile == nullptr ? std::vector<Token>() : model_->tokens_of(*profile);
@@ -145,7 +147,7 @@ Status run(const fs::path& data, const fs::path& truth_file, bool with_vectors) 
     PERENNIAL_TRY_ASSIGN(vectors, Vectors::open(data, *log, now));
   }
   const auto add = [&](UserId user, TimeMs time, std::vector<double>& of) { vectors->add(user, time, of); };
-  const MoreFeatures more = with_vectors ? MoreFeatures(add) : MoreFeatures();
+  const MoreFeatures more = with_vectors ? MoreFeatures{vectors->width(), add} : MoreFeatures();
   PERENNIAL_TRY_ASSIGN(const Effects effects, learn_action_effects(rules, trials, lives, now, at_once, more));
   fmt::print("{} draws in the log, learned in {:.1f} s; {} users in the campaign of {:.10}\n\n", trials.size(),
              monotonic_seconds() - started, truths.size(), format_iso8601(now));
@@ -160,7 +162,7 @@ Status run(const fs::path& data, const fs::path& truth_file, bool with_vectors) 
     const Found<Life> life = user ? lives.find(*user) : nullptr;
     if (life == nullptr) continue;
     std::vector<double> of = features.of(definition, {*user, life->first_seen, &life->facts}, now);
-    if (more) more(*user, now, of);
+    if (more.count > 0) more.add(*user, now, of);
     double best = 0, best_true = 0, chosen = 0;
     for (size_t a = 0; a < kNames.size(); ++a) {
       const double effect = effects[a].at(of).mean;

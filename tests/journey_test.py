@@ -280,6 +280,54 @@ class Lifecycle(Journey):
         self.assertIn("newest event is of 2025-02-01; for that time ask with --at 2025-02-02",
                       run("lifecycle", "report", "--data", self.data).stderr)
 
+    ACTIONS = '''
+[actions.voucher]
+channel = "email"
+goal = "value"
+worth = 25
+expected_effect = 0.1
+traits = "email"
+[actions.picks]
+channel = "email"
+kind = "slate"
+items = 3
+goal = "value"
+worth = 25
+expected_effect = 0.05
+traits = "email"
+[arbiter]
+holdout_share = 0.3
+'''
+
+    def test_visitors_react_to_what_the_arbiter_decides_and_the_gain_is_measured(self):
+        shop = ("simulate", "--users", 300, "--items", 120, "--months", 4, "--campaigns", "--campaign-months", 3)
+        self.run_ok(*shop, self.path / "shop")
+        before = {path.name: path.read_bytes() for path in (self.path / "shop").glob("events-*.jsonl")}
+        self.run_ok("import", "--data", self.data, self.path / "shop/items.jsonl", *sorted(self.path.glob("shop/events-2025-0[1-3].jsonl")))
+        config = ("--config", self.write("actions.toml", self.ACTIONS), "--data", self.data)
+        plan = json.loads(self.run_ok("lifecycle", "actions", *config, "--at", "2025-04-10", "--json"))
+        chosen = [decision for decision in plan["decisions"] if decision["action"] == "voucher" and not decision["drawn"]]
+        self.assertGreater(len(chosen), 50)
+        given = "".join(json.dumps({"user_id": one["user_id"], "action": "voucher", "decided_at": plan["at"]}) + "\n" for one in chosen)
+        self.run_ok(*shop, "--given", self.write("given.jsonl", given), self.path / "shop")
+        after = {path.name: path.read_bytes() for path in (self.path / "shop").glob("events-*.jsonl")}
+        self.assertEqual([name for name in sorted(before) if before[name] != after[name]], ["events-2025-04.jsonl"])
+        self.run_ok("import", "--data", self.data, self.path / "shop/events-2025-04.jsonl")
+        self.assertIn("knows no action 'tea'", run(*shop, "--given", self.write("tea.jsonl", given.replace("voucher", "tea")), "other",
+                                                   cwd=self.path).stderr)
+
+        advice = json.loads(self.run_ok("lifecycle", "actions", chosen[0]["user_id"], *config, "--json"))
+        self.assertEqual([step["action"] for step in advice["ranked"]], ["voucher", "picks", "picks", "picks"])
+        self.assertTrue(all(step["item"]["item_id"] for step in advice["ranked"][1:]))
+        gain = json.loads(self.run_ok("lifecycle", "gain", *config, "--since", "2025-03-01", "--at", "2025-05-01", "--json"))
+        self.assertEqual(set(gain["measures"]), {"retained", "converted", "revenue"})
+        self.assertAlmostEqual(gain["users_held_out"] / (gain["users_held_out"] + gain["users_acted_on"]), 0.3, delta=0.1)
+        campaigns = {action["name"]: action for action in gain["actions"]}
+        self.assertEqual(set(campaigns), {"letter", "nag", "voucher"})
+        self.assertEqual(campaigns["voucher"]["given"], campaigns["voucher"]["drawn"])
+        self.assertIn("effect", campaigns["voucher"])
+        self.assertNotIn("effect", campaigns["nag"], "it is not declared")
+
     def test_money_is_named_as_it_came(self):
         rows = "user_id,item_id,event,timestamp,price,currency\nann,i1,Order Completed,2025-01-02,20,EUR\n"
         self.run_ok("import", "--data", self.data, self.write("euros.csv", rows))

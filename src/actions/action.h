@@ -105,8 +105,9 @@ struct ActionRules {
   std::vector<Consent> consents;
   std::string time_zone = "UTC";  // of users who have none
   std::string time_zone_trait = "timezone";
-  double holdout_share = 0.05;  // of users, who never get an action
-  double explore_share = 0.05;  // of decisions, drawn by known chances
+  std::vector<std::string> effect_traits;  // that effects may depend on, beside what users did
+  double holdout_share = 0.05;             // of users, who never get an action
+  double explore_share = 0.05;             // of decisions, drawn by known chances
 
   [[nodiscard]] std::optional<uint16_t> find(std::string_view name) const;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "actions/trait_features.h"
 #include "base/check.h"
 #include "base/random.h"
 #include "experiments/assignment.h"
@@ -109,7 +110,10 @@ std::vector<Weighed> Planner::weigh_all(const PlannedUser& user, Of of) const {
     weighed.suppression = eligibility_.of(action, user.view, now_);
     if (of == Of::eligible && weighed.suppression != Suppression::none) continue;
     std::vector<double>& of_goal = features[features_of_[action]];
-    if (of_goal.empty()) of_goal = features_[features_of_[action]].of(definition_, user.subject, now_);
+    if (of_goal.empty()) {
+      of_goal = features_[features_of_[action]].of(definition_, user.subject, now_);
+      add_trait_features(rules_.effect_traits, user.view.trait, of_goal);
+    }
     weigh_one(weighed, of_goal);
   }
   return all;

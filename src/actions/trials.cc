@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "actions/trait_features.h"
+#include "actions/users.h"
 #include "base/json.h"
 
 namespace perennial {
@@ -116,15 +118,14 @@ Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now, const
   const Definition& definition = lives.definition();
   const Features features(definition, goal_question(action.goal, definition));
   const auto count = static_cast<Eigen::Index>(rows.size());
-  Trial trial{Eigen::MatrixXd(count, features.names().size()), {}, Eigen::MatrixXd(count, 3), Eigen::VectorXd(count)};
+  const auto columns = static_cast<Eigen::Index>(features.names().size() + more.count);
+  Trial trial{Eigen::MatrixXd(count, columns), {}, Eigen::MatrixXd(count, 3), Eigen::VectorXd(count)};
   Eigen::Index next = 0;
   const auto look = [&](const Row& row) {
     const Found<Life> life = lives.find(row.user);
     if (life == nullptr) return;
     std::vector<double> of = features.of(definition, {row.user, life->first_seen, &life->facts}, row.time);
-    if (more) more(row.user, row.time, of);
-    const auto columns = static_cast<Eigen::Index>(of.size());
-    if (next == 0) trial.features.resize(count, columns);
+    if (more.count > 0) more.add(row.user, row.time, of);
     trial.features.row(next) = Eigen::Map<const Eigen::RowVectorXd>(of.data(), columns);
     trial.chances.row(next) << row.of_nothing, row.of_action, std::max(0.0, 1 - row.of_nothing - row.of_action);
     trial.dealt.push_back(row.arm);
@@ -138,6 +139,17 @@ Trial Trials::of(const ActionSpec& action, const Lives& lives, TimeMs now, const
   trial.chances.conservativeResize(next, Eigen::NoChange);
   trial.outcomes.conservativeResize(next);
   return trial;
+}
+
+MoreFeatures trait_features(const ActionRules& rules, const Profiles& profiles) {
+  return {kFeaturesOfTrait * rules.effect_traits.size(),
+          [&rules, &profiles](UserId user, TimeMs, std::vector<double>& features) {
+            const Found<Profile> profile = profiles.find(user);
+            const auto trait = [&](std::string_view name) {
+              return profile == nullptr ? nullptr : trait_of(*profile, name);
+            };
+            add_trait_features(rules.effect_traits, trait, features);
+          }};
 }
 
 uint32_t Trials::add_name(std::string_view name) {

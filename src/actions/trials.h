@@ -11,6 +11,7 @@
 
 #include "actions/planner.h"
 #include "lifecycle/lives.h"
+#include "profiles/profiles.h"
 
 namespace perennial {
 
@@ -23,8 +24,14 @@ const char* name_of(uint16_t action, const ActionRules& rules);
 Record action_record(const Decision& decision, const ActionRules& rules, const std::string& user, TimeMs planned,
                      TimeMs at);
 
-/// Appends to a user's features what else is known at the time; as many for all.
-using MoreFeatures = std::function<void(UserId user, TimeMs time, std::vector<double>& features)>;
+/// Features of users beside those of a goal.
+struct MoreFeatures {
+  size_t count = 0;
+  std::function<void(UserId user, TimeMs time, std::vector<double>& features)> add;  // appends so many
+};
+
+/// The rules' effect_traits, as they are now, whatever the time.
+MoreFeatures trait_features(const ActionRules& rules, const Profiles& profiles);
 
 class Trials {
  public:

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "actions/actions_fixture.h"
+#include "actions/users.h"
 #include "base/random.h"
 
 namespace perennial {
@@ -94,6 +95,9 @@ TEST_F(TrialsTest, TheSameDecisionIsTheSameMessage) {
   const Record record = action_record(decision, rules_, "una", kStart, kStart);
   EXPECT_EQ(record.message_id, action_record(decision, rules_, "una", kStart, kStart).message_id);
   EXPECT_NE(record.message_id, action_record(decision, rules_, "una", kStart + 1, kStart).message_id);
+  const Record later = action_record(decision, rules_, "una", kStart, kStart + 5);
+  EXPECT_EQ(later.message_id, record.message_id);
+  EXPECT_EQ(later.time, kStart + 5) << "of when it was decided, not planned";
   const auto& action = std::get<Action>(record.payload);
   EXPECT_EQ(action.name, "note");
   EXPECT_EQ(action.channel, "email");
@@ -118,6 +122,35 @@ TEST_F(TrialsTest, EffectsAreLearnedFromWhatWasDrawn) {
   EXPECT_EQ(effects[1].treated_users, 0);
   EXPECT_EQ(effects[1].level, 0) << "as expected";
   EXPECT_NEAR(effects[1].untreated.intercept, 3.5, 0.4) << "money of users so far: 10 of a third of them";
+}
+
+TEST_F(TrialsTest, EffectsMayDependOnTraits) {
+  rules_.effect_traits = {"country"};
+  Random random(3);
+  for (UserId user = 0; user < 3000; ++user) {
+    const bool german = user % 2 == 0;
+    traits(user, kStart - kDay, german ? R"({"country":"DE"})" : R"({"country":"FR"})");
+    event(user, kStart - kDay, "Product Viewed");
+    const bool letter = random.chance(0.5);
+    drawn(user, kStart, letter ? 0 : kDoNothing, {{0, 0.5}, {kDoNothing, 0.5}});
+    if (random.chance(letter && german ? 0.7 : 0.2)) event(user, kStart + kDay, "Order Completed", 1000);
+  }
+  const TimeMs now = kStart + 14 * kDay;
+  const Effects effects =
+      learn_action_effects(rules_, trials_, lives_, now, at_once, trait_features(rules_, profiles_)).value();
+  const Contacts nobody(365 * kDay);
+  const ActionUsers users(lives_, profiles_, nullptr, nobody, users_, now);
+  const Planner planner(rules_, effects, nobody, lives_.definition(), now);
+  const auto effect_on = [&](UserId id) {
+    double mean = 0;
+    users.one(id, [&](const PlannedUser& user) {
+      for (const Weighed& one : planner.weigh(user, {}))
+        if (one.action == 0) mean = one.effect.mean;
+    });
+    return mean;
+  };
+  EXPECT_NEAR(effect_on(10), 0.5, 0.15) << "of one from Germany";
+  EXPECT_NEAR(effect_on(11), 0, 0.15) << "of one from France";
 }
 
 }  // namespace

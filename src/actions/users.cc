@@ -2,6 +2,11 @@
 
 namespace perennial {
 
+const std::string* trait_of(const Profile& profile, std::string_view trait) {
+  const auto found = profile.traits.find(std::string(trait));
+  return found == profile.traits.end() ? nullptr : &found->second.value;
+}
+
 void ActionUsers::each(UserId first, UserId end, const std::function<void(const PlannedUser&)>& visit) const {
   lives_.for_each(first, end, [&](UserId user, const Life& life) { visit_life(user, life, visit); });
 }
@@ -25,11 +30,7 @@ void ActionUsers::visit_life(UserId user, const Life& life,
   planned.view.contacts = contacts_.of(user);
   planned.view.facts = &life.facts;
   planned.view.last_draw = contacts_.last_draw(user);
-  planned.view.trait = [&](std::string_view trait) -> const std::string* {
-    if (profile == nullptr) return nullptr;
-    const auto found = profile->traits.find(std::string(trait));
-    return found == profile->traits.end() ? nullptr : &found->second.value;
-  };
+  planned.view.trait = [&](std::string_view trait) { return profile == nullptr ? nullptr : trait_of(*profile, trait); };
   planned.view.forecast = [&](std::string_view question) -> std::optional<double> {
     if (forecasts_ == nullptr) return std::nullopt;
     const Result<Prediction> predicted = forecasts_->predict(question, planned.subject, now_);

@@ -9,6 +9,9 @@
 
 namespace perennial {
 
+/// The JSON text of a trait, or null.
+const std::string* trait_of(const Profile& profile, std::string_view trait);
+
 class ActionUsers {
  public:
   /// `forecasts` may be null: then no user has any. All outlive it.

@@ -67,7 +67,8 @@ Result<std::unique_ptr<ActionData>> read_actions(const CommandLine& line, const 
           "an action asks for forecasts, and there are none yet: 'perennial lifecycle forecast --fit' makes them");
     data->forecasts = *std::move(forecasts);
   }
-  PERENNIAL_TRY_ASSIGN(data->effects, learn_action_effects(data->rules, data->trials, data->life.lives, now));
+  PERENNIAL_TRY_ASSIGN(data->effects, learn_action_effects(data->rules, data->trials, data->life.lives, now, at_once,
+                                                           trait_features(data->rules, data->state.profiles())));
   return data;
 }
 
@@ -225,7 +226,12 @@ Result<UserAdvice> advise(const CommandLine& line, const ActionData& data, const
   std::vector<double> prices;
   for (const BudgetState& budget : plan.budgets) prices.push_back(budget.price);
   const std::optional<UserId> id = data.life.log->users().find(user_id);
-  if (!id || !users.one(*id, [&](const PlannedUser& user) { advice.weighed = planner.weigh(user, prices); }))
+  Stage stage{};
+  const auto look = [&](const PlannedUser& user) {
+    advice.weighed = planner.weigh(user, prices);
+    stage = user.view.standing.stage;
+  };
+  if (!id || !users.one(*id, look))
     return not_found("nothing is known of the user '{}' in {} at {}", user_id, line.data,
                      format_iso8601(data.life.now));
   const auto is_shown = [&](const Weighed& one) {
@@ -244,7 +250,7 @@ Result<UserAdvice> advise(const CommandLine& line, const ActionData& data, const
     sizes.emplace_back();
     if (!is_shown(one)) continue;
     RecommendRequest request = slate_request(data.rules.actions[one.action], user_id);
-    list_rules.apply(request.surface, std::nullopt, request.controls);
+    list_rules.apply(request.surface, stage, request.controls);
     slate = recommender->recommend(data.state, id, request, data.life.now);
     sizes.back() = slate.items.size();
   }

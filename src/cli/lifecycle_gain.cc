@@ -72,10 +72,10 @@ void print_report(const GainReport& report, const std::string& currency) {
 /// What each action does for its goal, as far as it was drawn for whom: who was chosen would have differed anyway.
 void print_actions(const ActionTallies& tallies, const ActionRules& rules, const Effects& effects) {
   fmt::print("\n{:20} {:>9} {:>9} {:>9} {:>9} {:>10}  {}\n", "action", "given", "drawn", "delivered", "failed", "cost",
-             "effect on its goal, by what was drawn");
+             "effect on its goal, by all that was drawn so far");
   for (const auto& [name, tally] : tallies.by_action()) {
     const std::optional<uint16_t> action = rules.find(name);
-    const std::string effect = !action                               ? "declared no more"
+    const std::string effect = !action                               ? "not declared"
                                : effects[*action].treated_users == 0 ? "not known: no draw of it is over"
                                                                      : mean_effect_text(effects[*action]);
     fmt::print("{:20} {:>9} {:>9} {:>9} {:>9} {:>10.2f}  {}\n", printable(name), with_commas(tally.given),

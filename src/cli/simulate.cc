@@ -21,7 +21,7 @@ void add_simulate_command(CLI::App& app, CommandLine& line) {
   command->add_option("--seed", options->seed, "of all that is drawn")->capture_default_str();
   command->add_option("--start", options->start, "first day of the first month")->capture_default_str();
   command->add_flag("--campaigns", options->campaigns,
-                    "every second Monday an action is drawn for each who has signed up; truth.jsonl has its effects");
+                    "every two weeks an action is drawn for each who has signed up; truth.jsonl has its effects");
   command->add_option("--campaign-months", options->campaign_months, "campaigns in the first so many months only");
   command->add_option("--given", *given,
                       "actions given after them: lines of user_id, action and decided_at, as the server exports them; "

@@ -61,10 +61,12 @@ void Deliverer::work(const std::stop_token& stopped) {
 
 bool Deliverer::deliver_some() {
   const TimeMs now = dependencies_.clock->now_ms();
-  std::vector<Outgoing> taken = take(now);
-  if (taken.empty()) return false;
+  std::vector<Outgoing> going = take(now);
+  if (going.empty()) return false;
   std::vector<Settled> settled;
-  std::vector<Going> going = cleared(with_bodies(std::move(taken), now, settled), now, settled);
+  going = unsettled(std::move(going), now, settled);
+  if (!going.empty()) going = cleared(std::move(going), now, settled);
+  going = with_bodies(std::move(going), settled);
   if (!going.empty()) hand_over(std::move(going), settled);
   if (!settled.empty()) log(settled);
   return true;
@@ -81,66 +83,80 @@ std::vector<Outgoing> Deliverer::take(TimeMs now) {
   return taken;
 }
 
-/// Those that are still to go; the others are settled.
-std::vector<Deliverer::Going> Deliverer::with_bodies(std::vector<Outgoing> taken, TimeMs now,
-                                                     std::vector<Settled>& settled) {
-  std::vector<Going> all;
+std::vector<Outgoing> Deliverer::unsettled(std::vector<Outgoing> taken, TimeMs now, std::vector<Settled>& settled) {
+  std::vector<Outgoing> left;
   for (Outgoing& outgoing : taken) {
-    if (!outgoing.outcome.empty()) {
+    if (!outgoing.outcome.empty())
       settled.push_back(settle(outgoing, outgoing.outcome, outgoing.trouble));
-    } else if (now >= outgoing.decided + options_.give_up_after_ms) {
+    else if (now >= outgoing.decided + options_.give_up_after_ms)
       settled.push_back(
           settle(outgoing, kDeliveryFailed, outgoing.trouble.empty() ? "too old" : "too old: " + outgoing.trouble));
-    } else if (Result<std::string> body = dependencies_.body_of(outgoing); body.ok()) {
-      all.push_back({std::move(outgoing), *std::move(body)});
-    } else {
-      settled.push_back(settle(outgoing, kDeliveryFailed, body.status().message()));
-    }
+    else
+      left.push_back(std::move(outgoing));
   }
-  return all;
+  return left;
 }
 
-/// Those that may go now, an attempt counted for each; the others are settled, or put back.
-std::vector<Deliverer::Going> Deliverer::cleared(std::vector<Going> all, TimeMs now, std::vector<Settled>& settled) {
-  std::vector<Outgoing> asked;
-  for (const Going& one : all) asked.push_back(one.outgoing);
-  const std::vector<Clearance> clearances =
-      asked.empty() ? std::vector<Clearance>() : dependencies_.may_send(asked, now);
-  PERENNIAL_CHECK(clearances.size() == all.size(), "{} clearances of {}", clearances.size(), all.size());
-  std::vector<Going> going;
-  for (size_t i = 0; i < all.size(); ++i) {
-    Outgoing& outgoing = all[i].outgoing;
+/// Those that may go now; the others are settled, or put back.
+std::vector<Outgoing> Deliverer::cleared(std::vector<Outgoing> asked, TimeMs now, std::vector<Settled>& settled) {
+  const std::vector<Clearance> clearances = dependencies_.may_send(asked, now);
+  PERENNIAL_CHECK(clearances.size() == asked.size(), "{} clearances of {}", clearances.size(), asked.size());
+  std::vector<Outgoing> cleared;
+  for (size_t i = 0; i < asked.size(); ++i) {
+    Outgoing& outgoing = asked[i];
     const Clearance& clearance = clearances[i];
     if (clearance.may == Clearance::May::never) {
       settled.push_back(settle(outgoing, kDeliveryFailed, clearance.reason));
     } else if (clearance.may == Clearance::May::wait) {
-      put_back(outgoing.action_id, std::max(clearance.until, now + 1), outgoing.trouble);
+      outgoing.due = std::max(clearance.until, now + 1);
+      put_back(std::move(outgoing));
     } else {
-      const std::lock_guard lock(mutex_);
-      outgoing.attempts = outbox_.count_attempt(outgoing.action_id);
-      if (outgoing.attempts > 0) going.push_back(std::move(all[i]));  // else erased meanwhile
+      cleared.push_back(std::move(outgoing));
     }
   }
+  return cleared;
+}
+
+/// An attempt is counted for each; who was erased since it was taken is left out.
+std::vector<Outgoing> Deliverer::with_bodies(std::vector<Outgoing> cleared, std::vector<Settled>& settled) {
+  std::vector<Outgoing> going;
+  for (Outgoing& outgoing : cleared) {
+    if (outgoing.body.empty()) {
+      Result<std::string> body = dependencies_.body_of(outgoing);
+      if (!body.ok()) {
+        settled.push_back(settle(outgoing, kDeliveryFailed, body.status().message()));
+        continue;
+      }
+      outgoing.body = *std::move(body);
+    }
+    going.push_back(std::move(outgoing));
+  }
+  const std::lock_guard lock(mutex_);
+  std::erase_if(going, [this](Outgoing& outgoing) {
+    outgoing.attempts = outbox_.count_attempt(outgoing.action_id);
+    return outgoing.attempts == 0;
+  });
   return going;
 }
 
-void Deliverer::hand_over(std::vector<Going> going, std::vector<Settled>& settled) {
+void Deliverer::hand_over(std::vector<Outgoing> going, std::vector<Settled>& settled) {
   std::vector<Letter> letters;
-  for (Going& one : going) letters.push_back({one.outgoing.action_id, std::move(one.body)});
+  for (const Outgoing& outgoing : going) letters.push_back({outgoing.action_id, outgoing.body});
   const std::vector<HandoverResult> results = dependencies_.transport->hand_over(letters);
   PERENNIAL_CHECK(results.size() == going.size(), "{} results of {}", results.size(), going.size());
   const TimeMs now = dependencies_.clock->now_ms();
   for (size_t i = 0; i < going.size(); ++i) {
-    const Outgoing& outgoing = going[i].outgoing;
+    Outgoing& outgoing = going[i];
     const HandoverResult& result = results[i];
-    if (result.handover == Handover::again)
-      put_back(outgoing.action_id,
-               now + std::max(pause_after(outgoing.attempts, options_, outgoing.action_id),
-                              result.retry_after_ms.value_or(0)),
-               result.reason);
-    else
+    if (result.handover == Handover::again) {
+      outgoing.due = now + std::max(pause_after(outgoing.attempts, options_, outgoing.action_id),
+                                    result.retry_after_ms.value_or(0));
+      outgoing.trouble = result.reason;
+      put_back(std::move(outgoing));
+    } else {
       settled.push_back(
           settle(outgoing, result.handover == Handover::delivered ? kDelivered : kDeliveryFailed, result.reason));
+    }
   }
 }
 
@@ -148,15 +164,18 @@ void Deliverer::hand_over(std::vector<Going> going, std::vector<Settled>& settle
 void Deliverer::log(const std::vector<Settled>& settled) {
   const TimeMs now = dependencies_.clock->now_ms();
   if (dependencies_.log(settled, now).ok()) return;
-  for (const auto& [outgoing, delivery, reason] : settled)
-    put_back(outgoing.action_id, now + pause_after(outgoing.attempts, options_, outgoing.action_id), reason,
-             delivery.outcome);
+  for (const auto& [settled_one, delivery, reason] : settled) {
+    Outgoing outgoing = settled_one;
+    outgoing.due = now + pause_after(outgoing.attempts, options_, outgoing.action_id);
+    outgoing.trouble = reason;
+    outgoing.outcome = delivery.outcome;
+    put_back(std::move(outgoing));
+  }
 }
 
-void Deliverer::put_back(const std::string& action_id, TimeMs due, const std::string& trouble,
-                         const std::string& outcome) {
+void Deliverer::put_back(Outgoing outgoing) {
   const std::lock_guard lock(mutex_);
-  outbox_.put_back(action_id, due, trouble, outcome);
+  outbox_.put_back(std::move(outgoing));
 }
 
 size_t Deliverer::waiting() const {

@@ -44,9 +44,8 @@ class Deliverer {
   struct Dependencies {
     Transport* transport = nullptr;
     const Clock* clock = nullptr;
-    /// Asked before each attempt; the same for one action as long as this process lives. A failure ends it.
-    std::function<Result<std::string>(const Outgoing&)> body_of;
-    /// Of each; consent and quiet hours may have changed. Asked just before the handover.
+    std::function<Result<std::string>(const Outgoing&)> body_of;  // asked before the first attempt; a failure ends it
+    /// Of each; consent and quiet hours may have changed.
     std::function<std::vector<Clearance>(std::span<const Outgoing>, TimeMs now)> may_send;
     std::function<Status(std::span<const Settled>, TimeMs now)> log;  // durable when it returns
   };
@@ -72,16 +71,13 @@ class Deliverer {
 
  private:
   void work(const std::stop_token& stopped);
-  struct Going {
-    Outgoing outgoing;
-    std::string body;
-  };
   [[nodiscard]] std::vector<Outgoing> take(TimeMs now);
-  [[nodiscard]] std::vector<Going> with_bodies(std::vector<Outgoing> taken, TimeMs now, std::vector<Settled>& settled);
-  [[nodiscard]] std::vector<Going> cleared(std::vector<Going> all, TimeMs now, std::vector<Settled>& settled);
-  void hand_over(std::vector<Going> going, std::vector<Settled>& settled);
+  [[nodiscard]] std::vector<Outgoing> unsettled(std::vector<Outgoing> taken, TimeMs now, std::vector<Settled>& settled);
+  [[nodiscard]] std::vector<Outgoing> cleared(std::vector<Outgoing> asked, TimeMs now, std::vector<Settled>& settled);
+  [[nodiscard]] std::vector<Outgoing> with_bodies(std::vector<Outgoing> cleared, std::vector<Settled>& settled);
+  void hand_over(std::vector<Outgoing> going, std::vector<Settled>& settled);
   void log(const std::vector<Settled>& settled);
-  void put_back(const std::string& action_id, TimeMs due, const std::string& trouble, const std::string& outcome = {});
+  void put_back(Outgoing outgoing);
 
   const DelivererOptions options_;
   const Dependencies dependencies_;

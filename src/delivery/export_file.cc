@@ -35,7 +35,9 @@ HandoverResult ExportFile::append(std::string lines) {
   if (last != '\n') lines.insert(lines.begin(), '\n');
   const ssize_t written = ::write(file, lines.data(), lines.size());
   HandoverResult result{Handover::delivered, "", {}};
-  if (written != static_cast<ssize_t>(lines.size()))
+  if (written >= 0 && written < static_cast<ssize_t>(lines.size()))
+    result = {Handover::again, fmt::format("{} took only {} of {} bytes", path_.string(), written, lines.size()), {}};
+  else if (written < 0)
     result = failed("writing");
   else if (::fdatasync(file) != 0)
     result = failed("saving");

@@ -1,6 +1,9 @@
 #include "delivery/export_file.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "base/temporary_folder.h"
 
@@ -37,6 +40,29 @@ TEST(ExportFile, TakesManyAtOnce) {
   ASSERT_EQ(results.size(), letters.size());
   for (const HandoverResult& result : results) EXPECT_EQ(result.handover, Handover::delivered);
   EXPECT_EQ(read_file(folder.path() / "actions.jsonl", 1 << 20).value(), lines);
+}
+
+TEST(ExportFile, LinesThatDoNotFitAreTakenBack) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "actions.jsonl";
+  ExportFile file(path);
+  EXPECT_EQ(hand_over(file, R"({"action_id":"a"})"), Handover::delivered);
+  const std::string before = read_file(path, 1000).value();
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &limit), 0);
+  const rlimit small{before.size() + 20, limit.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &small), 0);
+  const std::vector<Letter> letters = {{"b", R"({"action_id":"b"})"}, {"c", R"({"action_id":"c"})"}};
+  const std::vector<HandoverResult> results = file.hand_over(letters);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limit), 0);
+  ::signal(SIGXFSZ, handler);
+  for (const HandoverResult& result : results) {
+    EXPECT_EQ(result.handover, Handover::again);
+    EXPECT_NE(result.reason.find("took only 20 of 36 bytes"), std::string::npos) << result.reason;
+  }
+  EXPECT_EQ(read_file(path, 1000).value(), before);
+  EXPECT_EQ(file.hand_over(letters)[0].handover, Handover::delivered);
 }
 
 TEST(ExportFile, AFolderThatIsNotThereIsAnotherTime) {

@@ -37,6 +37,7 @@ void Outbox::apply(const StoredRecord& record, const ActionDetails& details) {
       outgoing.attempts = 0;
       outgoing.trouble.clear();
       outgoing.outcome.clear();
+      outgoing.body.clear();
       outgoing.decided = outgoing.due = record.time;
       due_.emplace(outgoing.due, outgoing.action_id);
       waiting_.insert_or_assign(outgoing.action_id, std::move(outgoing));
@@ -81,14 +82,13 @@ std::optional<Outgoing> Outbox::take(TimeMs now) {
   return outgoing;
 }
 
-void Outbox::put_back(const std::string& action_id, TimeMs due, std::string trouble, std::string outcome) {
-  const auto found = waiting_.find(action_id);
+void Outbox::put_back(Outgoing outgoing) {
+  const auto found = waiting_.find(outgoing.action_id);
   if (found == waiting_.end() || !found->second.under_way) return;
-  found->second.under_way = false;
-  found->second.due = due;
-  found->second.trouble = std::move(trouble);
-  found->second.outcome = std::move(outcome);
-  due_.emplace(due, action_id);
+  outgoing.attempts = found->second.attempts;
+  outgoing.under_way = false;
+  due_.emplace(outgoing.due, outgoing.action_id);
+  found->second = std::move(outgoing);
 }
 
 int Outbox::count_attempt(const std::string& action_id) {
@@ -97,8 +97,8 @@ int Outbox::count_attempt(const std::string& action_id) {
 }
 
 size_t Outbox::due(TimeMs now) const {
-  const auto later = due_.lower_bound({now + 1, ""});
-  return waiting_.size() - static_cast<size_t>(std::distance(later, due_.end()));
+  const size_t under_way = waiting_.size() - due_.size();
+  return under_way + static_cast<size_t>(std::distance(due_.begin(), due_.lower_bound({now + 1, ""})));
 }
 
 const Outgoing* Outbox::find(const std::string& action_id) const {

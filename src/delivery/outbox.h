@@ -1,5 +1,5 @@
 // What was decided and is not delivered yet, as a fold over the log: after a crash it is all there again, and each goes
-// out under the key that it had before. Covered by delivery/outbox_test.cc. Thread rule: the owner locks.
+// out under the key that it had before. Covered by delivery/deliverer_test.cc. Thread rule: the owner locks.
 #pragma once
 
 #include <deque>
@@ -24,6 +24,7 @@ struct Outgoing {
   int attempts = 0;        // since the start of this process
   bool under_way = false;  // somebody is at it
   std::string trouble;     // why the last attempt came to nothing
+  std::string body;        // of the handover, when one was tried
   std::string outcome;     // what became of it, when the log did not take it: it is not handed over again
 };
 
@@ -46,8 +47,8 @@ class Outbox {
   /// The one that has been due longest and that nobody is at, marked as under way; nullopt when there is none at `now`.
   std::optional<Outgoing> take(TimeMs now);
 
-  /// Back among those that wait; with an `outcome` that is still to be logged. Nothing when it has left meanwhile.
-  void put_back(const std::string& action_id, TimeMs due, std::string trouble, std::string outcome = {});
+  /// One that was taken, back among those that wait, with what was learned of it. Nothing when it has left meanwhile.
+  void put_back(Outgoing outgoing);
 
   /// One attempt more; how many there are now. 0 when it has left the outbox.
   int count_attempt(const std::string& action_id);

@@ -67,10 +67,6 @@ Status Arbiter::load(Offset up_to) {
 
 void Arbiter::apply(const StoredRecord& record) {
   if (std::ranges::find(kActionRecords, kind_of(record.payload)) == kActionRecords.end()) return;
-  if (std::holds_alternative<Erasure>(record.payload)) {  // whose it was is not told: they are chosen anew
-    const std::lock_guard lock(slates_mutex_);
-    slates_.clear();
-  }
   const ActionDetails details = action_details(record);
   contacts_.apply(record, details);
   trials_.apply(record, details);
@@ -121,7 +117,8 @@ Status Arbiter::learn_when_due() {
   const std::lock_guard one(learning_);
   if (learned_at_ >= 0 && monotonic_seconds() - learned_at_ < options_.learn_every_seconds) return {};
   const TimeMs now = world_.clock.now_ms();
-  PERENNIAL_TRY_ASSIGN(Effects effects, learn_action_effects(options_.rules, trials_, world_.lives, now, still(), {},
+  PERENNIAL_TRY_ASSIGN(Effects effects, learn_action_effects(options_.rules, trials_, world_.lives, now, still(),
+                                                             trait_features(options_.rules, world_.state.profiles()),
                                                              stopping_.get_token()));
   auto made = std::make_shared<Known>();
   made->effects = std::move(effects);
@@ -191,7 +188,7 @@ Status Arbiter::post_patiently(const std::vector<Record>& records) {
 bool Arbiter::wait_for_room(double until) {
   const auto has_room = [this] {
     return deliverer_ == nullptr ||
-           (deliverer_->due() < options_.most_due && deliverer_->waiting() < options_.most_waiting);
+           (deliverer_->waiting() < options_.most_waiting && deliverer_->due() < options_.most_due);
   };
   std::unique_lock lock(mutex_);
   while (!stopping_.stop_requested() && !has_room()) {
@@ -205,7 +202,8 @@ Result<Arbiter::Logged> Arbiter::log_decisions(const ActionPlan& plan) {
   Logged logged;
   const double until = monotonic_seconds() + options_.patience_seconds;
   const std::shared_ptr<const Forecasts> forecasts = world_.forecasts.current();
-  const std::vector<uint32_t> order = logging_order(plan.decisions, options_.most_due);
+  const std::vector<uint32_t> order =
+      logging_order(plan.decisions, options_.most_due - std::min(options_.most_due, due()));
   for (size_t first = 0; first < order.size(); first += kDecisionsAtOnce) {
     if (!wait_for_room(until)) {
       if (stopping_.stop_requested()) return Status(Code::cancelled, "stopping: the plan is left undone");
@@ -227,6 +225,7 @@ Result<Arbiter::Logged> Arbiter::log_decisions(const ActionPlan& plan) {
           const Decision& decision = plan.decisions[order[i]];
           users.one(decision.user, [&](const PlannedUser& user) {
             if (user.subject.user != decision.user) return;  // has become somebody else, who was decided on as well
+            if (user.view.id.empty()) return;                // is being erased
             const auto may = [&](uint16_t action) {
               return action == kDoNothing || eligibility.of(action, user.view, now) == Suppression::none;
             };
@@ -273,9 +272,7 @@ Result<NextBestActions> Arbiter::next_best(const std::string& user_id) const {
                           std::nullopt};
     slate_sizes.emplace_back();
     if (action.kind == ActionKind::slate && one.suppression == Suppression::none) {
-      const RecommendRequest request = slate_request(action, user_id);
-      advised.slate = world_.choose(request);
-      world_.keep(*advised.slate, request);
+      advised.slate = world_.serve(slate_request(action, user_id));
       slate_sizes.back() = advised.slate->recommendation().items.size();
     }
     found.actions.push_back(std::move(advised));
@@ -288,8 +285,9 @@ bool Arbiter::holds_out(std::string_view user_id) const {
   return is_held_out(kActionHoldout, options_.rules.holdout_share, user_id);
 }
 
-Result<std::string> Arbiter::body_of(const Outgoing& outgoing) {
+Result<std::string> Arbiter::body_of(const Outgoing& outgoing) const {
   const std::string user_id = world_.log.users().name(outgoing.user);
+  if (user_id.empty()) return not_found("the user was erased");
   json::object body = {{"action_id", outgoing.action_id},
                        {"user_id", user_id},
                        {"action", outgoing.name},
@@ -300,26 +298,13 @@ Result<std::string> Arbiter::body_of(const Outgoing& outgoing) {
     body["kind"] = kind_name(spec.kind);
     if (!spec.payload.empty()) body["payload"] = parse_json(spec.payload).value();
     if (spec.kind == ActionKind::slate) {
-      const ServedRecommendation slate = slate_of(outgoing, slate_request(spec, user_id));
+      const ServedRecommendation slate = world_.serve(slate_request(spec, user_id));
       if (slate.recommendation().items.empty()) return not_found("there is nothing to show");
       body["recommendation_id"] = to_hex(slate.id);
       body["items"] = items_of(slate);
     }
   }
   return json::serialize(body);
-}
-
-/// The same at each attempt.
-ServedRecommendation Arbiter::slate_of(const Outgoing& outgoing, const RecommendRequest& request) {
-  {
-    const std::lock_guard lock(slates_mutex_);
-    const auto found = slates_.find(outgoing.action_id);
-    if (found != slates_.end()) return found->second.served;
-  }
-  ServedRecommendation chosen = world_.choose(request);
-  const std::lock_guard lock(slates_mutex_);
-  slates_.insert_or_assign(outgoing.action_id, Slate{request, chosen});
-  return chosen;
 }
 
 std::vector<Clearance> Arbiter::may_send(std::span<const Outgoing> all, TimeMs now) const {
@@ -349,28 +334,24 @@ std::vector<Clearance> Arbiter::may_send(std::span<const Outgoing> all, TimeMs n
   return clearances;
 }
 
-Status Arbiter::log_deliveries(std::span<const Settled> settled, TimeMs now) {
+Status Arbiter::log_deliveries(std::span<const Settled> settled, TimeMs now) const {
   std::vector<Record> records;
   std::map<std::string, double> handed_over;
   for (const auto& [outgoing, delivery, reason] : settled) {
+    const std::string user_id = world_.log.users().name(outgoing.user);
+    if (user_id.empty()) continue;  // erased: it leaves the outbox by that
     Record& record = records.emplace_back();
     record.message_id =
         message_id_of(fmt::format("delivery\n{}\n{}\n{}", delivery.action_id, outgoing.decided, delivery.outcome));
     record.time = now;
-    record.user = world_.log.users().name(outgoing.user);
+    record.user = user_id;
     record.of_known_user = true;
     record.payload = delivery;
     ++handed_over[delivery.outcome];
   }
+  if (records.empty()) return {};
   PERENNIAL_TRY(world_.post(std::move(records)).status());
   for (const auto& [outcome, count] : handed_over) world_.metrics.handed_over(outcome, count);
-  for (const Settled& one : settled) {
-    std::unique_lock lock(slates_mutex_);
-    const auto slate = slates_.extract(one.outgoing.action_id);
-    lock.unlock();
-    if (!slate.empty() && one.delivery.outcome == kDelivered)
-      world_.keep(slate.mapped().served, slate.mapped().request);
-  }
   return {};
 }
 

@@ -7,7 +7,6 @@
 #include <memory>
 #include <mutex>
 #include <thread>
-#include <unordered_map>
 
 #include "actions/advice.h"
 #include "actions/trials.h"
@@ -30,7 +29,7 @@ struct ArbiterOptions {
   // While so many could be handed over now, or wait for their time, no more is decided; what could not be decided in
   // that time is left to the next plan.
   size_t most_due = 10'000;
-  size_t most_waiting = 100'000;
+  size_t most_waiting = 20'000;
   double patience_seconds = 3600;
   DelivererOptions delivery;
 };
@@ -66,8 +65,7 @@ class Arbiter {
     const Clock& clock;
     Metrics& metrics;
     std::function<Result<AppendOutcome>(std::vector<Record>)> post;
-    std::function<ServedRecommendation(RecommendRequest)> choose;                    // a slate that nobody has seen yet
-    std::function<void(const ServedRecommendation&, const RecommendRequest&)> keep;  // in the log, as served
+    std::function<ServedRecommendation(RecommendRequest)> serve;  // logged as served
   };
 
   Arbiter(ArbiterOptions options, World world);
@@ -113,23 +111,15 @@ class Arbiter {
   [[nodiscard]] Result<Logged> log_decisions(const ActionPlan& plan);
   [[nodiscard]] bool wait_for_room(double until);
   [[nodiscard]] Status post_patiently(const std::vector<Record>& records);
-  [[nodiscard]] Result<std::string> body_of(const Outgoing& outgoing);
-  [[nodiscard]] ServedRecommendation slate_of(const Outgoing& outgoing, const RecommendRequest& request);
+  [[nodiscard]] Result<std::string> body_of(const Outgoing& outgoing) const;
   [[nodiscard]] std::vector<Clearance> may_send(std::span<const Outgoing> all, TimeMs now) const;
-  [[nodiscard]] Status log_deliveries(std::span<const Settled> settled, TimeMs now);
+  [[nodiscard]] Status log_deliveries(std::span<const Settled> settled, TimeMs now) const;
 
   const ArbiterOptions options_;
   const World world_;
   Contacts contacts_;  // this and the next: guarded by the world's gate
   Trials trials_;
   std::unique_ptr<Deliverer> deliverer_;
-
-  struct Slate {
-    RecommendRequest request;
-    ServedRecommendation served;
-  };
-  std::mutex slates_mutex_;
-  std::unordered_map<std::string, Slate> slates_;  // of slates under way, by action id
 
   std::mutex planning_;  // one plan at a time
   std::mutex learning_;

@@ -58,6 +58,7 @@ class ArbiterTest : public testing::Test {
     options.arbiter.transport = receiver_;
     options.arbiter.plan_every_seconds = 1e6;  // when a test says so
     options.arbiter.most_due = most_due_;
+    options.arbiter.most_waiting = most_waiting_;
     options.arbiter.patience_seconds = 1;
     engine_ = Engine::open(options, clock_).value();
   }
@@ -98,7 +99,7 @@ class ArbiterTest : public testing::Test {
   TemporaryFolder folder_;
   FakeClock clock_{1'790'000'000'000};
   ActionTexts texts_;
-  size_t most_due_ = 10'000;
+  size_t most_due_ = 10'000, most_waiting_ = 20'000;
   ActionRules defaults_;
   std::shared_ptr<FakeReceiver> receiver_ = std::make_shared<FakeReceiver>();
   std::unique_ptr<Engine> engine_;
@@ -174,6 +175,7 @@ TEST_F(ArbiterTest, ASlateCarriesItsItems) {
   const NextBestActions found = engine_->next_best_actions("u1").value();
   ASSERT_EQ(found.actions.size(), 2U);
   ASSERT_TRUE(found.actions[0].slate);
+  EXPECT_TRUE(engine_->slate(to_hex(found.actions[0].slate->id)).ok());
   EXPECT_EQ(found.actions[0].reason,
             "value within 14 days: +20.0 % [+10.2 %, +29.8 %], as declared, for nothing is learned yet");
   ASSERT_EQ(found.steps.size(), 4U);
@@ -220,6 +222,36 @@ TEST_F(ArbiterTest, DecidesAsFastAsItIsHandedOver) {
     ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
   EXPECT_TRUE(delivered(2'000));
   EXPECT_EQ(receivers().size(), 2'000U);
+}
+
+TEST_F(ArbiterTest, WhereTheRoomIsSmallMostGainGoesFirst) {
+  most_due_ = 500;
+  texts_["actions.call.channel"] = "phone";
+  texts_["actions.call.worth"] = "1000";
+  texts_["actions.call.goal"] = "value";
+  texts_["actions.call.expected_effect"] = "0.1";
+  texts_["actions.call.traits"] = "vip";
+  open();
+  make_users(2'000);
+  std::vector<Record> vips;
+  for (int i = 1'500; i < 2'000; ++i) vips.push_back(traits(fmt::format("u{}", i), R"({"vip":true})"));
+  post(std::move(vips));
+  {
+    const std::lock_guard slow(receiver_->mutex);
+    ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+    EXPECT_EQ(engine_->arbiter()->undelivered(), 500U);
+  }
+  ASSERT_TRUE(delivered(500));
+  for (const json::object& body : receiver_->all()) EXPECT_EQ(body.at("action"), "call");
+}
+
+TEST_F(ArbiterTest, NoMoreIsDecidedThanMayWait) {
+  most_waiting_ = 500;
+  receiver_->fails = true;
+  open();
+  make_users(2'000);
+  ASSERT_TRUE(engine_->arbiter()->plan_now().ok());
+  EXPECT_EQ(engine_->arbiter()->undelivered(), 500U) << "none of them is due, but they are there";
 }
 
 TEST_F(ArbiterTest, ConsentThatIsWithdrawnBeforeTheHandoverCounts) {

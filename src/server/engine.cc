@@ -90,11 +90,7 @@ Status Engine::load_state() {
         options_.arbiter,
         Arbiter::World{gate_, *state_, *lives_, *log_, forecast_watch_, clock_, metrics_,
                        [this](std::vector<Record> records) { return post_and_wait(std::move(records)); },
-                       [this](RecommendRequest request) { return choose(std::move(request), {}, Keep::no); },
-                       [this](const ServedRecommendation& served, const RecommendRequest& request) {
-                         const auto lock = gate_.read();  // before an erasure of the user can be applied
-                         if (log_->users().find(request.user_id)) keep_slate(served, request, {});
-                       }});
+                       [this](RecommendRequest request) { return serve(std::move(request), {}); }});
     PERENNIAL_TRY(arbiter_->load(end));
   }
   stages_ = stages.get();

@@ -166,9 +166,8 @@ class Engine {
   void apply_to_state(const StoredRecord& record);
   void catch_up_vectors(std::span<const StoredRecord> records);
   void credit(const StoredRecord& record, const Event& event);
-  enum class Keep : uint8_t { no, yes };
-  ServedRecommendation choose(RecommendRequest request, const Asker& asker, Keep keep);
-  void keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker);
+  ServedRecommendation serve(RecommendRequest request, const Asker& asker);
+  void keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker, TimeMs now);
   std::optional<UserId> find_user(const RecommendRequest& request, const Asker& asker) const;
   std::string lasting_id(std::optional<UserId> user, const RecommendRequest& request, const Asker& asker) const;
   std::shared_ptr<const ServedList> list_for(std::optional<UserId> user, RecommendRequest& request,

@@ -30,39 +30,39 @@ std::string Engine::lasting_id(std::optional<UserId> user, const RecommendReques
 }
 
 ServedRecommendation Engine::recommend(RecommendRequest request, const Asker& asker) {
-  return choose(std::move(request), asker, Keep::yes);
-}
-
-ServedRecommendation Engine::choose(RecommendRequest request, const Asker& asker, Keep keep) {
   const double started = monotonic_seconds();
-  const TimeMs now = clock_.now_ms();
-  ServedRecommendation served;
-  {
-    const auto lock = gate_.read();
-    const std::optional<UserId> user = find_user(request, asker);
-    std::optional<double> churn;
-    if (const Found<Life> life = user ? lives_->find(*user) : nullptr) {
-      served.standing = standing_at(lives_->definition(), life->facts, now);
-      if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
-    }
-    const std::string lasting = lasting_id(user, request, asker);
-    const bool control = arbiter_ != nullptr && arbiter_->holds_out(lasting);
-    served.objective = choose_objective(options_.objectives, served.standing, lasting, churn);
-    if (control) {
-      served.objective.variant = served.objective.why = kControl;
-      request.session_items.clear();
-    }
-    if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
-    if (served.objective.applied()) request.objective = served.objective.objective;
-    if (!request.session_items.empty()) request.session_type = click_type();
-    // Who is in the control group of all that is done sees what anybody would who is not known.
-    served.list = list_for(control ? std::nullopt : user, request, served.objective, served.standing, now);
-    served.id = new_recommendation_id(now);
-    if (keep == Keep::yes) keep_slate(served, request, asker);  // before an erasure of the user can be applied
-  }
+  ServedRecommendation served = serve(std::move(request), asker);
   if (const std::string& fallback = served.recommendation().fallback; !fallback.empty()) metrics_.fallback(fallback);
   served.seconds = monotonic_seconds() - started;
   metrics_.recommend_duration.Observe(served.seconds);
+  return served;
+}
+
+/// Chooses a list and logs it, whoever waits for it.
+ServedRecommendation Engine::serve(RecommendRequest request, const Asker& asker) {
+  const TimeMs now = clock_.now_ms();
+  ServedRecommendation served;
+  const auto lock = gate_.read();
+  const std::optional<UserId> user = find_user(request, asker);
+  std::optional<double> churn;
+  if (const Found<Life> life = user ? lives_->find(*user) : nullptr) {
+    served.standing = standing_at(lives_->definition(), life->facts, now);
+    if (options_.objectives.enabled) churn = churn_probability({*user, life->first_seen, &life->facts}, now);
+  }
+  const std::string lasting = lasting_id(user, request, asker);
+  const bool control = arbiter_ != nullptr && arbiter_->holds_out(lasting);
+  served.objective = choose_objective(options_.objectives, served.standing, lasting, churn);
+  if (control) {
+    served.objective.variant = served.objective.why = kControl;
+    request.session_items.clear();
+  }
+  if (!request.similar_to.empty() && served.objective.applied()) served.objective.why = "similar_items";
+  if (served.objective.applied()) request.objective = served.objective.objective;
+  if (!request.session_items.empty()) request.session_type = click_type();
+  // Who is in the control group of all that is done sees what anybody would who is not known.
+  served.list = list_for(control ? std::nullopt : user, request, served.objective, served.standing, now);
+  served.id = new_recommendation_id(now);
+  keep_slate(served, request, asker, now);  // before an erasure of the user can be applied
   return served;
 }
 
@@ -97,10 +97,11 @@ EventTypeId Engine::click_type() const {
   return kNoEventType;
 }
 
-void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker) {
+void Engine::keep_slate(const ServedRecommendation& served, const RecommendRequest& request, const Asker& asker,
+                        TimeMs now) {
   if (served.list->slate_items.empty()) return;
   slates_->add({.id = served.id,
-                .time = time_of_slate(served.id),
+                .time = now,
                 .after = asker.after,
                 .user = request.user_id.empty() ? asker.anonymous_id : request.user_id,
                 .surface = request.surface,

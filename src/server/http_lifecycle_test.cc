@@ -1,4 +1,6 @@
 // Stages over HTTP: in each recommendation, of one user, of all.
+#include <thread>
+
 #include "base/text.h"
 #include "server/test_server.h"
 
@@ -84,6 +86,62 @@ TEST_F(HttpLifecycleTest, ForecastsAreThoseOfTheDataDirectory) {
   ASSERT_EQ(reply.status, 200) << reply.body;
   EXPECT_EQ(reply.object().at("forecasts").as_array().size(), fitted.questions().size());
   EXPECT_EQ(get("/v1/users/nobody/forecasts").status, 404);
+}
+
+class HttpActionsTest : public HttpTest {
+ protected:
+  void SetUp() override {
+    const ActionTexts texts = {{"actions.letter.channel", "mail"},
+                               {"actions.letter.goal", "value"},
+                               {"actions.letter.worth", "100"},
+                               {"actions.letter.expected_effect", "0.1"},
+                               {"actions.picks.channel", "mail"},
+                               {"actions.picks.goal", "value"},
+                               {"actions.picks.worth", "100"},
+                               {"actions.picks.kind", "slate"},
+                               {"actions.picks.expected_effect", "0.2"},
+                               {"actions.picks.items", "2"},
+                               {"actions.goodbye.channel", "mail"},
+                               {"actions.goodbye.goal", "value"},
+                               {"actions.goodbye.worth", "100"},
+                               {"actions.goodbye.stages", "advocacy"},
+                               {"actions.goodbye.expected_effect", "0.9"}};
+    ActionRules defaults;
+    defaults.holdout_share = defaults.explore_share = 0;
+    options_.engine.arbiter.rules = make_action_rules(texts, defaults, options_.engine.stages).value();
+    start();
+  }
+};
+
+TEST_F(HttpActionsTest, TellsWhatToDoNextActionsAndItemsInOneOrder) {
+  for (const char* item : {"p", "q", "r"}) ASSERT_EQ(view("una", item).status, 200);
+  ASSERT_EQ(view("oto", "p").status, 200);
+  TestReply reply = get("/v1/next-best-action?user_id=oto");
+  for (int i = 0; i < 500 && reply.status == 503; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    reply = get("/v1/next-best-action?user_id=oto");
+  }
+  ASSERT_EQ(reply.status, 200) << reply.body;
+  const json::object told = reply.object();
+  const json::array& ranked = told.at("ranked").as_array();
+  ASSERT_EQ(ranked.size(), 3U) << reply.body;
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(ranked[i].at("type"), "item");
+    EXPECT_EQ(ranked[i].at("action"), "picks");
+    EXPECT_TRUE(ranked[i].at("item").at("item_id").is_string());
+  }
+  EXPECT_NEAR(ranked[0].at("gain").to_number<double>() + ranked[1].at("gain").to_number<double>(), 20, 1e-9);
+  EXPECT_EQ(ranked[2].at("type"), "action");
+  EXPECT_EQ(ranked[2].at("action"), "letter");
+  EXPECT_TRUE(has(std::string(ranked[2].at("reason").as_string()), "value within 14 days: +10.0 %"));
+  const std::string slate(ranked[0].at("recommendation_id").as_string());
+  EXPECT_EQ(get("/v1/recommendations/" + slate).status, 200) << "it was served";
+  const json::array& actions = told.at("actions").as_array();
+  ASSERT_EQ(actions.size(), 3U);
+  EXPECT_EQ(actions[2].at("action"), "goodbye");
+  EXPECT_EQ(actions[2].at("suppressed_by"), "stage");
+  EXPECT_EQ(get("/v1/next-best-action?user_id=nobody").status, 404);
+  EXPECT_EQ(get("/v1/next-best-action").status, 400);
 }
 
 }  // namespace

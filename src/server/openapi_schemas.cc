@@ -373,7 +373,7 @@ const std::string_view kOpenapiSchemas = R"json({
       "at": {"type": "string", "format": "date-time"},
       "currency": {"type": "string"},
       "ranked": {
-        "description": "What nothing stands against, the most gain first: actions, and the items of slates, which share their slate's gain.",
+        "description": "What nothing stands against, in the order of `actions`; in a slate's place stand its items, which share its gain.",
         "type": "array",
         "items": {
           "type": "object",

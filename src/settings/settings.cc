@@ -153,6 +153,8 @@ std::vector<Setting> plain_settings() {
       whole("arbiter.webhook_at_once", "requests under way at the same time", &S::arbiter_webhook_at_once, 1, 64),
       word("arbiter.export_file", "file that they are written to instead, a line of JSON each",
            &S::arbiter_export_file),
+      word("arbiter.effect_traits", "traits that may tell how much actions do for a user, separated by commas",
+           &S::arbiter_effect_traits),
       word("arbiter.time_zone_trait", "trait that names a user's time zone", &S::arbiter_time_zone_trait),
       whole("log.repeat_window", "newest messages among which a repeated message id is recognised", &S::repeat_window,
             1'000, 100'000'000),

@@ -38,6 +38,7 @@ struct Settings {
   double arbiter_explore_share = 0.05;
   std::string arbiter_time_zone = "UTC";
   std::string arbiter_time_zone_trait = "timezone";
+  std::string arbiter_effect_traits;
   int64_t arbiter_plan_minutes = 60;
   std::string arbiter_webhook;  // one of the two, or nothing is sent
   std::string arbiter_export_file;

@@ -37,7 +37,7 @@ struct ShopOptions {
   uint64_t seed = 42;
   std::string start = "2025-01-01";  // the first day of a month, 2000 to 2090
   std::string currency = "EUR";      // of two minor digits
-  bool campaigns = false;            // every second Monday an action is drawn for each who has signed up
+  bool campaigns = false;            // every two weeks an action is drawn for each who has signed up
   int campaign_months = 0;           // the first so many; 0: all
   std::vector<GivenAction> given;    // after the campaigns' months, of which there must be some; in any order
   double item_effects = 0;           // spread of ShopItem::brings_back and ::told, 0 to 1; 0: items do not differ in it

@@ -22,6 +22,7 @@ constexpr double kDriftingComes = 0.25;       // as often
 constexpr double kRecovers = 0.35;            // of those who drift away
 constexpr TimeMs kCampaignsFrom = 56 * kDay;  // after the shop's beginning
 constexpr TimeMs kActionLasts = 14 * kDay;
+constexpr TimeMs kOpens = 8 * kHour;  // after midnight
 
 // Sessions begin between 8 and 22 h and end before midnight; reviews are written between 7 and 8.
 constexpr std::array<double, 14> kHourWeights = {3, 4, 5, 5, 6, 5, 4, 4, 5, 6, 8, 10, 10, 7};
@@ -203,9 +204,10 @@ class Life {
     history_.campaigns.push_back(campaign);
   }
 
-  /// What was given until this day's visits; of several the last.
+  /// What was given until this day's visits, and since those of the day before; of several the last.
   void take_given(TimeMs day) {
-    for (; !given_.empty() && given_.front().time < day + 8 * kHour; given_ = given_.subspan(1)) {
+    for (; !given_.empty() && given_.front().time < day + kOpens; given_ = given_.subspan(1)) {
+      if (given_.front().time < day - kDay + kOpens) continue;  // nobody was there
       acted_ = effect_of(given_.front().action);
       acted_until_ = day + kActionLasts;
     }
