@@ -329,7 +329,8 @@ class Demo {
     left_alone.given.clear();
     PERENNIAL_TRY_ASSIGN(const double without, revenue_since(left_alone, since));
     fmt::print(
-        "\n    The truth, which only a simulation knows: {} {} of revenue in this time, {} had nothing been done: {:+.1f} "
+        "\n    The truth, which only a simulation knows: {} {} of revenue in this time, {} had nothing been done: "
+        "{:+.1f} "
         "%.\n    Among {} visitors it can be seen within the intervals above only.\n",
         with_commas(static_cast<int64_t>(with_actions)), shop_.currency, with_commas(static_cast<int64_t>(without)),
         100 * (with_actions / without - 1), with_commas(shop_.users));

@@ -1,5 +1,5 @@
 // The lives of the shop's visitors: when they come, sign up, buy, review, invite, upgrade, drift away. Fills the
-// history one visitor after the other. Covered by shop_test.cc.
+// history one visitor after the other. Covered by shop_test.cc, campaigns_test.cc.
 #pragma once
 
 #include "simulator/shop.h"
