@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <future>
 #include <set>
 #include <thread>
@@ -369,6 +370,9 @@ TEST_F(ArbiterTest, TheControlGroupSeesThePopularListAndGetsNothing) {
     const std::string user = fmt::format("u{}", i);
     const ServedRecommendation served = engine_->recommend({.user_id = user}, {});
     EXPECT_EQ(served.objective.variant == "control", engine_->arbiter()->holds_out(user));
+    const bool seen_again = std::ranges::any_of(served.recommendation().items,
+                                                [](const RecommendedItem& one) { return one.item_id == "item"; });
+    EXPECT_EQ(seen_again, served.objective.variant == "control") << "who is not known has seen nothing";
     if (served.objective.variant != "control") continue;
     control.insert(user);
     EXPECT_EQ(served.objective.why, "control");
