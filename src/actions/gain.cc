@@ -1,5 +1,8 @@
 #include "actions/gain.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "experiments/assignment.h"
 #include "experiments/difference.h"
 
@@ -29,7 +32,63 @@ Measures measures_of(const Definition& definition, const UserFacts& facts, TimeM
   return measures;
 }
 
+constexpr int64_t kFewestDraws = 30;  // of an arm
+
+/// Of those dealt the arm: mean and the variance of it.
+struct ArmMean {
+  int64_t users = 0;
+  double mean = 0;
+  double variance = 0;
+};
+
+ArmMean mean_of_arm(const Trial& trial, uint16_t arm) {
+  ArmMean found;
+  double weights = 0;
+  const auto each = [&](const auto& add) {
+    for (size_t i = 0; i < trial.dealt.size(); ++i) {
+      const auto row = static_cast<Eigen::Index>(i);
+      if (trial.dealt[i] == arm) add(1 / trial.chances(row, arm), trial.outcomes[row]);
+    }
+  };
+  each([&](double weight, double outcome) {
+    ++found.users;
+    weights += weight;
+    found.mean += weight * outcome;
+  });
+  if (found.users == 0) return found;
+  found.mean /= weights;
+  each([&](double weight, double outcome) {
+    const double error = weight / weights * (outcome - found.mean);
+    found.variance += error * error;
+  });
+  return found;
+}
+
 }  // namespace
+
+DrawnGain measure_drawn(const ActionSpec& action, const Trials& trials, const Lives& lives, TimeMs at) {
+  const Definition& definition = lives.definition();
+  const uint8_t value = definition.find_signal("value").value_or(definition.activity);
+  DrawnGain drawn;
+  for (size_t m = 0; m < kGainMeasures; ++m) {
+    const auto measure = static_cast<GainMeasure>(m);
+    ActionSpec asked = action;
+    asked.goal.signal = measure == GainMeasure::retained ? definition.activity : value;
+    asked.goal.money = measure == GainMeasure::revenue;
+    const Trial trial = trials.of(asked, lives, at);
+    const ArmMean with = mean_of_arm(trial, 1), without = mean_of_arm(trial, 0);
+    MeasuredGain& measured = drawn.measures[m];
+    drawn.draws = with.users + without.users;
+    measured.acted_on = with.mean;
+    measured.held_out = without.mean;
+    if (std::min(with.users, without.users) < kFewestDraws)
+      measured.reason = fmt::format("not measurable: {} draws of it and {} of nothing are over, want {}", with.users,
+                                    without.users, kFewestDraws);
+    const double gain = with.mean - without.mean, half = kNormal95 * std::sqrt(with.variance + without.variance);
+    measured.gain = {gain, gain - half, gain + half};
+  }
+  return drawn;
+}
 
 const char* measure_name(GainMeasure measure) { return kNames[static_cast<size_t>(measure)]; }
 

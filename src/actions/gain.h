@@ -37,6 +37,16 @@ struct GainReport {
   std::array<MeasuredGain, kGainMeasures> measures;
 };
 
+/// Of an action against nothing.
+struct DrawnGain {
+  int64_t draws = 0;  // of either
+  std::array<MeasuredGain, kGainMeasures> measures;
+};
+
+/// By all that was drawn for whom and is over at `at`, each weighted by one over its chance; what users did within the
+/// action's time after the draw. Source: Hajek's ratio estimator.
+DrawnGain measure_drawn(const ActionSpec& action, const Trials& trials, const Lives& lives, TimeMs at);
+
 /// What was done with an action in a time.
 struct ActionTally {
   int64_t given = 0;

@@ -107,6 +107,31 @@ TEST_F(GainTest, CountsWhatWasDoneAndWhatBecameOfIt) {
   EXPECT_EQ(tallies.by_action().at("note").drawn, 1);
 }
 
+TEST_F(GainTest, WhatWasDrawnTellsOfEachAction) {
+  Random random(5);
+  for (int i = 0; i < 6000; ++i) {
+    const UserId user = users_.add(fmt::format("user-{}", i));
+    event(user, kSince - kDay, "Product Viewed");
+    // Good customers get the letter more often: by plain means it would look better than it is.
+    const bool good = random.chance(0.5);
+    const double chance = good ? 0.8 : 0.2;
+    const bool letter = random.chance(chance);
+    drawn(user, kSince, letter ? 0 : kDoNothing, {{0, chance}, {kDoNothing, 1 - chance}});
+    if (random.chance((good ? 0.5 : 0.1) + (letter ? 0.2 : 0))) event(user, kSince + kDay, "Order Completed", 1000);
+  }
+  const DrawnGain found = measure_drawn(letter(), trials_, lives_, kSince + 14 * kDay);
+  EXPECT_EQ(found.draws, 6000);
+  const auto& [retained, converted, revenue] = found.measures;
+  EXPECT_TRUE(converted.gain.covers(0.2)) << converted.gain.low << ' ' << converted.gain.high;
+  EXPECT_GT(converted.gain.low, 0.1);
+  EXPECT_NEAR(converted.acted_on, 0.5, 0.04);
+  EXPECT_NEAR(converted.held_out, 0.3, 0.04);
+  EXPECT_NEAR(revenue.gain.value, 10 * converted.gain.value, 1e-9);
+  EXPECT_EQ(retained.gain.value, converted.gain.value) << "they came for nothing else";
+  const DrawnGain none = measure_drawn(note(), trials_, lives_, kSince + 14 * kDay);
+  EXPECT_EQ(none.measures[0].reason, "not measurable: 0 draws of it and 0 of nothing are over, want 30");
+}
+
 TEST_F(GainTest, ArmsThatAreNotAsTheyWereDrawnAreNoted) {
   for (int i = 0; i < 4000; ++i) {
     const std::string name = fmt::format("user-{}", i);

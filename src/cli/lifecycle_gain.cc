@@ -1,5 +1,4 @@
 // perennial lifecycle gain: what acting gained against the users who are held out.
-#include "actions/advice.h"
 #include "actions/configured.h"
 #include "actions/gain.h"
 #include "base/text.h"
@@ -69,29 +68,80 @@ void print_report(const GainReport& report, const std::string& currency) {
         100 * report.holdout_share, 1 / std::max(report.sample_ratio_p_value, 1e-12));
 }
 
-/// What each action does for its goal, as far as it was drawn for whom: who was chosen would have differed anyway.
-void print_actions(const ActionTallies& tallies, const ActionRules& rules, const Effects& effects) {
-  fmt::print("\n{:20} {:>9} {:>9} {:>9} {:>9} {:>10}  {}\n", "action", "given", "drawn", "delivered", "failed", "cost",
-             "effect on its goal, by all that was drawn so far");
+/// What was done, and what it does by what was drawn for whom: who was chosen would have differed anyway.
+struct ActionGain {
+  std::string name;
+  ActionTally tally;
+  std::optional<DrawnGain> drawn;  // of one that is declared
+};
+
+std::vector<ActionGain> gain_by_action(const ActionTallies& tallies, const ActionRules& rules, const Trials& trials,
+                                       const LifecycleData& life) {
+  std::vector<ActionGain> all;
   for (const auto& [name, tally] : tallies.by_action()) {
-    const std::optional<uint16_t> action = rules.find(name);
-    const std::string effect = !action                               ? "not declared"
-                               : effects[*action].treated_users == 0 ? "not known: no draw of it is over"
-                                                                     : mean_effect_text(effects[*action]);
-    fmt::print("{:20} {:>9} {:>9} {:>9} {:>9} {:>10.2f}  {}\n", printable(name), with_commas(tally.given),
-               with_commas(tally.drawn), with_commas(tally.delivered), with_commas(tally.failed), tally.cost, effect);
+    ActionGain& one = all.emplace_back(ActionGain{name, tally, {}});
+    if (const std::optional<uint16_t> action = rules.find(name))
+      one.drawn = measure_drawn(rules.actions[*action], trials, life.lives, life.now);
+  }
+  return all;
+}
+
+std::string gain_text(GainMeasure measure, const MeasuredGain& measured) {
+  if (!measured.reason.empty()) return "-";
+  return fmt::format("{} [{}, {}]", figure(measure, measured.gain.value), figure(measure, measured.gain.low),
+                     figure(measure, measured.gain.high));
+}
+
+void print_actions(const std::vector<ActionGain>& all, const std::string& currency) {
+  fmt::print("\n{:20} {:>9} {:>9} {:>9} {:>9} {:>10}\n", "action", "given", "drawn", "delivered", "failed", "cost");
+  for (const ActionGain& one : all)
+    fmt::print("{:20} {:>9} {:>9} {:>9} {:>9} {:>10.2f}\n", printable(one.name), with_commas(one.tally.given),
+               with_commas(one.tally.drawn), with_commas(one.tally.delivered), with_commas(one.tally.failed),
+               one.tally.cost);
+  fmt::print(
+      "\nBy all that was drawn up to then, within the action's time, against nothing:\n{:20} {:>9}  {:30} {:30} {}\n",
+      "action", "draws", "retained", "converted", "revenue, " + currency);
+  for (const ActionGain& one : all) {
+    if (!one.drawn) {
+      fmt::print("{:20} {:>9}  is not declared\n", printable(one.name), "");
+      continue;
+    }
+    std::array<std::string, kGainMeasures> texts;
+    for (size_t m = 0; m < kGainMeasures; ++m)
+      texts[m] = gain_text(static_cast<GainMeasure>(m), one.drawn->measures[m]);
+    fmt::print("{:20} {:>9}  {:30} {:30} {}{}\n", printable(one.name), with_commas(one.drawn->draws), texts[0],
+               texts[1], texts[2], one.drawn->measures[1].gain.high < 0 ? "  HARMFUL" : "");
   }
 }
 
-json::array to_json(const ActionTallies& tallies, const ActionRules& rules, const Effects& effects) {
+json::object to_json(const MeasuredGain& measured) {
+  json::object one = {{"acted_on", measured.acted_on}, {"held_out", measured.held_out}};
+  if (!measured.reason.empty()) {
+    one["reason"] = measured.reason;
+    return one;
+  }
+  one["gain"] = measured.gain.value;
+  one["gain_low"] = measured.gain.low;
+  one["gain_high"] = measured.gain.high;
+  return one;
+}
+
+template <typename Measures>
+json::object measures_json(const Measures& measures) {
+  json::object all;
+  for (size_t m = 0; m < kGainMeasures; ++m) all[measure_name(static_cast<GainMeasure>(m))] = to_json(measures[m]);
+  return all;
+}
+
+json::array to_json(const std::vector<ActionGain>& all) {
   json::array actions;
-  for (const auto& [name, tally] : tallies.by_action()) {
+  for (const auto& [name, tally, drawn] : all) {
     json::object one = {{"name", name},           {"given", tally.given},
                         {"drawn", tally.drawn},   {"delivered", tally.delivered},
                         {"failed", tally.failed}, {"cost", tally.cost}};
-    if (const std::optional<uint16_t> action = rules.find(name); action && effects[*action].treated_users > 0) {
-      one["effect"] = effects[*action].level;
-      one["effect_standard_error"] = std::sqrt(effects[*action].level_variance);
+    if (drawn) {
+      one["draws"] = drawn->draws;
+      one["measures"] = measures_json(drawn->measures);
     }
     actions.push_back(std::move(one));
   }
@@ -99,19 +149,6 @@ json::array to_json(const ActionTallies& tallies, const ActionRules& rules, cons
 }
 
 json::object to_json(const GainReport& report, const std::string& currency) {
-  json::object measures;
-  for (size_t m = 0; m < kGainMeasures; ++m) {
-    const MeasuredGain& measured = report.measures[m];
-    json::object one = {{"acted_on", measured.acted_on}, {"held_out", measured.held_out}};
-    if (measured.reason.empty()) {
-      one["gain"] = measured.gain.value;
-      one["gain_low"] = measured.gain.low;
-      one["gain_high"] = measured.gain.high;
-    } else {
-      one["reason"] = measured.reason;
-    }
-    measures[measure_name(static_cast<GainMeasure>(m))] = std::move(one);
-  }
   return {{"since", format_iso8601(report.since)},
           {"at", format_iso8601(report.at)},
           {"currency", currency},
@@ -119,7 +156,7 @@ json::object to_json(const GainReport& report, const std::string& currency) {
           {"users_held_out", report.held_out},
           {"holdout_share", report.holdout_share},
           {"sample_ratio_p_value", report.sample_ratio_p_value},
-          {"measures", std::move(measures)}};
+          {"measures", measures_json(report.measures)}};
 }
 
 Status gain(const CommandLine& line, const LifecycleFlags& flags, const std::string& since_text) {
@@ -134,14 +171,14 @@ Status gain(const CommandLine& line, const LifecycleFlags& flags, const std::str
   const GainReport report =
       measure_gain(life.lives, life.log->users(), settings.arbiter_holdout_share, since, life.now);
   PERENNIAL_TRY_ASSIGN(const ActionTallies tallies, tally(life, since));
-  PERENNIAL_TRY_ASSIGN(const Effects effects, learn_action_effects(rules, given.trials, life.lives, life.now));
+  const std::vector<ActionGain> by_action = gain_by_action(tallies, rules, given.trials, life);
   if (line.json) {
     json::object told = to_json(report, life.currency);
-    told["actions"] = to_json(tallies, rules, effects);
+    told["actions"] = to_json(by_action);
     fmt::print("{}\n", json::serialize(told));
   } else {
     print_report(report, life.currency);
-    if (!tallies.by_action().empty()) print_actions(tallies, rules, effects);
+    if (!by_action.empty()) print_actions(by_action, life.currency);
   }
   return {};
 }
