@@ -54,8 +54,8 @@ class Contacts {
   [[nodiscard]] uint32_t name_id(std::string_view name) const;
 
  private:
-  using Slots = std::map<int64_t, Given>;               // of ten minutes
-  static constexpr TimeMs kMostAhead = 24 * 3'600'000;  // of now that a record may be dated
+  using Slots = std::map<int64_t, Given>;                       // of ten minutes
+  static constexpr TimeMs kMostAhead = TimeMs{24} * 3'600'000;  // of now that a record may be dated
 
   uint32_t add_name(std::string_view name);
   void count(const Contact& contact);

@@ -517,9 +517,9 @@ void simulate_visitors(ShopHistory& history, const ChoiceObserver& observer) {
   std::ranges::sort(given, {}, [](const GivenAction& one) { return std::pair(one.user, one.time); });
   for (int32_t index = 0; index < count; ++index) {
     if (index >= organic) free_guests.forget(index, history.users[static_cast<size_t>(index)].arrived);
-    const auto own = std::ranges::equal_range(given, index, {}, &GivenAction::user);
-    Life(history, index, observer, free_guests, {own.begin(), own.end()}, sources[static_cast<size_t>(index)], looks)
-        .live();
+    const auto own = std::ranges::lower_bound(given, index, {}, &GivenAction::user);
+    const auto next = std::ranges::upper_bound(given, index, {}, &GivenAction::user);
+    Life(history, index, observer, free_guests, {own, next}, sources[static_cast<size_t>(index)], looks).live();
   }
 }
 
