@@ -17,31 +17,17 @@ import tempfile
 
 from server_process import PERENNIAL
 
-RULES = """
-[actions.voucher]
-channel = "email"
+CHANNELS = {"voucher": "email", "letter": "email", "nag": "push", "nothing": ""}
+ACTION = """
+[actions.{name}]
+channel = "{channel}"
 goal = "value"
 worth = 25
 cost = 0.1
 traits = "email"
 repeat = "1 per 13d"
-
-[actions.letter]
-channel = "email"
-goal = "value"
-worth = 25
-cost = 0.1
-traits = "email"
-repeat = "1 per 13d"
-
-[actions.nag]
-channel = "push"
-goal = "value"
-worth = 25
-cost = 0.1
-traits = "email"
-repeat = "1 per 13d"
-
+"""
+RULES = "".join(ACTION.format(name=name, channel=channel) for name, channel in CHANNELS.items() if channel) + """
 [arbiter]
 holdout_share = 0.2
 explore_share = 0.05
@@ -52,7 +38,6 @@ all = "1 per 13d"
 START = datetime.datetime(2025, 7, 2, 7, 55)  # two weeks after the last campaign
 PLANS, MONTHS, CAMPAIGN_MONTHS = 4, 8, 6
 END = "2025-09-01T00:00:00.000Z"
-CHANNELS = {"voucher": "email", "letter": "email", "nag": "push", "nothing": ""}
 ACTIVE = {"Product Viewed", "Product Clicked", "Product Added", "Checkout Started", "Order Completed"}
 
 
