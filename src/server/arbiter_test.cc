@@ -51,6 +51,12 @@ class ArbiterTest : public testing::Test {
     defaults_.explore_share = 0;
   }
 
+  /// An action whose goal is an order.
+  void declare(const std::string& name, const std::map<std::string, std::string>& keys) {
+    texts_["actions." + name + ".goal"] = "value";
+    for (const auto& [key, text] : keys) texts_["actions." + name + "." + key] = text;
+  }
+
   void open() {
     EngineOptions options;
     options.data_folder = folder_.path();
@@ -141,12 +147,8 @@ TEST_F(ArbiterTest, WithoutAReceiverThereIsAdviceOnly) {
 }
 
 TEST_F(ArbiterTest, ASlateCarriesItsItems) {
-  texts_["actions.picks.kind"] = "slate";
-  texts_["actions.picks.channel"] = "mail";
-  texts_["actions.picks.items"] = "3";
-  texts_["actions.picks.worth"] = "100";
-  texts_["actions.picks.goal"] = "value";
-  texts_["actions.picks.expected_effect"] = "0.2";
+  declare("picks",
+          {{"kind", "slate"}, {"channel", "mail"}, {"items", "3"}, {"worth", "100"}, {"expected_effect", "0.2"}});
   open();
   make_users(4);
   std::vector<Record> records;
@@ -227,11 +229,7 @@ TEST_F(ArbiterTest, DecidesAsFastAsItIsHandedOver) {
 
 TEST_F(ArbiterTest, WhereTheRoomIsSmallMostGainGoesFirst) {
   most_due_ = 500;
-  texts_["actions.call.channel"] = "phone";
-  texts_["actions.call.worth"] = "1000";
-  texts_["actions.call.goal"] = "value";
-  texts_["actions.call.expected_effect"] = "0.1";
-  texts_["actions.call.traits"] = "vip";
+  declare("call", {{"channel", "phone"}, {"worth", "1000"}, {"expected_effect", "0.1"}, {"traits", "vip"}});
   open();
   make_users(2'000);
   std::vector<Record> vips;
@@ -305,10 +303,7 @@ TEST_F(ArbiterTest, NoRuleIsBrokenWhileEventsComeIn) {
   texts_["arbiter.caps.all"] = "1 per 20h";
   texts_["arbiter.budgets.all"] = "50 actions per 1d";
   texts_["actions.letter.repeat"] = "5 per 30d";
-  texts_["actions.note.channel"] = "mail";
-  texts_["actions.note.worth"] = "50";
-  texts_["actions.note.goal"] = "value";
-  texts_["actions.note.expected_effect"] = "0.1";
+  declare("note", {{"channel", "mail"}, {"worth", "50"}, {"expected_effect", "0.1"}});
   defaults_.explore_share = 0.3;
   open();
   make_users(200);
