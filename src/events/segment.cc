@@ -234,8 +234,7 @@ class Translator {
       return invalid_argument("'properties.cost' must be from 0 to 1000000000, not {}", cost);
     json::object details = properties;
     for (const char* taken : {"action", "action_id", "channel", "propensity", kDeliverable}) details.erase(taken);
-    if (const json::value* chances = details.if_contains(kChances))
-      PERENNIAL_TRY(check_chances(*chances, action.name));
+    if (const json::value* chances = details.if_contains(kChances)) PERENNIAL_TRY(check_chances(*chances, action.name));
     if (!details.empty()) action.details = json::serialize(details);
     add_record().payload = std::move(action);
     return {};
