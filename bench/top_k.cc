@@ -1,4 +1,4 @@
-// How near is the exact top-k to the time that reading the items takes? The index of int8 items beside scoring all of
+// How near is the exact top-k to the time that reading the items takes? The index of coded items beside scoring all of
 // them in float32, and beside a plain sum over as many bytes, in the same run. ./dev bench top_k [--help]
 #include <fmt/core.h>
 
@@ -144,7 +144,7 @@ int run(const Options& options) {
 int main(int argc, char** argv) {
   using namespace perennial;
   Options options;
-  CLI::App app("Exact top-k over int8 items.", "top_k");
+  CLI::App app("Exact top-k over coded items.", "top_k");
   app.add_option("--items", options.items)->capture_default_str();
   app.add_option("--width", options.width)->capture_default_str();
   app.add_option("-k", options.k)->capture_default_str();

@@ -11,16 +11,35 @@ namespace {
 
 constexpr size_t kLanes = 16;
 
-// Independent partial sums, so that the compiler may vectorise without reordering a sum that the source fixes.
-[[gnu::always_inline]] inline float dot_inline(const float* a, const float* b, size_t n) {
-  float sums[kLanes] = {};
+// Sums and the like have independent parts, so that the compiler may vectorise without reordering what the source
+// fixes.
+
+/// combine of all of(i), i < n, and `start`, which changes no result.
+template <class Of, class Combine>
+[[gnu::always_inline]] inline float reduce(size_t n, float start, Of of, Combine combine) {
+  float parts[kLanes];
+  for (float& part : parts) part = start;
   size_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
-    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += a[i + lane] * b[i + lane];
-  for (size_t lane = 0; i < n; ++i, ++lane) sums[lane] += a[i] * b[i];
+    for (size_t lane = 0; lane < kLanes; ++lane) parts[lane] = combine(parts[lane], of(i + lane));
+  for (size_t lane = 0; i < n; ++i, ++lane) parts[lane] = combine(parts[lane], of(i));
   for (size_t half = kLanes / 2; half > 0; half /= 2)
-    for (size_t lane = 0; lane < half; ++lane) sums[lane] += sums[lane + half];
-  return sums[0];
+    for (size_t lane = 0; lane < half; ++lane) parts[lane] = combine(parts[lane], parts[lane + half]);
+  return parts[0];
+}
+
+template <class Of>
+[[gnu::always_inline]] inline float sum_of(size_t n, Of of) {
+  return reduce(n, 0, of, [](float a, float b) { return a + b; });
+}
+
+template <class Of>
+[[gnu::always_inline]] inline float largest_of(size_t n, float least, Of of) {
+  return reduce(n, least, of, [](float a, float b) { return a < b ? b : a; });
+}
+
+[[gnu::always_inline]] inline float dot_inline(const float* a, const float* b, size_t n) {
+  return sum_of(n, [=](size_t i) { return a[i] * b[i]; });
 }
 
 /// The next columns of what add_rows adds, kColumns at a time; where it stopped.
@@ -93,8 +112,7 @@ PERENNIAL_CLONES void matvec(const float* x, const float* weights, const float* 
 PERENNIAL_CLONES float to_int16(const float* x, int16_t* to, size_t stride, size_t n) {
   constexpr float kMost = 32'767;
   constexpr float kLeast = 1e-30F;
-  float largest = 0;
-  for (size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
+  const float largest = largest_of(n, 0, [=](size_t i) { return std::abs(x[i]); });
   const float by = largest > kLeast ? kMost / largest : 0;
   for (size_t i = 0; i < n; ++i) to[i * stride] = static_cast<int16_t>(static_cast<int32_t>(std::nearbyint(x[i] * by)));
   return largest / kMost;
@@ -125,21 +143,16 @@ PERENNIAL_CLONES void mix_rows(const float* weights, const int16_t* matrix, size
 }
 
 PERENNIAL_CLONES void layer_norm(const float* x, const float* gain, const float* bias, float* y, size_t n) {
-  float sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += x[i];
-  const float mean = sum / static_cast<float>(n);
-  float squares = 0;
-  for (size_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const float mean = sum_of(n, [=](size_t i) { return x[i]; }) / static_cast<float>(n);
+  const float squares = sum_of(n, [=](size_t i) { return (x[i] - mean) * (x[i] - mean); });
   const float scale = 1.0F / std::sqrt(squares / static_cast<float>(n) + 1e-5F);
   for (size_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * scale * gain[i] + bias[i];
 }
 
 PERENNIAL_CLONES void softmax(float* x, size_t n) {
-  const float largest = *std::max_element(x, x + n);
+  const float largest = largest_of(n, x[0], [=](size_t i) { return x[i]; });
   for (size_t i = 0; i < n; ++i) x[i] = exp_inline(x[i] - largest);
-  float sum = 0;
-  for (size_t i = 0; i < n; ++i) sum += x[i];
-  const float share = 1 / sum;
+  const float share = 1 / sum_of(n, [=](size_t i) { return x[i]; });
   for (size_t i = 0; i < n; ++i) x[i] *= share;
 }
 
@@ -158,7 +171,12 @@ PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const f
 
 PERENNIAL_CLONES void score_some_rows(const float* matrix, const float* bias, const float* x, const int32_t* rows,
                                       float* scores, size_t count, size_t n) {
+  constexpr size_t kAhead = 8;
+  constexpr size_t kLineFloats = 16;
   for (size_t i = 0; i < count; ++i) {
+    if (i + kAhead < count)
+      for (size_t at = 0; at < n; at += kLineFloats)
+        __builtin_prefetch(matrix + static_cast<size_t>(rows[i + kAhead]) * n + at);
     const auto row = static_cast<size_t>(rows[i]);
     scores[i] = bias[row] + dot_inline(matrix + row * n, x, n);
   }

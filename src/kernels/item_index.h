@@ -1,6 +1,7 @@
-// The best of many items for a query, exactly: item vectors are kept as int8, a quarter of their bytes, and how far
-// rounding can have moved a score is bounded, so that only those that may be among the best are scored in float32. The
-// answer is float32's to the bit, ties included. Maths: docs/kernels/top_k.md. Covered by kernels/item_index_test.cc.
+// The best of many items for a query, exactly: item vectors are kept in eight bits a number, or, where reading them is
+// what takes the time, in four, and how far rounding can have moved a score is bounded, so that only those that may be
+// among the best are scored in float32. The answer is float32's to the bit, ties included. Maths:
+// docs/kernels/top_k.md. Covered by kernels/item_index_test.cc.
 #pragma once
 
 #include <functional>
@@ -47,9 +48,10 @@ class ItemIndex {
   ItemIndex() = default;
 
   /// vectors (count, width) and biases (count), all finite. Where an item's bias is itself a sum that a Score adds up
-  /// in pieces, `most_bias` is the most that the pieces' sizes come to. `kernel` null: the fastest.
+  /// in pieces, `most_bias` is the most that the pieces' sizes come to. `kernel` null: the fastest; `bits` 8 or 4, or
+  /// 0: by the size.
   ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width, float most_bias = 0,
-            const ScanKernel* kernel = nullptr);
+            const ScanKernel* kernel = nullptr, int bits = 0);
 
   [[nodiscard]] size_t size() const { return size_; }
 
@@ -64,18 +66,25 @@ class ItemIndex {
 
  private:
   struct alignas(64) Line {
-    uint8_t bytes[64];
+    uint8_t bytes[64] = {};
   };
   class Search;
 
   [[nodiscard]] size_t blocks() const { return norms_.size(); }
-  [[nodiscard]] QuantizedBlocks view() const;
+  // A code c stands for 2 c - middle(), from -most_code() to most_code(); rows are of four bytes an item.
+  [[nodiscard]] int middle() const { return bits_ == 8 ? 256 : 15; }
+  [[nodiscard]] int most_code() const { return bits_ == 8 ? 254 : 15; }
+  [[nodiscard]] size_t rows() const { return (width_ + kGroup - 1) / kGroup * static_cast<size_t>(bits_) / 4; }
+  [[nodiscard]] CodedBlocks view() const;
+  [[nodiscard]] size_t tile_blocks() const;
+  void encode(size_t item, std::span<const float> vector);
 
   size_t size_ = 0;
   size_t width_ = 0;  // as given
+  int bits_ = 8;      // of a code
   float most_bias_ = 0;
   float most_norm_ = 0;
-  uint64_t last_items_ = ~uint64_t{0};  // of the last block, those that are items
+  float unscaled_norm_ = 0;  // the most of vectors too small to have a scale
   const ScanKernel* kernel_ = nullptr;
   std::vector<Line> lines_;
   std::vector<float> scales_, biases_;  // (blocks, 64)

@@ -9,59 +9,79 @@
 namespace perennial {
 namespace {
 
-struct Scores {
-  float of[kBlockItems];
+struct Portable {
+  struct Sums {
+    int32_t of[kBlockItems];
+  };
+  static constexpr size_t kPart = 16;              // items
+  static constexpr size_t kRow = 4 * kBlockItems;  // bytes, of an item four side by side
+
+  /// add(d, at, factors, all): what four numbers of sixteen items, from d on, add to four sums of each; `at` is where
+  /// the items stand in a row, and the factors are the query's numbers, as often.
+  template <class Add>
+  static Sums sums(const int8_t* numbers, size_t width, Add add) {
+    Sums sums;
+    for (size_t item = 0; item < kBlockItems; item += kPart) {
+      int32_t all[4 * kPart] = {};
+      for (size_t d = 0; d < width; d += 4) {
+        const int16_t four[4] = {numbers[d], numbers[d + 1], numbers[d + 2], numbers[d + 3]};
+        int16_t factors[4 * kPart];
+        for (size_t i = 0; i < kPart; ++i) std::memcpy(factors + 4 * i, four, sizeof four);
+        add(d, 4 * item, factors, all);
+      }
+      for (size_t i = 0; i < kPart; ++i)
+        sums.of[item + i] = all[4 * i] + all[4 * i + 1] + all[4 * i + 2] + all[4 * i + 3];
+    }
+    return sums;
+  }
+
+  static Sums of_bytes(const uint8_t* codes, const int8_t* numbers, size_t width) {
+    return sums(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
+      const uint8_t* its = codes + d / 4 * kRow + at;
+      for (size_t i = 0; i < 4 * kPart; ++i) all[i] += int16_t{its[i]} * factors[i];
+    });
+  }
+
+  static Sums of_halves(const uint8_t* codes, const int8_t* numbers, size_t width) {
+    return sums(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
+      const uint8_t* its = codes + d / kGroup * kRow + at;
+      const int shift = d % kGroup == 0 ? 0 : 4;
+      for (size_t i = 0; i < 4 * kPart; ++i) all[i] += static_cast<int16_t>(its[i] >> shift & 15) * factors[i];
+    });
+  }
+
+  static Sums of_unpacked(const uint8_t* bytes, const int8_t* numbers, size_t width) {
+    return of_bytes(bytes, numbers, width);
+  }
+
+  static uint64_t reaching(const Sums& sums, float plus, float scale, const float* scales, const float* biases,
+                           float least) {
+    float scores[kBlockItems];
+    at_most(sums, plus, scale, scales, biases, scores);
+    uint64_t reached = 0;
+    for (size_t item = 0; item < kBlockItems; ++item) reached |= uint64_t{scores[item] >= least} << item;
+    return reached;
+  }
+
+  static void at_most(const Sums& sums, float plus, float scale, const float* scales, const float* biases, float* to) {
+    for (size_t item = 0; item < kBlockItems; ++item)
+      to[item] = (static_cast<float>(2 * sums.of[item]) + plus) * (scale * scales[item]) + biases[item];
+  }
 };
 
-constexpr size_t kPartItems = 16;
-
-/// Of sixteen items: the sums of products with the query.
-void sum_products(const uint8_t* bytes, const QuantizedQuery& query, size_t width, int32_t* sums) {
-  int32_t all[4 * kPartItems] = {};  // as the bytes lie: of an item four side by side
-  for (size_t d = 0; d < width; d += 4) {
-    const int16_t four[4] = {query.numbers[d], query.numbers[d + 1], query.numbers[d + 2], query.numbers[d + 3]};
-    int16_t factors[4 * kPartItems];
-    for (size_t item = 0; item < kPartItems; ++item) std::memcpy(factors + 4 * item, four, sizeof four);
-    const uint8_t* its = bytes + d * kBlockItems;
-    for (size_t i = 0; i < 4 * kPartItems; ++i) all[i] += int16_t{its[i]} * factors[i];
-  }
-  for (size_t item = 0; item < kPartItems; ++item)
-    sums[item] = all[4 * item] + all[4 * item + 1] + all[4 * item + 2] + all[4 * item + 3];
-}
-
-void next_hit_portable(const QuantizedBlocks& blocks, const QuantizedQuery& query, const uint64_t* allowed,
-                       size_t first, size_t end, float least, ScanHit& hit) {
-  scan_blocks(
-      blocks, query, allowed, first, end, least, hit,
-      [&](size_t block) {
-        const uint8_t* bytes = blocks.bytes + block * blocks.width * kBlockItems;
-        int32_t sums[kBlockItems];
-        for (size_t item = 0; item < kBlockItems; item += kPartItems)
-          sum_products(bytes + 4 * item, query, blocks.width, sums + item);
-        Scores scores;
-        for (size_t item = 0; item < kBlockItems; ++item) {
-          const size_t at = block * kBlockItems + item;
-          scores.of[item] =
-              static_cast<float>(sums[item] + query.offset) * (query.scale * blocks.scales[at]) + blocks.biases[at];
-        }
-        return scores;
-      },
-      [](const Scores& scores, float wanted) {
-        uint64_t reached = 0;
-        for (size_t item = 0; item < kBlockItems; ++item) reached |= uint64_t{scores.of[item] >= wanted} << item;
-        return reached;
-      },
-      [](const Scores& scores, float* to) { std::memcpy(to, scores.of, sizeof scores.of); });
+void scan_portable(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first, size_t end,
+                   uint8_t* scratch) {
+  scan_by<Portable>(blocks, queries, first, end, scratch);
 }
 
 std::vector<ScanKernel> runnable() {
   std::vector<ScanKernel> kernels;
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni"))
-    kernels.push_back({"vnni", next_hit_vnni});
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels.push_back({"avx2", next_hit_avx2});
+    kernels.push_back({"vnni", scan_vnni});
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) kernels.push_back({"avx2", scan_avx2});
 #endif
-  kernels.push_back({"portable", next_hit_portable});
+  kernels.push_back({"portable", scan_portable});
   return kernels;
 }
 

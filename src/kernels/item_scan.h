@@ -1,6 +1,6 @@
-// The inner loop of an exact top-k (kernels/item_index.h): int8 items, 64 at a time, against an int8 query, until
-// some of them may score high enough. One version an instruction set. Maths and ladder: docs/kernels/top_k.md.
-// Covered by kernels/item_index_test.cc, every version that the machine runs.
+// The inner loop of an exact top-k (kernels/item_index.h): items of eight or four bits a number, 64 at a time, against
+// int8 queries, for those whose score may be high enough. One version an instruction set. Maths and ladder:
+// docs/kernels/top_k.md. Covered by kernels/item_index_test.cc, every version that the machine runs.
 #pragma once
 
 #include <cstddef>
@@ -10,38 +10,49 @@
 namespace perennial {
 
 constexpr size_t kBlockItems = 64;
+constexpr size_t kGroup = 8;  // numbers of an item that lie side by side
 
-/// Number d of item i is scales[i] * (bytes[i / 64][d / 4][i % 64][d % 4] - 128), but for rounding.
-struct QuantizedBlocks {
-  const uint8_t* bytes;  // (blocks, width / 4, 64, 4), aligned to 64
-  const float* scales;   // (blocks, 64)
-  const float* biases;   // (blocks, 64)
-  const float* norms;    // (blocks): at least the length of each of its items
-  const float* errors;   // (blocks): at least what rounding moved each of them
-  size_t width;          // a multiple of 4
+/// Number d of item i is scales[i] * (2 c - middle), but for rounding. Its code c stands
+///   of eight bits in codes[i / 64][d / 4][i % 64][d % 4];
+///   of four bits in codes[i / 64][d / 8][i % 64][d % 4], in the byte's lower half when d % 8 < 4, else in its upper
+///   one.
+struct CodedBlocks {
+  const uint8_t* codes;  // aligned to 64
+  int bits;              // 8 or 4
+  int middle;
+  const float* scales;  // (blocks, 64)
+  const float* biases;  // (blocks, 64)
+  const float* norms;   // (blocks): at least the length of each of its items, in the item's scale
+  const float* errors;  // (blocks): at least what rounding moved each of them, in the item's scale
+  size_t width;         // a multiple of 8
+
+  [[nodiscard]] size_t block_bytes() const { return width * kBlockItems * static_cast<size_t>(bits) / 8; }
 };
 
-struct QuantizedQuery {
-  const int8_t* numbers;  // (width)
-  int32_t offset;         // -128 times their sum
-  float scale;            // of a number
-  // An exact score lies within norm_share * norms[b] + error_share * errors[b] + slack of the approximate one.
-  float norm_share, error_share, slack;
-};
-
+/// An item whose score, but for the slack, is at most this.
 struct ScanHit {
-  size_t block;    // the end of the scan: none
-  uint64_t items;  // bit i: item i of the block
-  float bound;     // of what the approximations are wrong by
-  alignas(64) float approximations[kBlockItems];
+  int32_t item;
+  float at_most;
+};
+
+struct ScanQuery {
+  const int8_t* numbers;  // (width)
+  int32_t sum;            // of the numbers
+  float scale;            // of a number
+  // The score of item i lies within scale * scales[i] * (norm_share * norms[b] + error_share * errors[b]) + slack of
+  // what its code gives.
+  float norm_share, error_share, slack;
+  const uint64_t* allowed;  // a word a block
+  float least;              // wanted: allowed items whose score may reach it
+  ScanHit* hits;            // out: room for all items looked at
+  size_t found;             // out
 };
 
 struct ScanKernel {
   const char* name;
-  /// The first block in [first, end) with allowed items whose score may reach `least`. `allowed` has a word a
-  /// block; items that fill up the last one are hit like others.
-  void (*next_hit)(const QuantizedBlocks&, const QuantizedQuery&, const uint64_t* allowed, size_t first, size_t end,
-                   float least, ScanHit& hit);
+  /// Finds each query's hits in the blocks [first, end), by rising item; items that fill up the last block are hit like
+  /// others. `scratch` has a byte for each number of a block, aligned to 64.
+  void (*scan)(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
 };
 
 /// Those that this machine runs, the fastest first.

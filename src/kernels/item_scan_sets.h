@@ -5,9 +5,7 @@
 
 namespace perennial {
 
-void next_hit_vnni(const QuantizedBlocks&, const QuantizedQuery&, const uint64_t* allowed, size_t first, size_t end,
-                   float least, ScanHit& hit);
-void next_hit_avx2(const QuantizedBlocks&, const QuantizedQuery&, const uint64_t* allowed, size_t first, size_t end,
-                   float least, ScanHit& hit);
+void scan_vnni(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
+void scan_avx2(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
 
 }  // namespace perennial

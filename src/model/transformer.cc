@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
+#include <utility>
 
 #include "kernels/dense.h"
 
@@ -9,6 +11,11 @@ namespace perennial {
 namespace {
 
 constexpr double kRotaryBase = 10'000;
+
+/// std::complex's own looks after infinities.
+std::complex<double> product(std::complex<double> a, std::complex<double> b) {
+  return {a.real() * b.real() - a.imag() * b.imag(), a.real() * b.imag() + a.imag() * b.real()};
+}
 
 /// Copies named tensors out of a file, checking shapes and that every value is finite.
 class WeightReader {
@@ -40,21 +47,25 @@ class WeightReader {
 
 }  // namespace
 
-struct Transformer::Scratch {
+class Transformer::Scratch {
+ public:
   explicit Scratch(const ModelConfig& config)
-      : x(config.width),
-        normed(config.width),
-        query(config.width),
-        key(config.width),
-        value(config.width),
-        mixed(config.width),
-        added(config.width),
-        hidden(config.feed_forward),
-        weights(config.window),
-        cosine(config.head_width() / 2),
-        sine(config.head_width() / 2) {}
-  std::vector<float> x, normed, query, key, value, mixed, added, hidden, weights;
-  std::vector<float> cosine, sine;  // of the token's position
+      : block_(std::make_unique_for_overwrite<float[]>(7 * static_cast<size_t>(config.width) + config.feed_forward +
+                                                       config.window + config.head_width())) {
+    float* free = block_.get();
+    for (float** part : {&x, &normed, &query, &key, &value, &mixed, &added})
+      *part = std::exchange(free, free + config.width);
+    hidden = std::exchange(free, free + config.feed_forward);
+    weights = std::exchange(free, free + config.window);
+    cosine = std::exchange(free, free + config.head_width() / 2);
+    sine = free;
+  }
+  float *x, *normed, *query, *key, *value, *mixed, *added;  // (D)
+  float *hidden, *weights;                                  // (feed_forward), (W)
+  float *cosine, *sine;                                     // (D / H / 2), of the token's position
+
+ private:
+  std::unique_ptr<float[]> block_;
 };
 
 void Transformer::Linear::apply(const float* x, float* y) const {
@@ -67,7 +78,8 @@ void Transformer::Norm::apply(const float* x, float* y) const {
 
 Transformer::Transformer(ModelConfig config) : config_(std::move(config)), rotations_(config_.head_width()) {
   const int32_t pairs = config_.head_width() / 2;
-  for (int32_t i = 0; i < pairs; ++i) frequencies_.push_back(std::pow(kRotaryBase, -static_cast<double>(i) / pairs));
+  for (int32_t i = 0; i < pairs; ++i)
+    turns_.push_back(std::polar(1.0, std::pow(kRotaryBase, -static_cast<double>(i) / pairs)));
 }
 
 Result<std::unique_ptr<Transformer>> Transformer::create(ModelConfig config, const SafetensorsFile& weights) {
@@ -120,7 +132,8 @@ Status Transformer::load(const SafetensorsFile& file) {
 size_t Transformer::cache_bytes() const {
   const auto slots = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.window);
   const auto width = static_cast<size_t>(config_.width);
-  return 2 * slots * (sizeof(int16_t) * width + sizeof(float)) + sizeof(float) * width;
+  return 2 * slots * (sizeof(int16_t) * width + sizeof(float)) + sizeof(float) * width +
+         sizeof(std::complex<double>) * turns_.size();
 }
 
 Transformer::Cache Transformer::new_cache() const {
@@ -131,6 +144,7 @@ Transformer::Cache Transformer::new_cache() const {
   cache.key_scales_.resize(slots);
   cache.value_scales_.resize(slots);
   cache.history_vector_.resize(config_.width);
+  cache.rotations_.assign(turns_.size(), 1);
   return cache;
 }
 
@@ -147,7 +161,7 @@ void Transformer::embed(const Token& token, int64_t last_time_ms, float* x) cons
 }
 
 void Transformer::rotate(float* vector, const Scratch& scratch) const {
-  const size_t pairs = frequencies_.size();
+  const size_t pairs = turns_.size();
   for (float* head = vector; head != vector + config_.width; head += 2 * pairs)
     for (size_t i = 0; i < pairs; ++i) {
       const float a = head[i];
@@ -168,24 +182,24 @@ void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, S
   float* key_scales = cache.key_scales_.data() + layer_index * W;
   float* value_scales = cache.value_scales_.data() + layer_index * W;
   const size_t slot = static_cast<size_t>(cache.tokens_) % W;
-  layer.query.apply(scratch.normed.data(), scratch.query.data());
-  layer.key.apply(scratch.normed.data(), scratch.key.data());
-  layer.value.apply(scratch.normed.data(), scratch.value.data());
-  rotate(scratch.query.data(), scratch);
-  rotate(scratch.key.data(), scratch);
-  key_scales[slot] = to_int16(scratch.key.data(), keys + slot, W, D);
-  value_scales[slot] = to_int16(scratch.value.data(), values + slot * D, 1, D);
+  layer.query.apply(scratch.normed, scratch.query);
+  layer.key.apply(scratch.normed, scratch.key);
+  layer.value.apply(scratch.normed, scratch.value);
+  rotate(scratch.query, scratch);
+  rotate(scratch.key, scratch);
+  key_scales[slot] = to_int16(scratch.key, keys + slot, W, D);
+  value_scales[slot] = to_int16(scratch.value, values + slot * D, 1, D);
   // Slots of the window in ring order: any order gives the same softmax, and all are full once W tokens have come.
   const size_t visible = std::min(W, static_cast<size_t>(cache.tokens_) + 1);
   const float scale = 1.0F / std::sqrt(static_cast<float>(head_width));
-  for (float& number : scratch.query) number *= scale;
+  for (size_t d = 0; d < D; ++d) scratch.query[d] *= scale;
   for (size_t head = 0; head < D; head += head_width) {
-    score_columns(scratch.query.data() + head, keys + head * W, W, scratch.weights.data(), head_width, visible);
+    score_columns(scratch.query + head, keys + head * W, W, scratch.weights, head_width, visible);
     for (size_t at = 0; at < visible; ++at) scratch.weights[at] *= key_scales[at];
-    softmax(scratch.weights.data(), visible);
-    if (attention != nullptr) axpy(1 / static_cast<float>(config_.heads), scratch.weights.data(), attention, visible);
+    softmax(scratch.weights, visible);
+    if (attention != nullptr) axpy(1 / static_cast<float>(config_.heads), scratch.weights, attention, visible);
     for (size_t at = 0; at < visible; ++at) scratch.weights[at] *= value_scales[at];
-    mix_rows(scratch.weights.data(), values + head, D, scratch.mixed.data() + head, visible, head_width);
+    mix_rows(scratch.weights, values + head, D, scratch.mixed + head, visible, head_width);
   }
 }
 
@@ -206,25 +220,26 @@ std::vector<float> Transformer::attention(std::span<const Token> history) const 
 void Transformer::append(Cache& cache, const Token& token, float* attention) const {
   const size_t D = config_.width;
   Scratch scratch(config_);
-  for (size_t i = 0; i < frequencies_.size(); ++i) {
-    const double angle = static_cast<double>(cache.tokens_) * frequencies_[i];
-    scratch.cosine[i] = static_cast<float>(std::cos(angle));
-    scratch.sine[i] = static_cast<float>(std::sin(angle));
+  for (size_t i = 0; i < turns_.size(); ++i) {
+    std::complex<double>& rotation = cache.rotations_[i];
+    scratch.cosine[i] = static_cast<float>(rotation.real());
+    scratch.sine[i] = static_cast<float>(rotation.imag());
+    rotation = product(rotation, turns_[i]);
   }
-  embed(token, cache.last_time_ms_, scratch.x.data());
+  embed(token, cache.last_time_ms_, scratch.x);
   for (size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
-    layer.attention_norm.apply(scratch.x.data(), scratch.normed.data());
+    layer.attention_norm.apply(scratch.x, scratch.normed);
     attend(layer, cache, i, scratch, i + 1 == layers_.size() ? attention : nullptr);
-    layer.out.apply(scratch.mixed.data(), scratch.added.data());
-    axpy(1, scratch.added.data(), scratch.x.data(), D);
-    layer.feed_forward_norm.apply(scratch.x.data(), scratch.normed.data());
-    layer.up.apply(scratch.normed.data(), scratch.hidden.data());
-    gelu(scratch.hidden.data(), scratch.hidden.size());
-    layer.down.apply(scratch.hidden.data(), scratch.added.data());
-    axpy(1, scratch.added.data(), scratch.x.data(), D);
+    layer.out.apply(scratch.mixed, scratch.added);
+    axpy(1, scratch.added, scratch.x, D);
+    layer.feed_forward_norm.apply(scratch.x, scratch.normed);
+    layer.up.apply(scratch.normed, scratch.hidden);
+    gelu(scratch.hidden, config_.feed_forward);
+    layer.down.apply(scratch.hidden, scratch.added);
+    axpy(1, scratch.added, scratch.x, D);
   }
-  final_norm_.apply(scratch.x.data(), cache.history_vector_.data());
+  final_norm_.apply(scratch.x, cache.history_vector_.data());
   ++cache.tokens_;
   cache.last_time_ms_ = token.time_ms;
 }
@@ -349,6 +364,8 @@ std::span<const float> Transformer::read_whole(std::span<const Token> history, C
   std::ranges::copy(last, cache->history_vector_.begin());
   cache->tokens_ = static_cast<int64_t>(n);
   cache->last_time_ms_ = history.back().time_ms;
+  for (size_t i = 0; i < turns_.size(); ++i)
+    cache->rotations_[i] = std::polar(1.0, static_cast<double>(n) * std::arg(turns_[i]));
   return last;
 }
 

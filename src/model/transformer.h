@@ -12,6 +12,7 @@
 // The same in libtorch: training/transformer_module.h; tests hold the two together.
 #pragma once
 
+#include <complex>
 #include <memory>
 #include <optional>
 
@@ -49,6 +50,7 @@ class Transformer final : public Scorer {
     std::vector<int16_t> values_;                   // (L, W, D)
     std::vector<float> key_scales_, value_scales_;  // (L, W)
     std::vector<float> history_vector_;
+    std::vector<std::complex<double>> rotations_;  // (D / H / 2), of the next token's position
     int64_t tokens_ = 0;
     int64_t last_time_ms_ = std::numeric_limits<int64_t>::min();
   };
@@ -117,7 +119,7 @@ class Transformer final : public Scorer {
     Norm feed_forward_norm;
     Linear up, down;
   };
-  struct Scratch;
+  class Scratch;
 
   explicit Transformer(ModelConfig config);
   Status load(const SafetensorsFile& weights);
@@ -138,7 +140,7 @@ class Transformer final : public Scorer {
   Norm final_norm_;
   Linear mix_in_, mix_out_;
   std::optional<ForecastHead> forecast_head_;
-  std::vector<double> frequencies_;  // (D / H / 2) radians a token
+  std::vector<std::complex<double>> turns_;  // (D / H / 2), by which a rotation moves on with each token
 
   // Of whole histories at once; null kernels: the shape is not theirs.
   const FusedKernels* kernels_ = nullptr;
