@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/clones.h"
+#include "kernels/fetch.h"
 
 namespace perennial {
 namespace {
@@ -172,11 +173,8 @@ PERENNIAL_CLONES void score_rows(const float* matrix, const float* bias, const f
 PERENNIAL_CLONES void score_some_rows(const float* matrix, const float* bias, const float* x, const int32_t* rows,
                                       float* scores, size_t count, size_t n) {
   constexpr size_t kAhead = 8;
-  constexpr size_t kLineFloats = 16;
   for (size_t i = 0; i < count; ++i) {
-    if (i + kAhead < count)
-      for (size_t at = 0; at < n; at += kLineFloats)
-        __builtin_prefetch(matrix + static_cast<size_t>(rows[i + kAhead]) * n + at);
+    if (i + kAhead < count) fetch(matrix + static_cast<size_t>(rows[i + kAhead]) * n, n * sizeof(float));
     const auto row = static_cast<size_t>(rows[i]);
     scores[i] = bias[row] + dot_inline(matrix + row * n, x, n);
   }

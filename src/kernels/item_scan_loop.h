@@ -5,6 +5,7 @@
 #include <bit>
 #include <utility>
 
+#include "kernels/fetch.h"
 #include "kernels/item_scan.h"
 
 namespace perennial {
@@ -18,11 +19,6 @@ namespace {
       unpacked[2 * row + i] = codes[row + i] & 15;
       unpacked[2 * row + kRow + i] = codes[row + i] >> 4;
     }
-}
-
-/// Asks for the bytes, which may lie outside of what there is.
-[[gnu::always_inline]] inline void fetch(const void* from, size_t bytes) {
-  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(static_cast<const uint8_t*>(from) + i);
 }
 
 /// What a version has:

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/dense.h"
+#include "kernels/fetch.h"
 
 namespace perennial {
 namespace {
@@ -76,7 +77,18 @@ void Transformer::Norm::apply(const float* x, float* y) const {
   layer_norm(x, gain.data(), bias.data(), y, gain.size());
 }
 
-Transformer::Transformer(ModelConfig config) : config_(std::move(config)), rotations_(config_.head_width()) {
+Transformer::Layout::Layout(const ModelConfig& config) {
+  const auto aligned = [](size_t size) { return (size + 63) / 64 * 64; };
+  const auto width = static_cast<size_t>(config.width);
+  const auto window = static_cast<size_t>(config.window);
+  rotations = aligned(width * sizeof(float));
+  layers = rotations + aligned(static_cast<size_t>(config.head_width() / 2) * sizeof(std::complex<double>));
+  layer_bytes = aligned(2 * window * (width * sizeof(int16_t) + sizeof(float)));
+  bytes = layers + static_cast<size_t>(config.layers) * layer_bytes;
+}
+
+Transformer::Transformer(ModelConfig config)
+    : config_(std::move(config)), layout_(config_), rotations_(config_.head_width()) {
   const int32_t pairs = config_.head_width() / 2;
   for (int32_t i = 0; i < pairs; ++i)
     turns_.push_back(std::polar(1.0, std::pow(kRotaryBase, -static_cast<double>(i) / pairs)));
@@ -129,23 +141,28 @@ Status Transformer::load(const SafetensorsFile& file) {
   return {};
 }
 
-size_t Transformer::cache_bytes() const {
-  const auto slots = static_cast<size_t>(config_.layers) * static_cast<size_t>(config_.window);
-  const auto width = static_cast<size_t>(config_.width);
-  return 2 * slots * (sizeof(int16_t) * width + sizeof(float)) + sizeof(float) * width +
-         sizeof(std::complex<double>) * turns_.size();
-}
+size_t Transformer::cache_bytes() const { return layout_.bytes; }
 
 Transformer::Cache Transformer::new_cache() const {
   Cache cache;
-  const size_t slots = static_cast<size_t>(config_.layers) * config_.window;
-  cache.keys_.resize(slots * config_.width);
-  cache.values_.resize(slots * config_.width);
-  cache.key_scales_.resize(slots);
-  cache.value_scales_.resize(slots);
-  cache.history_vector_.resize(config_.width);
-  cache.rotations_.assign(turns_.size(), 1);
+  cache.block_.resize(layout_.bytes);
+  cache.width_ = static_cast<size_t>(config_.width);
+  std::fill_n(rotations_of(cache), turns_.size(), 1.0);
   return cache;
+}
+
+float* Transformer::history_vector_of(Cache& cache) const { return reinterpret_cast<float*>(cache.block_.data()); }
+
+std::complex<double>* Transformer::rotations_of(Cache& cache) const {
+  return reinterpret_cast<std::complex<double>*>(cache.block_.data() + layout_.rotations);
+}
+
+Transformer::LayerCache Transformer::layer_of(Cache& cache, size_t layer) const {
+  const size_t W = config_.window;
+  const size_t numbers = W * static_cast<size_t>(config_.width);
+  auto* const keys = reinterpret_cast<int16_t*>(cache.block_.data() + layout_.layers + layer * layout_.layer_bytes);
+  auto* const key_scales = reinterpret_cast<float*>(keys + 2 * numbers);
+  return {keys, keys + numbers, key_scales, key_scales + W};
 }
 
 void Transformer::embed(const Token& token, int64_t last_time_ms, float* x) const {
@@ -171,16 +188,19 @@ void Transformer::rotate(float* vector, const Scratch& scratch) const {
     }
 }
 
+/// Asks for what attend() will read of the cache, if there is such a layer. Inlined for the reason that fetch() is.
+[[gnu::always_inline]] inline void Transformer::fetch_layer(const Cache& cache, size_t layer) const {
+  if (layer < layers_.size())
+    fetch(cache.block_.data() + layout_.layers + layer * layout_.layer_bytes, layout_.layer_bytes);
+}
+
 /// Adds the mean of the heads' weights (W), by slot, unless `attention` is null.
 void Transformer::attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch,
                          float* attention) const {
   const size_t D = config_.width;
   const size_t W = config_.window;
   const size_t head_width = config_.head_width();
-  int16_t* keys = cache.keys_.data() + layer_index * W * D;
-  int16_t* values = cache.values_.data() + layer_index * W * D;
-  float* key_scales = cache.key_scales_.data() + layer_index * W;
-  float* value_scales = cache.value_scales_.data() + layer_index * W;
+  const auto [keys, values, key_scales, value_scales] = layer_of(cache, layer_index);
   const size_t slot = static_cast<size_t>(cache.tokens_) % W;
   layer.query.apply(scratch.normed, scratch.query);
   layer.key.apply(scratch.normed, scratch.key);
@@ -219,9 +239,10 @@ std::vector<float> Transformer::attention(std::span<const Token> history) const 
 
 void Transformer::append(Cache& cache, const Token& token, float* attention) const {
   const size_t D = config_.width;
+  fetch_layer(cache, 0);
   Scratch scratch(config_);
   for (size_t i = 0; i < turns_.size(); ++i) {
-    std::complex<double>& rotation = cache.rotations_[i];
+    std::complex<double>& rotation = rotations_of(cache)[i];
     scratch.cosine[i] = static_cast<float>(rotation.real());
     scratch.sine[i] = static_cast<float>(rotation.imag());
     rotation = product(rotation, turns_[i]);
@@ -231,6 +252,7 @@ void Transformer::append(Cache& cache, const Token& token, float* attention) con
     const Layer& layer = layers_[i];
     layer.attention_norm.apply(scratch.x, scratch.normed);
     attend(layer, cache, i, scratch, i + 1 == layers_.size() ? attention : nullptr);
+    fetch_layer(cache, i + 1);
     layer.out.apply(scratch.mixed, scratch.added);
     axpy(1, scratch.added, scratch.x, D);
     layer.feed_forward_norm.apply(scratch.x, scratch.normed);
@@ -239,7 +261,7 @@ void Transformer::append(Cache& cache, const Token& token, float* attention) con
     layer.down.apply(scratch.hidden, scratch.added);
     axpy(1, scratch.added, scratch.x, D);
   }
-  final_norm_.apply(scratch.x, cache.history_vector_.data());
+  final_norm_.apply(scratch.x, history_vector_of(cache));
   ++cache.tokens_;
   cache.last_time_ms_ = token.time_ms;
 }
@@ -353,19 +375,20 @@ std::span<const float> Transformer::read_whole(std::span<const Token> history, C
   for (size_t layer = 0; layer < layers_.size(); ++layer) {
     const auto [keys, row_values, stride] =
         kernels_->saved_keys_and_values(shape_, tokens.size(), saved, static_cast<int64_t>(layer));
+    const LayerCache its = layer_of(*cache, layer);
     for (size_t t = n - std::min(n, W); t < n; ++t) {
       const size_t slot = t % W;
       const float* key = keys + static_cast<int64_t>(t) * stride;
       const float* value = row_values + static_cast<int64_t>(t) * stride;
-      cache->key_scales_[layer * W + slot] = to_int16(key, cache->keys_.data() + layer * D * W + slot, W, D);
-      cache->value_scales_[layer * W + slot] = to_int16(value, cache->values_.data() + (layer * W + slot) * D, 1, D);
+      its.key_scales[slot] = to_int16(key, its.keys + slot, W, D);
+      its.value_scales[slot] = to_int16(value, its.values + slot * D, 1, D);
     }
   }
-  std::ranges::copy(last, cache->history_vector_.begin());
+  std::ranges::copy(last, history_vector_of(*cache));
   cache->tokens_ = static_cast<int64_t>(n);
   cache->last_time_ms_ = history.back().time_ms;
   for (size_t i = 0; i < turns_.size(); ++i)
-    cache->rotations_[i] = std::polar(1.0, static_cast<double>(n) * std::arg(turns_[i]));
+    rotations_of(*cache)[i] = std::polar(1.0, static_cast<double>(n) * std::arg(turns_[i]));
   return last;
 }
 
@@ -379,7 +402,8 @@ std::vector<float> Transformer::history_vector(std::span<const Token> history) c
     const std::span<const float> h = read_whole(end, nullptr);
     return {h.begin(), h.end()};
   }
-  return std::move(read(history).history_vector_);
+  const Cache cache = read(history);
+  return {cache.history_vector().begin(), cache.history_vector().end()};
 }
 
 Transformer::Cache Transformer::read(std::span<const Token> history) const {

@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/huge_blocks.h"
 #include "base/safetensors.h"
 #include "fused/fused.h"
 #include "model/config.h"
@@ -42,15 +43,15 @@ class Transformer final : public Scorer {
   class Cache {
    public:
     [[nodiscard]] int64_t tokens() const { return tokens_; }
-    [[nodiscard]] std::span<const float> history_vector() const { return history_vector_; }
+    [[nodiscard]] std::span<const float> history_vector() const {
+      return {reinterpret_cast<const float*>(block_.data()), width_};
+    }
 
    private:
     friend class Transformer;
-    std::vector<int16_t> keys_;                     // (L, D, W), slot = token number mod W
-    std::vector<int16_t> values_;                   // (L, W, D)
-    std::vector<float> key_scales_, value_scales_;  // (L, W)
-    std::vector<float> history_vector_;
-    std::vector<std::complex<double>> rotations_;  // (D / H / 2), of the next token's position
+    std::vector<std::byte, HugeBlocks<std::byte>> block_;  // h (D), rotations, then the layers: Layout
+    size_t width_ = 0;
+
     int64_t tokens_ = 0;
     int64_t last_time_ms_ = std::numeric_limits<int64_t>::min();
   };
@@ -121,11 +122,27 @@ class Transformer final : public Scorer {
   };
   class Scratch;
 
+  /// Where things lie in a cache's block, in bytes: each layer's from layers + layer * layer_bytes on, aligned to 64.
+  struct Layout {
+    explicit Layout(const ModelConfig& config);
+    size_t rotations, layers, layer_bytes, bytes;
+  };
+  struct LayerCache {
+    int16_t* keys;      // (D, W), slot = token number mod W
+    int16_t* values;    // (W, D)
+    float* key_scales;  // (W)
+    float* value_scales;
+  };
+
   explicit Transformer(ModelConfig config);
   Status load(const SafetensorsFile& weights);
   void append(Cache& cache, const Token& token, float* attention) const;
   void embed(const Token& token, int64_t last_time_ms, float* x) const;
   void attend(const Layer& layer, Cache& cache, size_t layer_index, Scratch& scratch, float* attention) const;
+  [[nodiscard]] float* history_vector_of(Cache& cache) const;
+  [[nodiscard]] std::complex<double>* rotations_of(Cache& cache) const;  // (D / H / 2), of the next token's position
+  [[nodiscard]] LayerCache layer_of(Cache& cache, size_t layer) const;
+  void fetch_layer(const Cache& cache, size_t layer) const;
   void rotate(float* vector, const Scratch& scratch) const;
   Status prepare_whole_histories(const SafetensorsFile& weights);
   [[nodiscard]] std::span<const Token> end_that_matters(std::span<const Token> history) const;
@@ -133,6 +150,7 @@ class Transformer final : public Scorer {
   std::span<const float> read_whole(std::span<const Token> history, Cache* cache) const;
 
   ModelConfig config_;
+  Layout layout_;
   std::vector<float> items_;                                       // (items, D)
   std::vector<float> item_bias_;                                   // (items)
   std::vector<float> types_, values_, gaps_, features_, elapsed_;  // (rows, D) each
