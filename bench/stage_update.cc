@@ -11,6 +11,7 @@ namespace perennial {
 namespace {
 
 constexpr TimeMs kYear = 365 * TimeMs{86'400'000};
+constexpr size_t kCommit = 64;  // events that a server of some hundred clients puts into one
 constexpr TimeMs kStart = 1'700'000'000'000;
 
 StoredRecord random_event(Random& random, int64_t number, int64_t events, int64_t users) {
@@ -46,17 +47,24 @@ int run(int64_t events, int64_t users) {
   double fold = 0;
   double stages = 0;
   double time_alone = 0;
-  for (int64_t i = 0; i < events; ++i) {
-    const StoredRecord record = random_event(random, i, events, users);
-    const double started = monotonic_seconds();
-    lives.apply(record);
-    const double applied = monotonic_seconds();
-    watch.touched(lives.touched(), record.time);
-    const double looked = monotonic_seconds();
-    watch.advance(record.time);
-    fold += applied - started;
-    stages += looked - applied;
-    time_alone += monotonic_seconds() - looked;
+  std::vector<StoredRecord> commit;
+  for (int64_t i = 0; i < events;) {
+    commit.clear();
+    while (i < events && commit.size() < kCommit) commit.push_back(random_event(random, i++, events, users));
+    for (size_t at = 0; at < commit.size(); ++at) {
+      const StoredRecord& record = commit[at];
+      const double started = monotonic_seconds();
+      lives.look_ahead(at, commit);
+      lives.apply(record);
+      const double applied = monotonic_seconds();
+      watch.look_ahead(at, commit);
+      watch.touched(lives.touched(), record.time);
+      const double looked = monotonic_seconds();
+      watch.advance(record.time);
+      fold += applied - started;
+      stages += looked - applied;
+      time_alone += monotonic_seconds() - looked;
+    }
   }
   const TimeMs end = kStart + kYear;
   watch.advance(end);

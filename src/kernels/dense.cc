@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "base/fetch.h"
 #include "kernels/clones.h"
-#include "kernels/fetch.h"
 
 namespace perennial {
 namespace {

@@ -5,7 +5,7 @@
 #include <bit>
 #include <utility>
 
-#include "kernels/fetch.h"
+#include "base/fetch.h"
 #include "kernels/item_scan.h"
 
 namespace perennial {

@@ -45,8 +45,11 @@ Lives::Lives(Definition definition, const Dictionary& event_types, const Diction
 }
 
 Status Lives::catch_up(LogReader& log, Offset up_to) {
-  return log.replay(applied_, up_to, [this](const StoredRecord& record) {
-    apply(record);
+  return log.replay_pages(applied_, up_to, [this](std::span<const StoredRecord> records) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      look_ahead(i, records);
+      apply(records[i]);
+    }
     return Status();
   });
 }

@@ -17,6 +17,8 @@ namespace perennial {
 struct Life {
   TimeMs first_seen = kNoTime;  // of events and traits with a time
   UserFacts facts;
+
+  [[gnu::always_inline]] void fetch() const { facts.fetch(); }
 };
 
 template <>
@@ -34,6 +36,22 @@ class Lives {
 
   /// Applies the next record of the log. Amounts of money count in minor units whatever their currency is.
   void apply(const StoredRecord& record);
+
+  /// Of lives that are looked for one after the other: brings near what `user_at(i)` names, i < count, some of them
+  /// before `at`, where the caller stands. Each lies elsewhere, and waiting for it is most of what looking for it
+  /// costs.
+  template <class UserAt>
+  [[gnu::always_inline]] void look_ahead(size_t at, size_t count, UserAt user_at) const {
+    constexpr size_t kSlots = 24;
+    constexpr size_t kFacts = 12;
+    if (at + kSlots < count) lives_.fetch_slot(user_at(at + kSlots));
+    if (at + kFacts < count) lives_.fetch_value(user_at(at + kFacts));
+  }
+
+  /// The same of records that are applied in order.
+  [[gnu::always_inline]] void look_ahead(size_t at, std::span<const StoredRecord> records) const {
+    look_ahead(at, records.size(), [&](size_t i) { return records[i].user; });
+  }
 
   /// Applies the log's records after applied() up to `up_to`.
   Status catch_up(LogReader& log, Offset up_to);

@@ -25,6 +25,9 @@ bool StageWatch::advance(TimeMs now, size_t most) {
   for (; minute_ <= until; enter_minute(minute_ + 1)) {
     std::vector<UserId>& due = minutes_[minute_ % kDayMinutes];
     for (; !due.empty() && looked < most; ++looked) {
+      const auto from_the_end = [&](size_t i) { return due[due.size() - 1 - i]; };
+      if (due.size() > kAhead) fetch(from_the_end(kAhead));
+      lives_.look_ahead(0, due.size(), from_the_end);
       const UserId user = due.back();
       due.pop_back();
       ring(user, minute_, now);

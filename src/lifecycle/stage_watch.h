@@ -22,6 +22,11 @@ class StageWatch {
   /// The users' facts have changed: looks at them again, as of `now`.
   void touched(std::span<const UserId> users, TimeMs now);
 
+  /// Brings near what touched() needs for the users of records soon after `at`, as Lives::look_ahead() does.
+  [[gnu::always_inline]] void look_ahead(size_t at, std::span<const StoredRecord> records) const {
+    if (at + kAhead < records.size()) fetch(records[at + kAhead].user);
+  }
+
   /// Looks at those whom time may have moved, at most at about `most`; true when there are more. A change is seen
   /// within a minute after its instant.
   bool advance(TimeMs now, size_t most = std::numeric_limits<size_t>::max());
@@ -39,7 +44,11 @@ class StageWatch {
   };
   static constexpr uint32_t kDayMinutes = 24 * 60;
   static constexpr uint32_t kNever = 0xFFFF'FFFF;
+  static constexpr size_t kAhead = 12;  // users
 
+  [[gnu::always_inline]] void fetch(UserId user) const {
+    if (user < watched_.size()) perennial::fetch(&watched_[user], sizeof(Watched));
+  }
   void look_at(UserId user, TimeMs now);
   void schedule(UserId user, Watched& watched);
   void put_on_wheel(UserId user, uint32_t minute);

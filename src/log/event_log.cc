@@ -2,6 +2,13 @@
 
 namespace perennial {
 
+Status LogReader::replay(Offset after, Offset up_to, const Visitor& visit) {
+  return replay_pages(after, up_to, [&](std::span<const StoredRecord> records) -> Status {
+    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+    return {};
+  });
+}
+
 Status check_is_in_log(LogReader& log, Offset offset, const MessageId& message) {
   if (offset == 0) return {};
   bool same = false;

@@ -32,6 +32,7 @@ struct AppendOutcome {
 class LogReader {
  public:
   using Visitor = std::function<Status(const StoredRecord&)>;
+  using PageVisitor = std::function<Status(std::span<const StoredRecord>)>;
 
   virtual ~LogReader() = default;
 
@@ -41,14 +42,17 @@ class LogReader {
   /// Visits the records with offset in (after, up_to], in order, in short read transactions: a long replay holds up no
   /// checkpoint. Names of all visited ids are known when a record is visited. Stops at the visitor's first failure and
   /// returns it.
-  virtual Status replay(Offset after, Offset up_to, const Visitor& visit) = 0;
+  Status replay(Offset after, Offset up_to, const Visitor& visit);
 
-  /// The same for records of these kinds only, without reading others; not for events, of which there are too many to
-  /// have an index.
+  /// The same, some thousand records at a time.
+  virtual Status replay_pages(Offset after, Offset up_to, const PageVisitor& visit) = 0;
+
+  /// The same as replay() for records of these kinds only, without reading others; not for events, of which there are
+  /// too many to have an index.
   virtual Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) = 0;
 
-  /// The same for one user's records only, without reading those of others. Records of identities that were merged
-  /// into this user are not included: ask for each identity.
+  /// The same as replay() for one user's records only, without reading those of others. Records of identities that were
+  /// merged into this user are not included: ask for each identity.
   virtual Status replay_user(UserId user, const Visitor& visit) = 0;
 
   /// The newest records of one kind, newest first, at most `limit`.

@@ -29,7 +29,9 @@ class FailingLog final : public LogWriter {
     return log_.import_progress(digest);
   }
   Result<Offset> end() override { return log_.end(); }
-  Status replay(Offset after, Offset up_to, const Visitor& visit) override { return log_.replay(after, up_to, visit); }
+  Status replay_pages(Offset after, Offset up_to, const PageVisitor& visit) override {
+    return log_.replay_pages(after, up_to, visit);
+  }
   Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override {
     return log_.replay_kinds(kinds, after, up_to, visit);
   }

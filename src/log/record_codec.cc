@@ -203,8 +203,7 @@ void bind_record(Statement& insert, int row, const RowPlace& place, const Record
     insert.bind_text(first + kBody, body);
 }
 
-Result<StoredRecord> read_record(const Statement& row) {
-  StoredRecord record;
+Status read_record(const Statement& row, StoredRecord& record) {
   record.offset = row.integer(kOffset);
   PERENNIAL_TRY_ASSIGN(record.payload, empty_payload(row.integer(kKind)));
   if (!row.is_null(kTime)) record.time = row.integer(kTime);
@@ -215,8 +214,7 @@ Result<StoredRecord> read_record(const Statement& row) {
   record.message_id = message_of_bytes(row.bytes(kMessage));
   if (auto* event = std::get_if<Event>(&record.payload)) read_event_columns(row, *event);
   const Status body = decode_body(row.bytes(kBody), record.payload);
-  if (!body.ok()) return body.with_context(fmt::format("record {}", record.offset));
-  return record;
+  return body.ok() ? body : body.with_context(fmt::format("record {}", record.offset));
 }
 
 MessageBytes message_bytes(const MessageId& id) {

@@ -33,8 +33,9 @@ std::string insert_rows_sql(int rows);
 void bind_record(Statement& insert, int row, const RowPlace& place, const Record& record, std::string_view message,
                  std::string_view body);
 
-/// The record in the statement's current row, selected as kRecordColumns. data_loss for a row that is not one of ours.
-Result<StoredRecord> read_record(const Statement& row);
+/// The record in the statement's current row, selected as kRecordColumns, into a new one. data_loss for a row that is
+/// not one of ours.
+Status read_record(const Statement& row, StoredRecord& record);
 
 /// 16 bytes, in the order of the id's hex digits.
 using MessageBytes = std::array<char, 16>;

@@ -19,9 +19,8 @@ Status collect(Statement& rows, std::vector<StoredRecord>& records, size_t limit
   for (size_t bytes = 0; bytes < limit_bytes;) {
     PERENNIAL_TRY_ASSIGN(const bool more, rows.step());
     if (!more) return {};
-    PERENNIAL_TRY_ASSIGN(StoredRecord record, read_record(rows));
-    bytes += json_bytes(record.payload);
-    records.push_back(std::move(record));
+    PERENNIAL_TRY(read_record(rows, records.emplace_back()));
+    bytes += json_bytes(records.back().payload);
   }
   return {};
 }
@@ -122,13 +121,14 @@ Result<std::vector<StoredRecord>> SqliteReader::read_page(Offset after, Offset u
   connection->page.bind(2, visible(up_to));
   connection->page.bind(3, kPageRecords);
   std::vector<StoredRecord> records;
+  records.reserve(static_cast<size_t>(std::min(kPageRecords, up_to - after)));
   const Status status = collect(connection->page, records, kPageBytes);
   connection->page.reset();
   if (!status.ok()) return status;
   return records;
 }
 
-Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
+Status SqliteReader::replay_pages(Offset after, Offset up_to, const PageVisitor& visit) {
   PERENNIAL_TRY_ASSIGN(const Offset last, end());
   up_to = std::min(up_to, last);  // beside a writer it would never end
   if (after >= up_to) return {};
@@ -138,7 +138,7 @@ Status SqliteReader::replay(Offset after, Offset up_to, const Visitor& visit) {
     after = records.back().offset;
     std::future<Result<std::vector<StoredRecord>>> next;  // read while these are visited
     if (after < up_to) next = std::async(std::launch::async, [&] { return read_page(after, up_to); });
-    for (const StoredRecord& record : records) PERENNIAL_TRY(visit(record));
+    PERENNIAL_TRY(visit(records));
     if (!next.valid()) return {};
     page = next.get();
   }

@@ -22,7 +22,7 @@ class SqliteReader final : public LogReader {
   ~SqliteReader() override;
 
   Result<Offset> end() override;
-  Status replay(Offset after, Offset up_to, const Visitor& visit) override;
+  Status replay_pages(Offset after, Offset up_to, const PageVisitor& visit) override;
   Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override;
   Status replay_user(UserId user, const Visitor& visit) override;
   Result<std::vector<StoredRecord>> newest(RecordKind kind, int64_t limit) override;

@@ -30,8 +30,8 @@ class SqliteWriter final : public LogWriter {
   Result<std::optional<ImportProgress>> import_progress(const std::string& file_digest) override;
 
   Result<Offset> end() override { return reader_.end(); }
-  Status replay(Offset after, Offset up_to, const Visitor& visit) override {
-    return reader_.replay(after, up_to, visit);
+  Status replay_pages(Offset after, Offset up_to, const PageVisitor& visit) override {
+    return reader_.replay_pages(after, up_to, visit);
   }
   Status replay_kinds(std::span<const RecordKind> kinds, Offset after, Offset up_to, const Visitor& visit) override {
     return reader_.replay_kinds(kinds, after, up_to, visit);

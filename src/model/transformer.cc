@@ -5,8 +5,8 @@
 #include <memory>
 #include <utility>
 
+#include "base/fetch.h"
 #include "kernels/dense.h"
-#include "kernels/fetch.h"
 
 namespace perennial {
 namespace {

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/fetch.h"
 #include "base/spill_file.h"
 #include "events/ids.h"
 
@@ -95,6 +96,15 @@ class UserStore {
     }
     auto value = std::make_unique<T>();
     return decode(file_->get(slot.place), *value) ? Found<T>(std::move(value)) : Found<T>();
+  }
+
+  /// For a user that is looked for soon: brings its slot near, and once that is there, what it holds of itself (by its
+  /// own fetch()). Inlined, as base/fetch.h says.
+  [[gnu::always_inline]] void fetch_slot(UserId user) const {
+    if (user < slots_.size()) fetch(&slots_[user], sizeof(Slot));
+  }
+  [[gnu::always_inline]] void fetch_value(UserId user) const {
+    if (user < slots_.size() && slots_[user].in_memory) value_of(slots_[user]).fetch();
   }
 
   /// To be changed, until the next call of anything; made when there is none.

@@ -121,10 +121,15 @@ Status Engine::load_snapshots() {
 
 /// One reading of the log for both, from where the one that is further behind stands.
 Status Engine::catch_up(Offset end) {
-  return log_->replay(std::min(state_->applied(), lives_->applied()), end, [this](const StoredRecord& record) {
-    if (record.offset > state_->applied()) state_->apply(record);
-    if (record.offset > lives_->applied()) lives_->apply(record);
-    if (record.offset % kReplaySlice == 0) mind_memory();
+  const Offset first = std::min(state_->applied(), lives_->applied());
+  return log_->replay_pages(first, end, [this](std::span<const StoredRecord> records) {
+    for (size_t i = 0; i < records.size(); ++i) {
+      const StoredRecord& record = records[i];
+      if (record.offset > state_->applied()) state_->apply(record);
+      lives_->look_ahead(i, records);
+      if (record.offset > lives_->applied()) lives_->apply(record);
+      if (record.offset % kReplaySlice == 0) mind_memory();
+    }
     return Status();
   });
 }
@@ -173,11 +178,14 @@ void Engine::committed(std::span<const StoredRecord> records) {
   const TimeMs now = clock_.now_ms();
   for (size_t first = 0; first < records.size(); first += kInteractiveRecords) {  // lists go on between
     const auto lock = gate_.write();
-    for (const StoredRecord& record : records.subspan(first, std::min(kInteractiveRecords, records.size() - first))) {
-      apply_to_state(record);
-      lives_->apply(record);
+    const auto some = records.subspan(first, std::min(kInteractiveRecords, records.size() - first));
+    for (size_t i = 0; i < some.size(); ++i) {
+      apply_to_state(some[i]);
+      lives_->look_ahead(i, some);
+      lives_->apply(some[i]);
+      stages_->look_ahead(i, some);
       stages_->touched(lives_->touched(), now);
-      if (arbiter_) arbiter_->apply(record);
+      if (arbiter_) arbiter_->apply(some[i]);
     }
   }
   catch_up_vectors(records);
