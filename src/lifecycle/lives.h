@@ -42,8 +42,8 @@ class Lives {
   /// costs.
   template <class UserAt>
   [[gnu::always_inline]] void look_ahead(size_t at, size_t count, UserAt user_at) const {
-    constexpr size_t kSlots = 24;
-    constexpr size_t kFacts = 12;
+    constexpr size_t kSlots = 12;
+    constexpr size_t kFacts = 6;
     if (at + kSlots < count) lives_.fetch_slot(user_at(at + kSlots));
     if (at + kFacts < count) lives_.fetch_value(user_at(at + kFacts));
   }
