@@ -2,10 +2,12 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -17,10 +19,24 @@ constexpr size_t kLeastBytes = 4 << 10;
 constexpr size_t kMostBytes = 512 << 10;
 constexpr std::align_val_t kAlignment{64};
 
-bool shares_pieces(size_t bytes) { return bytes >= kLeastBytes && bytes <= kMostBytes; }
+/// Not under a sanitizer, which sees only what operator new gives.
+bool shares_pieces(size_t bytes) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  return false;
+#else
+  return bytes >= kLeastBytes && bytes <= kMostBytes;
+#endif
+}
+
+size_t rounded_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+struct Unmap {
+  void operator()(std::byte* piece) const { munmap(piece, kPieceBytes); }
+};
+using Mapping = std::unique_ptr<std::byte, Unmap>;
 
 /// Aligned to its size.
-std::byte* map_piece() {
+Mapping map_piece() {
   void* mapped = mmap(nullptr, 2 * kPieceBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<std::byte*>(mapped);
@@ -28,57 +44,67 @@ std::byte* map_piece() {
   if (before > 0) munmap(begin, before);
   munmap(begin + before + kPieceBytes, kPieceBytes - before);
   (void)madvise(begin + before, kPieceBytes, MADV_HUGEPAGE);  // without, it is memory as any other
-  return begin + before;
+  return Mapping(begin + before);
 }
 
-/// Blocks of one size.
+/// Blocks of one size, a multiple of 64.
 class Pieces {
  public:
-  explicit Pieces(size_t block_bytes)
-      : block_bytes_((block_bytes + 63) / 64 * 64), blocks_(kPieceBytes / block_bytes_) {}
+  explicit Pieces(size_t block_bytes) : block_bytes_(block_bytes), blocks_(kPieceBytes / block_bytes) {}
 
   void* take() {
     if (with_room_.empty()) add_piece();
-    std::byte* const piece = *with_room_.begin();  // the lowest, so that others get empty
-    std::vector<uint32_t>& free = free_.at(piece);
+    std::byte* const memory = with_room_.front();  // the lowest, so that others get empty
+    std::vector<uint32_t>& free = pieces_.at(memory).free;
     if (free.size() == blocks_) --empty_;
     const uint32_t block = free.back();
     free.pop_back();
-    if (free.empty()) with_room_.erase(piece);
-    return piece + block * block_bytes_;
+    if (free.empty()) {
+      std::ranges::pop_heap(with_room_, std::greater<>());
+      with_room_.pop_back();
+    }
+    return memory + block * block_bytes_;
   }
 
+  /// There is room for all that it keeps in mind: it cannot fail.
   void give_back(void* block) noexcept {
     const uintptr_t within = reinterpret_cast<uintptr_t>(block) % kPieceBytes;
-    std::byte* const piece = static_cast<std::byte*>(block) - within;
-    std::vector<uint32_t>& free = free_.at(piece);
-    free.push_back(static_cast<uint32_t>(within / block_bytes_));
-    with_room_.insert(piece);
-    if (free.size() < blocks_) return;
-    if (empty_ == 0) {
-      ++empty_;
-      return;
+    std::byte* const memory = static_cast<std::byte*>(block) - within;
+    std::vector<uint32_t>& free = pieces_.at(memory).free;
+    if (free.empty()) {
+      with_room_.push_back(memory);
+      std::ranges::push_heap(with_room_, std::greater<>());
     }
-    with_room_.erase(piece);
-    free_.erase(piece);
-    munmap(piece, kPieceBytes);
+    free.push_back(static_cast<uint32_t>(within / block_bytes_));
+    if (free.size() < blocks_ || ++empty_ == 1) return;
+    --empty_;
+    std::erase(with_room_, memory);
+    std::ranges::make_heap(with_room_, std::greater<>());
+    pieces_.erase(memory);
   }
 
  private:
+  struct Piece {
+    Mapping memory;
+    std::vector<uint32_t> free;  // blocks
+  };
+
   void add_piece() {
     std::vector<uint32_t> free(blocks_);
     for (size_t block = 0; block < blocks_; ++block) free[block] = static_cast<uint32_t>(blocks_ - 1 - block);
-    std::byte* const piece = map_piece();
-    free_.emplace(piece, std::move(free));
-    with_room_.insert(piece);
+    with_room_.reserve(pieces_.size() + 1);
+    Mapping memory = map_piece();
+    std::byte* const at = memory.get();
+    pieces_.emplace(at, Piece{std::move(memory), std::move(free)});
+    with_room_.push_back(at);
     ++empty_;
   }
 
   size_t block_bytes_;
-  size_t blocks_;                                     // of a piece
-  std::map<std::byte*, std::vector<uint32_t>> free_;  // by piece: blocks of it
-  std::set<std::byte*> with_room_;
-  size_t empty_ = 0;  // pieces without any block
+  size_t blocks_;  // of a piece
+  std::map<std::byte*, Piece> pieces_;
+  std::vector<std::byte*> with_room_;  // a heap, the lowest first
+  size_t empty_ = 0;                   // pieces without any block
 };
 
 struct AllPieces {
@@ -98,14 +124,14 @@ void* take_huge_block(size_t bytes) {
   if (!shares_pieces(bytes)) return ::operator new(bytes, kAlignment);
   AllPieces& all = all_pieces();
   const std::lock_guard lock(all.mutex);
-  return all.by_size.try_emplace(bytes, bytes).first->second.take();
+  return all.by_size.try_emplace(rounded_up(bytes), rounded_up(bytes)).first->second.take();
 }
 
 void give_back_huge_block(void* block, size_t bytes) noexcept {
   if (!shares_pieces(bytes)) return ::operator delete(block, bytes, kAlignment);
   AllPieces& all = all_pieces();
   const std::lock_guard lock(all.mutex);
-  all.by_size.at(bytes).give_back(block);
+  all.by_size.at(rounded_up(bytes)).give_back(block);
 }
 
 }  // namespace perennial

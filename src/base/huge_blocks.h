@@ -18,6 +18,7 @@ void give_back_huge_block(void* block, size_t bytes) noexcept;
 /// For containers.
 template <typename T>
 struct HugeBlocks {
+  static_assert(alignof(T) <= 64);
   using value_type = T;
 
   HugeBlocks() = default;

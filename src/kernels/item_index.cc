@@ -17,11 +17,11 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr size_t kMostWidth = 60'000;
 constexpr double kRound = 1 + 1e-6;  // upwards, over what float32 and its sums lose
 constexpr size_t kLineItems = 16;    // four bytes of each
-constexpr size_t kTileBytes =
-    size_t{1} << 15;  // of items that are looked through before the next choice among the hits
-constexpr size_t kSmallBytes = size_t{16}
-                               << 20;  // of codes of eight bits: above it, reading half as much is worth more
-constexpr int kMostNumber = 127;       // of a query
+// Of items that are looked through before the next choice among the hits.
+constexpr size_t kTileBytes = size_t{1} << 15;
+// Of codes of eight bits. Above it, reading half as much is worth more.
+constexpr size_t kSmallBytes = size_t{16} << 20;
+constexpr int kMostNumber = 127;  // of a query
 
 double length_of(std::span<const float> vector) {
   double sum = 0;
@@ -51,7 +51,7 @@ class ItemIndex::Search {
       : index_(index),
         request_(request),
         numbers_(index.view().width),
-        room_(index.tile_blocks() * kBlockItems),
+        room_(std::min(index.tile_blocks(), index.blocks()) * kBlockItems),
         best_(request.k),
         wanted_(request.k + request.more),
         most_hits_(4 * most_wanted() + kMostHits) {
@@ -85,12 +85,13 @@ class ItemIndex::Search {
               .scale = scale,
               .norm_share = upwards(std::sqrt(moved) + of_sums),
               .error_share = upwards(std::sqrt(squares) * (1 + terms * kEpsilon)),
-              .slack = upwards(8 * kEpsilon * index.most_bias_ + of_tiny),
+              .slack = upwards(terms * kEpsilon * index.most_bias_ + of_tiny),
               .allowed = request.allowed->words(),
               .least = std::numeric_limits<float>::lowest(),
               .hits = room_.data(),
               .found = 0};
-    beyond_floats_ = !(std::max({length, double{index.most_norm_}, length * index.most_norm_}) < kMostScore);
+    beyond_floats_ = !(
+        std::max({length, double{index.most_norm_}, length * index.most_norm_, double{index.most_bias_}}) < kMostScore);
   }
 
   /// To be scanned with what else is; take() follows.
@@ -102,15 +103,15 @@ class ItemIndex::Search {
       if (static_cast<size_t>(room_[i].item) < index_.size_) hits_.push_back(room_[i]);
     if (hits_.size() < most_hits_) return;
     score_highest(request_.k);
-    if (hits_.size() >= most_hits_ / 2) score_highest(most_wanted());  // what the best reach does not spare many
+    if (hits_.size() >= most_hits_ / 2) score_highest(most_wanted());  // the k best have not thinned them enough
     most_hits_ = std::max(most_hits_, 2 * hits_.size());
   }
 
   [[nodiscard]] std::vector<ScoredItem> result() {
     for (size_t together = std::max(kTogether, request_.k); !hits_.empty(); together *= 2) score_highest(together);
-    if (beyond_floats_) score_all();
+    if (beyond_floats_ && request_.k > 0) score_all();
     std::vector<ScoredItem>& best = scored_;
-    if (best.size() > request_.k && request_.k > 0) {
+    if (best.size() > request_.k) {
       const auto kth = best.begin() + static_cast<ptrdiff_t>(request_.k - 1);
       std::nth_element(best.begin(), kth, best.end(), better);
       const float lowest = kth->score - request_.reach;
@@ -229,6 +230,7 @@ ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> bias
       most_bias_(most_bias),
       kernel_(kernel != nullptr ? kernel : &scan_kernels().front()) {
   PERENNIAL_CHECK(vectors.size() == size_ * width, "{} numbers for {} items of {}", vectors.size(), size_, width);
+  PERENNIAL_CHECK(bits_ == 8 || bits_ == 4, "codes of {} bits", bits_);
   PERENNIAL_CHECK(width <= kMostWidth, "items of {} numbers: their sums pass 32 bits", width);
   const size_t count = (size_ + kBlockItems - 1) / kBlockItems;
   lines_.assign(count * rows() * kBlockItems / kLineItems, Line());
@@ -283,7 +285,9 @@ CodedBlocks ItemIndex::view() const {
           .width = (width_ + kGroup - 1) / kGroup * kGroup};
 }
 
-size_t ItemIndex::tile_blocks() const { return std::max<size_t>(1, kTileBytes / (view().block_bytes() + 1)); }
+size_t ItemIndex::tile_blocks() const {
+  return std::max<size_t>(1, kTileBytes / std::max<size_t>(1, view().block_bytes()));
+}
 
 std::vector<ScoredItem> ItemIndex::best(const Request& request) const { return std::move(best({&request, 1}).front()); }
 
@@ -291,7 +295,8 @@ std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> re
   std::vector<Search> searches;
   searches.reserve(requests.size());
   for (const Request& request : requests) searches.emplace_back(*this, request);
-  std::vector<Line> scratch(view().width * kBlockItems / sizeof(Line));
+  const bool unpacks = bits_ == 4 && requests.size() > 1;
+  std::vector<Line> scratch(unpacks ? view().width * kBlockItems / sizeof(Line) : 0);
   std::vector<ScanQuery> queries;
   for (size_t first = 0, end = 0; first < blocks(); first = end) {
     end = std::min({blocks(), 2 * first + 1, first + tile_blocks()});  // few at first: until then all are hits

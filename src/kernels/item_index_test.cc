@@ -10,7 +10,6 @@
 #include "kernels/dense.h"
 
 namespace perennial {
-
 namespace {
 
 struct Version {
@@ -149,6 +148,8 @@ TEST_P(ItemIndexTest, WhatRoundingTheQueryOrTheItemsMovesIsEachAllowedFor) {
     Case rounded_query(random, 2000, 16, 1, 0);
     for (size_t item = 0; item < 2000; ++item)
       make_whole(std::span(rounded_query.vectors).subspan(item * 16, 16), 15, GetParam().bits == 8 ? 254 : 15, random);
+    rounded_query.query[0] = 127;  // the others are taken for 0, and they alone tell the items apart
+    for (size_t d = 1; d < 16; ++d) rounded_query.query[d] = static_cast<float>(random.uniform() - 0.5);
     check(rounded_query, 50, fmt::format("query, round {}", round));
     Case rounded_items(random, 2000, 16, 1, 0);
     make_whole(rounded_items.query, 127, 254, random);
@@ -221,6 +222,23 @@ TEST_P(ItemIndexTest, TheEndsOfTheFloatsAreNoHoles) {
       if (round % 2 == 0) std::fill_n(items.vectors.begin(), 64 * 24, 0.0F);
       check(items, 10, fmt::format("deviation {} length {} round {}", deviation, length, round));
     }
+}
+
+TEST_P(ItemIndexTest, BiasesMayReachTheEndsOfTheFloats) {
+  Random random(14);
+  for (int round = 0; round < 20; ++round) {
+    Case items(random, 300, 16);
+    for (float& bias : items.biases) bias = random.chance(0.5) ? 2e38F : -2e38F;
+    check(items, 200, fmt::format("round {}", round));
+  }
+}
+
+TEST_P(ItemIndexTest, WideItemsAreSummedWithoutOverflow) {
+  Random random(15);
+  Case items(random, 70, 40'000);
+  std::ranges::fill(items.vectors, 1.0F);
+  std::ranges::fill(items.query, 1.0F);
+  check(items, 5, "all alike");
 }
 
 TEST_P(ItemIndexTest, ABiasMayBeTheSumOfLargerOnes) {

@@ -13,13 +13,12 @@ struct Portable {
   struct Sums {
     int32_t of[kBlockItems];
   };
-  static constexpr size_t kPart = 16;              // items
-  static constexpr size_t kRow = 4 * kBlockItems;  // bytes, of an item four side by side
+  static constexpr size_t kPart = 16;  // items
 
   /// add(d, at, factors, all): what four numbers of sixteen items, from d on, add to four sums of each; `at` is where
   /// the items stand in a row, and the factors are the query's numbers, as often.
   template <class Add>
-  static Sums sums(const int8_t* numbers, size_t width, Add add) {
+  static Sums add_up(const int8_t* numbers, size_t width, Add add) {
     Sums sums;
     for (size_t item = 0; item < kBlockItems; item += kPart) {
       int32_t all[4 * kPart] = {};
@@ -36,14 +35,14 @@ struct Portable {
   }
 
   static Sums of_bytes(const uint8_t* codes, const int8_t* numbers, size_t width) {
-    return sums(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
+    return add_up(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
       const uint8_t* its = codes + d / 4 * kRow + at;
       for (size_t i = 0; i < 4 * kPart; ++i) all[i] += int16_t{its[i]} * factors[i];
     });
   }
 
   static Sums of_halves(const uint8_t* codes, const int8_t* numbers, size_t width) {
-    return sums(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
+    return add_up(numbers, width, [&](size_t d, size_t at, const int16_t* factors, int32_t* all) {
       const uint8_t* its = codes + d / kGroup * kRow + at;
       const int shift = d % kGroup == 0 ? 0 : 4;
       for (size_t i = 0; i < 4 * kPart; ++i) all[i] += static_cast<int16_t>(its[i] >> shift & 15) * factors[i];
@@ -65,7 +64,7 @@ struct Portable {
 
   static void at_most(const Sums& sums, float plus, float scale, const float* scales, const float* biases, float* to) {
     for (size_t item = 0; item < kBlockItems; ++item)
-      to[item] = (static_cast<float>(2 * sums.of[item]) + plus) * (scale * scales[item]) + biases[item];
+      to[item] = (2 * static_cast<float>(sums.of[item]) + plus) * (scale * scales[item]) + biases[item];
   }
 };
 

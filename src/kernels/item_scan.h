@@ -10,7 +10,7 @@
 namespace perennial {
 
 constexpr size_t kBlockItems = 64;
-constexpr size_t kGroup = 8;  // numbers of an item that lie side by side
+constexpr size_t kGroup = 8;  // widths are padded to whole groups; of four bits so many lie in four bytes of an item
 
 /// Number d of item i is scales[i] * (2 c - middle), but for rounding. Its code c stands
 ///   of eight bits in codes[i / 64][d / 4][i % 64][d % 4];
@@ -51,7 +51,7 @@ struct ScanQuery {
 struct ScanKernel {
   const char* name;
   /// Finds each query's hits in the blocks [first, end), by rising item; items that fill up the last block are hit like
-  /// others. `scratch` has a byte for each number of a block, aligned to 64.
+  /// others. For several queries of four bits `scratch` has a byte for each number of a block, aligned to 64.
   void (*scan)(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
 };
 

@@ -9,8 +9,7 @@ namespace perennial {
 namespace {
 
 struct Avx2 {
-  static constexpr size_t kParts = 8;              // eight items each
-  static constexpr size_t kRow = 4 * kBlockItems;  // bytes
+  static constexpr size_t kParts = 8;  // eight items each
   static constexpr size_t kFits =
       32;  // numbers with codes of four bits: eight sums of two products of 15 * 127 stay below 2^15
   struct Sums {
@@ -38,7 +37,7 @@ struct Avx2 {
 
   [[gnu::always_inline]] static Sums of_halves(const uint8_t* codes, const int8_t* numbers, size_t width) {
     const __m256i half = _mm256_set1_epi8(0x0F);
-    return sums(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
+    return add_up(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
       const __m256i both = load(codes + d / kGroup * kRow + part * 32);
       return _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(both, half), low),
                               _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(both, 4), half), high));
@@ -46,7 +45,7 @@ struct Avx2 {
   }
 
   [[gnu::always_inline]] static Sums of_unpacked(const uint8_t* bytes, const int8_t* numbers, size_t width) {
-    return sums(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
+    return add_up(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
       const uint8_t* at = bytes + d / 4 * kRow + part * 32;
       return _mm256_add_epi16(_mm256_maddubs_epi16(load(at), low), _mm256_maddubs_epi16(load(at + kRow), high));
     });
@@ -54,7 +53,7 @@ struct Avx2 {
 
   /// products(d, part, low, high): of a part's codes, the eight from d on, with the query's, in pairs of sums an item.
   template <class Products>
-  [[gnu::always_inline]] static Sums sums(const int8_t* numbers, size_t width, Products products) {
+  [[gnu::always_inline]] static Sums add_up(const int8_t* numbers, size_t width, Products products) {
     Sums sums = {};
     for (size_t from = 0; from < width; from += kFits) {
       __m256i pairs[kParts] = {};
@@ -82,9 +81,8 @@ struct Avx2 {
 
   [[gnu::always_inline]] static __m256 at_most(const Sums& sums, size_t part, float plus, float scale,
                                                const float* scales, const float* biases) {
-    const __m256i twice = _mm256_slli_epi32(sums.parts[part], 1);
-    return _mm256_fmadd_ps(_mm256_add_ps(_mm256_cvtepi32_ps(twice), _mm256_set1_ps(plus)),
-                           _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_loadu_ps(scales + 8 * part)),
+    const __m256 both = _mm256_fmadd_ps(_mm256_set1_ps(2), _mm256_cvtepi32_ps(sums.parts[part]), _mm256_set1_ps(plus));
+    return _mm256_fmadd_ps(both, _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_loadu_ps(scales + 8 * part)),
                            _mm256_loadu_ps(biases + 8 * part));
   }
 

@@ -11,9 +11,10 @@
 namespace perennial {
 namespace {
 
+constexpr size_t kRow = 4 * kBlockItems;  // bytes, four of each item
+
 /// The block's codes as bytes: of each row those in lower halves, then those in upper ones.
 [[gnu::always_inline]] inline void unpack(const uint8_t* codes, size_t bytes, uint8_t* unpacked) {
-  constexpr size_t kRow = 4 * kBlockItems;
   for (size_t row = 0; row < bytes; row += kRow)
     for (size_t i = 0; i < kRow; ++i) {
       unpacked[2 * row + i] = codes[row + i] & 15;
@@ -21,14 +22,13 @@ namespace {
     }
 }
 
-/// What a version has:
-///   Sums                               of a block's items, 64 int32
-///   Sums of_bytes(codes, numbers, width)      sums of codes of eight bits times numbers
-///   Sums of_halves(codes, numbers, width)     of codes of four bits
-///   Sums of_unpacked(bytes, numbers, width)   of these, unpacked
-///   uint64_t reaching(sums, plus, scale, scales, biases, least)   a bit for each item with at_most >= least, where
-///   void at_most(sums, plus, scale, scales, biases, floats)       writes (2 sum + plus) * (scale * scales[i]) +
-///   biases[i]
+/// at_most of item i is (2 sum[i] + plus) * (scale * scales[i]) + biases[i]. What a version has:
+///   Sums                                      of a block's items, 64 int32
+///   of_bytes(codes, numbers, width)           sums of codes of eight bits times numbers
+///   of_halves(codes, numbers, width)          of codes of four bits
+///   of_unpacked(bytes, numbers, width)        of these, unpacked
+///   reaching(sums, plus, scale, scales, biases, least)   a bit for each item whose at_most is not less
+///   at_most(sums, plus, scale, scales, biases, floats)   writes them
 template <class Version>
 [[gnu::always_inline]] inline void scan_by(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first,
                                            size_t end, uint8_t* scratch) {

@@ -7,8 +7,7 @@ namespace perennial {
 namespace {
 
 struct Vnni {
-  static constexpr size_t kParts = 4;              // sixteen items each
-  static constexpr size_t kRow = 4 * kBlockItems;  // bytes
+  static constexpr size_t kParts = 4;  // sixteen items each
   struct Sums {
     __m512i parts[kParts];
   };
@@ -65,9 +64,8 @@ struct Vnni {
 
   [[gnu::always_inline]] static __m512 at_most(const Sums& sums, size_t part, float plus, float scale,
                                                const float* scales, const float* biases) {
-    const __m512i twice = _mm512_slli_epi32(sums.parts[part], 1);
-    return _mm512_fmadd_ps(_mm512_add_ps(_mm512_cvtepi32_ps(twice), _mm512_set1_ps(plus)),
-                           _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales + 16 * part)),
+    const __m512 both = _mm512_fmadd_ps(_mm512_set1_ps(2), _mm512_cvtepi32_ps(sums.parts[part]), _mm512_set1_ps(plus));
+    return _mm512_fmadd_ps(both, _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales + 16 * part)),
                            _mm512_loadu_ps(biases + 16 * part));
   }
 

@@ -37,9 +37,8 @@ class Lives {
   /// Applies the next record of the log. Amounts of money count in minor units whatever their currency is.
   void apply(const StoredRecord& record);
 
-  /// Of lives that are looked for one after the other: brings near what `user_at(i)` names, i < count, some of them
-  /// before `at`, where the caller stands. Each lies elsewhere, and waiting for it is most of what looking for it
-  /// costs.
+  /// Of lives that are looked for one after the other, user_at(i) for i < count: from where the caller stands, `at`,
+  /// brings near those of the next dozen. Each lies elsewhere, and waiting for it is most of what looking for it costs.
   template <class UserAt>
   [[gnu::always_inline]] void look_ahead(size_t at, size_t count, UserAt user_at) const {
     constexpr size_t kSlots = 12;

@@ -7,6 +7,7 @@
 #include <map>
 #include <vector>
 
+#include "base/fetch.h"
 #include "lifecycle/stage_counts.h"
 
 namespace perennial {

@@ -145,7 +145,7 @@ size_t Transformer::cache_bytes() const { return layout_.bytes; }
 
 Transformer::Cache Transformer::new_cache() const {
   Cache cache;
-  cache.block_.resize(layout_.bytes);
+  cache.block_.resize(layout_.bytes / sizeof(Cache::Line));
   cache.width_ = static_cast<size_t>(config_.width);
   std::fill_n(rotations_of(cache), turns_.size(), 1.0);
   return cache;
@@ -154,13 +154,14 @@ Transformer::Cache Transformer::new_cache() const {
 float* Transformer::history_vector_of(Cache& cache) const { return reinterpret_cast<float*>(cache.block_.data()); }
 
 std::complex<double>* Transformer::rotations_of(Cache& cache) const {
-  return reinterpret_cast<std::complex<double>*>(cache.block_.data() + layout_.rotations);
+  return reinterpret_cast<std::complex<double>*>(cache.block_.data() + layout_.rotations / sizeof(Cache::Line));
 }
 
 Transformer::LayerCache Transformer::layer_of(Cache& cache, size_t layer) const {
   const size_t W = config_.window;
   const size_t numbers = W * static_cast<size_t>(config_.width);
-  auto* const keys = reinterpret_cast<int16_t*>(cache.block_.data() + layout_.layers + layer * layout_.layer_bytes);
+  auto* const keys = reinterpret_cast<int16_t*>(cache.block_.data() +
+                                                (layout_.layers + layer * layout_.layer_bytes) / sizeof(Cache::Line));
   auto* const key_scales = reinterpret_cast<float*>(keys + 2 * numbers);
   return {keys, keys + numbers, key_scales, key_scales + W};
 }
@@ -191,7 +192,8 @@ void Transformer::rotate(float* vector, const Scratch& scratch) const {
 /// Asks for what attend() will read of the cache, if there is such a layer. Inlined for the reason that fetch() is.
 [[gnu::always_inline]] inline void Transformer::fetch_layer(const Cache& cache, size_t layer) const {
   if (layer < layers_.size())
-    fetch(cache.block_.data() + layout_.layers + layer * layout_.layer_bytes, layout_.layer_bytes);
+    fetch(cache.block_.data() + (layout_.layers + layer * layout_.layer_bytes) / sizeof(Cache::Line),
+          layout_.layer_bytes);
 }
 
 /// Adds the mean of the heads' weights (W), by slot, unless `attention` is null.
@@ -239,6 +241,8 @@ std::vector<float> Transformer::attention(std::span<const Token> history) const 
 
 void Transformer::append(Cache& cache, const Token& token, float* attention) const {
   const size_t D = config_.width;
+  PERENNIAL_CHECK(cache.block_.size() * sizeof(Cache::Line) == layout_.bytes, "a cache of {} bytes, not {}",
+                  cache.block_.size() * sizeof(Cache::Line), layout_.bytes);
   fetch_layer(cache, 0);
   Scratch scratch(config_);
   for (size_t i = 0; i < turns_.size(); ++i) {

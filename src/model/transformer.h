@@ -38,18 +38,21 @@ inline FusedShape fused_shape(const ModelConfig& config) {
 /// Thread rule: immutable once loaded; a Cache belongs to one thread at a time.
 class Transformer final : public Scorer {
  public:
-  /// Keys and values of the last W tokens in every layer, in 16 bits with a scale for each token's, and the history
-  /// vector h (D).
+  /// Keys and values of the last W tokens in every layer, in 16 bits with a scale for each token; the rotations of the
+  /// next token's position; and the history vector h (D).
   class Cache {
    public:
     [[nodiscard]] int64_t tokens() const { return tokens_; }
     [[nodiscard]] std::span<const float> history_vector() const {
-      return {reinterpret_cast<const float*>(block_.data()), width_};
+      return {reinterpret_cast<const float*>(block_.data()), block_.empty() ? 0 : width_};
     }
 
    private:
     friend class Transformer;
-    std::vector<std::byte, HugeBlocks<std::byte>> block_;  // h (D), rotations, then the layers: Layout
+    struct alignas(64) Line {
+      std::byte bytes[64];
+    };
+    std::vector<Line, HugeBlocks<Line>> block_;  // h (D), rotations, then the layers: Layout
     size_t width_ = 0;
 
     int64_t tokens_ = 0;
@@ -125,7 +128,7 @@ class Transformer final : public Scorer {
   /// Where things lie in a cache's block, in bytes: each layer's from layers + layer * layer_bytes on, aligned to 64.
   struct Layout {
     explicit Layout(const ModelConfig& config);
-    size_t rotations, layers, layer_bytes, bytes;
+    size_t rotations, layers, layer_bytes, bytes;  // each a multiple of 64
   };
   struct LayerCache {
     int16_t* keys;      // (D, W), slot = token number mod W
