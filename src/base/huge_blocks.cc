@@ -128,7 +128,7 @@ void* take_huge_block(size_t bytes) {
 }
 
 void give_back_huge_block(void* block, size_t bytes) noexcept {
-  if (!shares_pieces(bytes)) return ::operator delete(block, bytes, kAlignment);
+  if (!shares_pieces(bytes)) return ::operator delete(block, kAlignment);
   AllPieces& all = all_pieces();
   const std::lock_guard lock(all.mutex);
   all.by_size.at(rounded_up(bytes)).give_back(block);

@@ -310,6 +310,7 @@ std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> re
       if (search.query() != nullptr) search.take(queries[next++].found);
   }
   std::vector<std::vector<ScoredItem>> results;
+  results.reserve(searches.size());
   for (Search& search : searches) results.push_back(search.result());
   return results;
 }
