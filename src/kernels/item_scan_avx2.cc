@@ -10,8 +10,8 @@ namespace {
 
 struct Avx2 {
   static constexpr size_t kParts = 8;  // eight items each
-  static constexpr size_t kFits =
-      32;  // numbers with codes of four bits: eight sums of two products of 15 * 127 stay below 2^15
+  // Numbers with codes of four bits: eight sums of two products of 15 * 127 stay below 2^15.
+  static constexpr size_t kFits = 32;
   struct Sums {
     __m256i parts[kParts];
   };
