@@ -55,9 +55,14 @@ def check(port, data, users):
             raise SystemExit(f"user {user}: the server's list is not that of `perennial recommend`")
 
 
-def load(port, script, options):
+def asking_by_turns(users, anew):
+    """A script for wrk that asks for the users by turns; anew: with a window of a century, which no kept list answers."""
+    return ASK % (", ".join(f'"{user}"' for user in users), "&exclude_seen=36500d" if anew else "")
+
+
+def load(port, script, connections, seconds):
     """requests/s, and the 50th and 99th percentile of latency in milliseconds."""
-    told = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency", "-s",
+    told = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
                            script, f"http://127.0.0.1:{port}"], check=True, stdout=subprocess.PIPE, text=True).stdout
     if "Non-2xx" in told:
         raise SystemExit(told)
@@ -82,7 +87,7 @@ def main():
     users = users_of(options.data, options.users)
     with tempfile.TemporaryDirectory() as folder:
         script, body, config = (pathlib.Path(folder) / name for name in ("ask.lua", "body", "serve.toml"))
-        script.write_text(ASK % (", ".join(f'"{user}"' for user in users), "&exclude_seen=36500d" if options.anew else ""))
+        script.write_text(asking_by_turns(users, options.anew))
         config.write_text(f"[server]\nthreads = {options.threads}\nport = 0\n")
         server = ServerProcess(options.data, "--config", config, before=("taskset", "-c", "0"))
         bare, port = None, server.port
@@ -95,7 +100,7 @@ def main():
             print("| requests/s | p50 ms | p99 ms | bare Beast requests/s | p99 ms | share |\n|---|---|---|---|---|---|")
             shares = []
             for _ in range(options.rounds):
-                ours, theirs = load(port, script, options), load(bare_port, script, options)
+                ours, theirs = (load(each, script, options.connections, options.seconds) for each in (port, bare_port))
                 shares.append(ours[0] / theirs[0])
                 print(f"| {ours[0]:,.0f} | {ours[1]:.3f} | {ours[2]:.3f} | {theirs[0]:,.0f} | {theirs[2]:.3f} | {shares[-1]:.1%} |",
                       flush=True)

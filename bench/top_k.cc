@@ -4,9 +4,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "base/clock.h"
+#include "base/huge_blocks.h"
 #include "base/random.h"
 #include "base/text.h"
 #include "kernels/clones.h"
@@ -20,12 +22,16 @@ struct Options {
   std::vector<size_t> items = {3'416, 100'000, 1'000'000};
   size_t width = 64;
   size_t k = 10;
+  size_t more = 0;
   size_t batch = 16;
   double seconds = 1;  // of each measurement
 };
 
+constexpr float kAnyReach = std::numeric_limits<float>::infinity();
+
 struct Items {
-  std::vector<float> vectors, biases;
+  std::vector<float, HugeBlocks<float>> vectors;
+  std::vector<float> biases;
   std::vector<std::vector<float>> queries;
 
   Items(size_t count, size_t width) : vectors(count * width), biases(count) {
@@ -73,13 +79,17 @@ bool measure(const Options& options, size_t count) {
   };
   int64_t scored = 0;
   const auto request = [&](size_t query) {
-    return ItemIndex::Request{items.queries[query % 64], &all, options.k,
+    return ItemIndex::Request{items.queries[query % 64],
+                              &all,
+                              options.k,
                               [&items, &options, &scored, query](std::span<const int32_t> some, std::span<float> its) {
                                 scored += static_cast<int64_t>(some.size());
                                 score_some_rows(items.vectors.data(), items.biases.data(),
                                                 items.queries[query % 64].data(), some.data(), its.data(), some.size(),
                                                 options.width);
-                              }};
+                              },
+                              options.more,
+                              kAnyReach};
   };
   for (const ScanKernel& kernel : scan_kernels()) {
     const ItemIndex index(items.vectors, items.biases, options.width, 0, &kernel);
@@ -87,7 +97,7 @@ bool measure(const Options& options, size_t count) {
       score_all(query);
       std::vector<int32_t> want(count);
       std::iota(want.begin(), want.end(), 0);
-      const auto kept = want.begin() + static_cast<ptrdiff_t>(std::min(options.k, count));
+      const auto kept = want.begin() + static_cast<ptrdiff_t>(std::min(options.k + options.more, count));
       std::partial_sort(want.begin(), kept, want.end(), [&](int32_t a, int32_t b) {
         const float first = scores[static_cast<size_t>(a)];
         const float second = scores[static_cast<size_t>(b)];
@@ -100,7 +110,7 @@ bool measure(const Options& options, size_t count) {
         return false;
       }
     }
-    const std::vector<uint64_t> words(index.bytes() / 8, 1);
+    const std::vector<uint64_t, HugeBlocks<uint64_t>> words(index.scanned_bytes() / 8, 1);
     uint64_t sum = 0;
     size_t found = 0;
     const double floor = seconds_of(options.seconds, [&](size_t) { sum += sum_of(words.data(), words.size()); });
@@ -129,7 +139,7 @@ bool measure(const Options& options, size_t count) {
 }
 
 int run(const Options& options) {
-  fmt::print("width {}, the best {}, one thread\n", options.width, options.k);
+  fmt::print("width {}, the best {} and {} more, one thread\n", options.width, options.k, options.more);
   fmt::print(
       "| items | kernel | us | us to read as many bytes | ratio | us in a batch of {} | us to score all in float32 | "
       "scored exactly |\n",
@@ -148,6 +158,7 @@ int main(int argc, char** argv) {
   app.add_option("--items", options.items)->capture_default_str();
   app.add_option("--width", options.width)->capture_default_str();
   app.add_option("-k", options.k)->capture_default_str();
+  app.add_option("--more", options.more, "that come after them: a server asks for 300")->capture_default_str();
   app.add_option("--batch", options.batch)->capture_default_str();
   app.add_option("--seconds", options.seconds, "of each measurement")->capture_default_str();
   CLI11_PARSE(app, argc, argv);

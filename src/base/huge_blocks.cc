@@ -17,35 +17,38 @@ namespace {
 constexpr size_t kPieceBytes = size_t{2} << 20;
 constexpr size_t kLeastBytes = 4 << 10;
 constexpr size_t kMostBytes = 512 << 10;
+constexpr size_t kOwnBytes = size_t{16} << 20;  // from here on a block has pieces of its own
 constexpr std::align_val_t kAlignment{64};
 
-/// Not under a sanitizer, which sees only what operator new gives.
-bool shares_pieces(size_t bytes) {
+/// A sanitizer sees only what operator new gives.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return false;
+constexpr bool kOnlyNew = true;
 #else
-  return bytes >= kLeastBytes && bytes <= kMostBytes;
+constexpr bool kOnlyNew = false;
 #endif
-}
 
-size_t rounded_up(size_t bytes) { return (bytes + 63) / 64 * 64; }
+bool shares_pieces(size_t bytes) { return !kOnlyNew && bytes >= kLeastBytes && bytes <= kMostBytes; }
+bool has_own_pieces(size_t bytes) { return !kOnlyNew && bytes >= kOwnBytes; }
+
+size_t rounded_up(size_t bytes, size_t to = 64) { return (bytes + to - 1) / to * to; }
+
+/// Whole pieces, zeros.
+std::byte* map_pieces(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
+  void* mapped = mmap(nullptr, bytes + kPieceBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED) throw std::bad_alloc();
+  auto* const begin = static_cast<std::byte*>(mapped);
+  const size_t before = (kPieceBytes - reinterpret_cast<uintptr_t>(begin) % kPieceBytes) % kPieceBytes;
+  if (before > 0) munmap(begin, before);
+  munmap(begin + before + bytes, kPieceBytes - before);
+  (void)madvise(begin + before, bytes, MADV_HUGEPAGE);  // without, it is memory as any other
+  return begin + before;
+}
 
 struct Unmap {
   void operator()(std::byte* piece) const { munmap(piece, kPieceBytes); }
 };
 using Mapping = std::unique_ptr<std::byte, Unmap>;
-
-/// Aligned to its size.
-Mapping map_piece() {
-  void* mapped = mmap(nullptr, 2 * kPieceBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) throw std::bad_alloc();
-  auto* const begin = static_cast<std::byte*>(mapped);
-  const size_t before = (kPieceBytes - reinterpret_cast<uintptr_t>(begin) % kPieceBytes) % kPieceBytes;
-  if (before > 0) munmap(begin, before);
-  munmap(begin + before + kPieceBytes, kPieceBytes - before);
-  (void)madvise(begin + before, kPieceBytes, MADV_HUGEPAGE);  // without, it is memory as any other
-  return Mapping(begin + before);
-}
 
 /// Blocks of one size, a multiple of 64.
 class Pieces {
@@ -93,7 +96,7 @@ class Pieces {
     std::vector<uint32_t> free(blocks_);
     for (size_t block = 0; block < blocks_; ++block) free[block] = static_cast<uint32_t>(blocks_ - 1 - block);
     with_room_.reserve(pieces_.size() + 1);
-    Mapping memory = map_piece();
+    Mapping memory(map_pieces(kPieceBytes));
     std::byte* const at = memory.get();
     pieces_.emplace(at, Piece{std::move(memory), std::move(free)});
     with_room_.push_back(at);
@@ -121,6 +124,7 @@ AllPieces& all_pieces() {
 }  // namespace
 
 void* take_huge_block(size_t bytes) {
+  if (has_own_pieces(bytes)) return map_pieces(rounded_up(bytes, kPieceBytes));
   if (!shares_pieces(bytes)) return ::operator new(bytes, kAlignment);
   AllPieces& all = all_pieces();
   const std::lock_guard lock(all.mutex);
@@ -128,6 +132,10 @@ void* take_huge_block(size_t bytes) {
 }
 
 void give_back_huge_block(void* block, size_t bytes) noexcept {
+  if (has_own_pieces(bytes)) {
+    munmap(block, rounded_up(bytes, kPieceBytes));
+    return;
+  }
   if (!shares_pieces(bytes)) return ::operator delete(block, kAlignment);
   AllPieces& all = all_pieces();
   const std::lock_guard lock(all.mutex);

@@ -8,8 +8,8 @@
 
 namespace perennial {
 
-/// Aligned to 64. Blocks of 4 KiB to 512 KiB share pieces with others of their size; smaller and larger ones come from
-/// operator new. Throws std::bad_alloc, as that does.
+/// Aligned to 64. Blocks of 4 KiB to 512 KiB share pieces with others of their size, those of 16 MiB and more have
+/// pieces of their own; the others come from operator new. Throws std::bad_alloc, as that does.
 void* take_huge_block(size_t bytes);
 
 /// `bytes` as they were taken. Pieces without any block go back to the system, but for one of each size.

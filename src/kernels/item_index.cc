@@ -3,15 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <queue>
 
 #include "base/check.h"
 
 namespace perennial {
 namespace {
 
-constexpr size_t kMostHits = 50;  // and four times those wanted, before the best of them are scored
-constexpr size_t kTogether = 32;  // hits that are scored in one go, at least
+constexpr size_t kLeastMore = 32;  // candidates, or half as many as there are, before they are thinned out again
 constexpr double kMostScore = 1e30;
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
 constexpr size_t kMostWidth = 60'000;
@@ -32,10 +30,10 @@ double length_of(std::span<const float> vector) {
 float upwards(double value) { return static_cast<float>(value * kRound); }
 
 /// The scale that makes the largest number `most`; 0 for a vector of zeros.
-float scale_of(std::span<const float> vector, int most) {
+float scale_of(std::span<const float> vector, float most) {
   float largest = 0;
   for (const float number : vector) largest = std::max(largest, std::abs(number));
-  return largest / static_cast<float>(most);
+  return largest / most;
 }
 
 constexpr auto better = [](const ScoredItem& a, const ScoredItem& b) {
@@ -52,9 +50,7 @@ class ItemIndex::Search {
         request_(request),
         numbers_(index.view().width),
         room_(std::min(index.tile_blocks(), index.blocks()) * kBlockItems),
-        best_(request.k),
-        wanted_(request.k + request.more),
-        most_hits_(4 * most_wanted() + kMostHits) {
+        most_candidates_(wanted() + kLeastMore) {
     PERENNIAL_CHECK(request.query.size() == index.width_, "a query of {} numbers for items of {}", request.query.size(),
                     index.width_);
     PERENNIAL_CHECK(request.allowed->size() >= index.size_, "{} flags for {} items", request.allowed->size(),
@@ -78,8 +74,9 @@ class ItemIndex::Search {
     const double length = length_of(request.query);
     const double of_sums = terms * kEpsilon * (scale > 0 ? length / scale + 2 * kMostNumber : 0);
     // What has no scale is taken for 0, and products of scales may be below the normal floats.
-    const double of_tiny = 4 * terms * kMostNumber * kMostNumber * std::numeric_limits<float>::denorm_min() +
-                           length * (scale > 0 ? index.unscaled_norm_ : index.most_norm_);
+    const double of_tiny =
+        4 * (terms * kMostNumber * kMostNumber + index.most_norm_) * std::numeric_limits<float>::denorm_min() +
+        length * (scale > 0 ? index.unscaled_norm_ : index.most_norm_);
     query_ = {.numbers = numbers_.data(),
               .sum = sum,
               .scale = scale,
@@ -95,115 +92,103 @@ class ItemIndex::Search {
   }
 
   /// To be scanned with what else is; take() follows.
-  [[nodiscard]] const ScanQuery* query() const { return beyond_floats_ || request_.k == 0 ? nullptr : &query_; }
+  [[nodiscard]] ScanQuery* query() { return beyond_floats_ || request_.k == 0 ? nullptr : &query_; }
 
   /// What a scan has found.
-  void take(size_t found) {
-    for (size_t i = 0; i < found; ++i)
-      if (static_cast<size_t>(room_[i].item) < index_.size_) hits_.push_back(room_[i]);
-    if (hits_.size() < most_hits_) return;
-    score_highest(request_.k);
-    if (hits_.size() >= most_hits_ / 2) score_highest(most_wanted());  // the k best have not thinned them enough
-    most_hits_ = std::max(most_hits_, 2 * hits_.size());
+  void take() {
+    const CodedBlocks blocks = index_.view();
+    if (blocks.fine != nullptr) look_closer(blocks, query_);
+    for (const ScanHit& hit : std::span(room_).first(query_.found)) {
+      const auto item = static_cast<size_t>(hit.item);
+      if (item >= index_.size_) continue;
+      const size_t block = item / kBlockItems;
+      const float error = blocks.fine != nullptr ? blocks.fine_error : blocks.errors[block];
+      const float within =
+          query_.scale * hit.scale * (query_.norm_share * blocks.norms[block] + query_.error_share * error);
+      candidates_.push_back({hit.item, hit.at_most - 2 * within - query_.slack, hit.at_most + query_.slack});
+    }
+    if (candidates_.size() >= most_candidates_) thin_out();
   }
 
   [[nodiscard]] std::vector<ScoredItem> result() {
-    for (size_t together = std::max(kTogether, request_.k); !hits_.empty(); together *= 2) score_highest(together);
-    if (beyond_floats_ && request_.k > 0) score_all();
-    std::vector<ScoredItem>& best = scored_;
-    if (best.size() > request_.k) {
-      const auto kth = best.begin() + static_cast<ptrdiff_t>(request_.k - 1);
-      std::nth_element(best.begin(), kth, best.end(), better);
-      const float lowest = kth->score - request_.reach;
-      best.erase(std::remove_if(kth + 1, best.end(), [&](const ScoredItem& scored) { return scored.score < lowest; }),
-                 best.end());
+    thin_out();
+    std::vector<int32_t> items;
+    for (const Candidate& candidate : candidates_) items.push_back(candidate.item);
+    for (size_t item = 0; beyond_floats_ && request_.k > 0 && item < index_.size_; ++item)
+      if ((*request_.allowed)[item]) items.push_back(static_cast<int32_t>(item));
+    std::vector<float> scores(items.size());
+    request_.score(items, scores);
+    std::vector<ScoredItem> best;
+    for (size_t i = 0; i < items.size(); ++i)
+      if (!std::isnan(scores[i])) best.push_back({items[i], scores[i]});
+    if (best.size() > wanted()) {
+      std::nth_element(best.begin(), best.begin() + static_cast<ptrdiff_t>(wanted()), best.end(), better);
+      best.resize(wanted());
     }
-    const size_t kept = std::min(most_wanted(), best.size());
-    std::partial_sort(best.begin(), best.begin() + static_cast<ptrdiff_t>(kept), best.end(), better);
-    best.resize(kept);
-    return std::move(best);
+    std::ranges::sort(best, better);
+    const auto beyond =
+        std::find_if(best.begin() + static_cast<ptrdiff_t>(std::min(request_.k, best.size())), best.end(),
+                     [&](const ScoredItem& each) { return each.score < best[request_.k - 1].score - request_.reach; });
+    best.erase(beyond, best.end());
+    return best;
   }
 
  private:
-  /// What `count` of the scores reach.
-  class Reached {
-   public:
-    explicit Reached(size_t count) : count_(count) {}
-    void add(float score) {
-      if (highest_.size() == count_) {
-        if (count_ == 0 || score <= highest_.top()) return;
-        highest_.pop();
-      }
-      highest_.push(score);
-    }
-    [[nodiscard]] float score() const {
-      return highest_.size() == count_ && count_ > 0 ? highest_.top() : std::numeric_limits<float>::lowest();
-    }
-
-   private:
-    size_t count_;
-    std::priority_queue<float, std::vector<float>, std::greater<>> highest_;
+  /// An item that may be wanted, and what its score lies between.
+  struct Candidate {
+    int32_t item;
+    float at_least, at_most;
   };
 
-  /// Some `count` of the highest hits, or a few more: by buckets, without putting any in order.
-  class HighHits {
+  [[nodiscard]] size_t wanted() const { return request_.k == 0 ? 0 : request_.k + request_.more; }
+
+  /// What so many of the candidates reach for certain, by buckets: none are put in order.
+  class Heights {
    public:
-    HighHits(std::span<const ScanHit> hits, size_t count) {
+    explicit Heights(std::span<const Candidate> candidates) : count_(candidates.size()) {
+      std::ranges::fill(lowest_, kInfinity);
+      float least = kInfinity;
       float most = -kInfinity;
-      for (const ScanHit& hit : hits) {
-        least_ = std::min(least_, hit.at_most);
-        most = std::max(most, hit.at_most);
+      for (const Candidate& each : candidates) {
+        least = std::min(least, each.at_least);
+        most = std::max(most, each.at_least);
       }
-      const float by = (kBuckets - 1) / (most - least_);
-      if (std::isfinite(by)) buckets_a_unit_ = by;
-      size_t sizes[kBuckets] = {};
-      for (const ScanHit& hit : hits) ++sizes[bucket(hit)];
-      lowest_ = kBuckets;
-      for (size_t number = 0; lowest_ > 0 && number < count;) number += sizes[--lowest_];
+      const float buckets_a_unit = (kBuckets - 1) / (most - least);
+      const float by = std::isfinite(buckets_a_unit) ? buckets_a_unit : 0;
+      for (const Candidate& each : candidates) {
+        const auto bucket = static_cast<size_t>((each.at_least - least) * by);
+        ++sizes_[bucket];
+        lowest_[bucket] = std::min(lowest_[bucket], each.at_least);
+      }
     }
-    [[nodiscard]] bool has(const ScanHit& hit) const { return bucket(hit) >= lowest_; }
+
+    /// Of `count` of them, or a few more; lowest() where there are fewer.
+    [[nodiscard]] float reached_by(size_t count) const {
+      if (count_ < count || count == 0) return std::numeric_limits<float>::lowest();
+      size_t bucket = kBuckets;
+      for (size_t reaching = 0; reaching < count;) reaching += sizes_[--bucket];
+      return lowest_[bucket];
+    }
 
    private:
     static constexpr size_t kBuckets = 256;
-    [[nodiscard]] size_t bucket(const ScanHit& hit) const {
-      return static_cast<size_t>((hit.at_most - least_) * buckets_a_unit_);
-    }
-    float least_ = kInfinity;
-    float buckets_a_unit_ = 0;
-    size_t lowest_;
+    size_t count_;
+    uint32_t sizes_[kBuckets] = {};
+    float lowest_[kBuckets];
   };
 
-  [[nodiscard]] size_t most_wanted() const { return request_.k == 0 ? 0 : request_.k + request_.more; }
-
-  /// Scores some `count` of the hits, those that may have the most, and drops those that cannot be wanted any more.
-  void score_highest(size_t count) {
-    items_.clear();
-    std::erase_if(hits_, [&, high = HighHits(hits_, count)](const ScanHit& hit) {
-      if (high.has(hit)) items_.push_back(hit.item);
-      return high.has(hit);
-    });
-    score(items_);
-    const float of_best = best_.score() - (request_.more > 0 ? request_.reach : 0);
-    query_.least = std::max({query_.least, of_best, wanted_.score()});
-    std::erase_if(hits_, [&](const ScanHit& hit) { return hit.at_most + query_.slack < query_.least; });
-    std::erase_if(scored_, [&](const ScoredItem& scored) { return scored.score < query_.least; });
-  }
-
-  void score_all() {
-    for (size_t item = 0; item < index_.size_; ++item)
-      if ((*request_.allowed)[item]) items_.push_back(static_cast<int32_t>(item));
-    score(items_);
-  }
-
-  void score(std::span<const int32_t> items) {
-    scores_.resize(items.size());
-    request_.score(items, scores_);
-    for (size_t i = 0; i < items.size(); ++i) {
-      if (std::isnan(scores_[i])) continue;
-      scored_.push_back({items[i], scores_[i]});
-      best_.add(scores_[i]);
-      wanted_.add(scores_[i]);
+  /// Drops those that cannot be wanted any more.
+  void thin_out() {
+    const Heights heights(candidates_);
+    query_.least = std::max(query_.least, heights.reached_by(wanted()));
+    if (request_.more > 0) query_.least = std::max(query_.least, heights.reached_by(request_.k) - request_.reach);
+    size_t kept = 0;
+    for (const Candidate& each : candidates_) {  // without branches, which would be guessed wrong
+      candidates_[kept] = each;
+      kept += static_cast<size_t>(each.at_most >= query_.least);
     }
+    candidates_.resize(kept);
+    most_candidates_ = kept + std::max(kept / 2, kLeastMore);
   }
 
   const ItemIndex& index_;
@@ -212,12 +197,8 @@ class ItemIndex::Search {
   std::vector<ScanHit> room_;  // for what one scan finds
   ScanQuery query_;
   bool beyond_floats_ = false;  // nothing can be said of the scores: all are computed
-  Reached best_, wanted_;       // by the k best, and with those more
-  std::vector<ScanHit> hits_;   // that may be wanted, not scored yet
-  size_t most_hits_;            // before some are
-  std::vector<ScoredItem> scored_;
-  std::vector<int32_t> items_;  // scratch, like the next
-  std::vector<float> scores_;
+  std::vector<Candidate> candidates_;
+  size_t most_candidates_;  // before they are thinned out
 };
 
 ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> biases, size_t width, float most_bias,
@@ -238,6 +219,7 @@ ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> bias
   biases_.assign(count * kBlockItems, 0);
   norms_.assign(count, 0);
   errors_.assign(count, 0);
+  if (bits_ == 4) fine_.assign(count * kBlockItems * view().width / 2, 0);
   for (size_t item = 0; item < size_; ++item) {
     const auto vector = vectors.subspan(item * width, width);
     const float length = upwards(length_of(vector));
@@ -256,12 +238,22 @@ ItemIndex::ItemIndex(std::span<const float> vectors, std::span<const float> bias
 void ItemIndex::encode(size_t item, std::span<const float> vector) {
   const size_t block = item / kBlockItems;
   const size_t at = item % kBlockItems;
+  const size_t half = view().width / 2;
   double squares = 0;  // in the item's scale, like what is moved
   double moved = 0;
+  double finely_moved = 0;
+  const auto nearest = [](double value, int middle, int least) {
+    return std::clamp(static_cast<int>(std::lrint((value + middle) / 2)), least, 255);
+  };
   for (size_t d = 0; d < width_; ++d) {
     const double exact = double{vector[d]} / scales_[item];
-    const int code = std::clamp(static_cast<int>(std::lrint((exact + middle()) / 2)), (middle() - most_code()) / 2,
-                                (middle() + most_code()) / 2);
+    int code = bits_ == 8 ? nearest(exact, 256, 1) : nearest(16 * exact, 255, 0);
+    if (bits_ == 4) {
+      const double error = (2 * code - 255) / 16.0 - exact;
+      finely_moved += error * error;
+      fine_[item * half + d % half] |= static_cast<uint8_t>(d < half ? code % 16 : code % 16 << 4);
+      code /= 16;
+    }
     const size_t row = bits_ == 8 ? d / 4 : d / kGroup;
     Line& line = lines_[(block * rows() + row) * kBlockItems / kLineItems + at / kLineItems];
     const bool upper = bits_ == 4 && d % kGroup >= 4;
@@ -272,6 +264,7 @@ void ItemIndex::encode(size_t item, std::span<const float> vector) {
   }
   norms_[block] = std::max(norms_[block], upwards(std::sqrt(squares)));
   errors_[block] = std::max(errors_[block], upwards(std::sqrt(moved)));
+  fine_error_ = std::max(fine_error_, upwards(std::sqrt(finely_moved)));
 }
 
 CodedBlocks ItemIndex::view() const {
@@ -282,6 +275,8 @@ CodedBlocks ItemIndex::view() const {
           .biases = biases_.data(),
           .norms = norms_.data(),
           .errors = errors_.data(),
+          .fine = bits_ == 8 ? nullptr : fine_.data(),
+          .fine_error = fine_error_,
           .width = (width_ + kGroup - 1) / kGroup * kGroup};
 }
 
@@ -295,19 +290,14 @@ std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> re
   std::vector<Search> searches;
   searches.reserve(requests.size());
   for (const Request& request : requests) searches.emplace_back(*this, request);
-  const bool unpacks = bits_ == 4 && requests.size() > 1;
-  std::vector<Line> scratch(unpacks ? view().width * kBlockItems / sizeof(Line) : 0);
-  std::vector<ScanQuery> queries;
-  for (size_t first = 0, end = 0; first < blocks(); first = end) {
+  std::vector<ScanQuery*> queries;
+  for (Search& search : searches)
+    if (search.query() != nullptr) queries.push_back(search.query());
+  for (size_t first = 0, end = 0; first < blocks() && !queries.empty(); first = end) {
     end = std::min({blocks(), 2 * first + 1, first + tile_blocks()});  // few at first: until then all are hits
-    queries.clear();
-    for (const Search& search : searches)
-      if (search.query() != nullptr) queries.push_back(*search.query());
-    if (queries.empty()) break;
-    kernel_->scan(view(), queries, first, end, reinterpret_cast<uint8_t*>(scratch.data()));
-    size_t next = 0;
+    kernel_->scan(view(), queries, first, end);
     for (Search& search : searches)
-      if (search.query() != nullptr) search.take(queries[next++].found);
+      if (search.query() != nullptr) search.take();
   }
   std::vector<std::vector<ScoredItem>> results;
   results.reserve(searches.size());
@@ -315,7 +305,7 @@ std::vector<std::vector<ScoredItem>> ItemIndex::best(std::span<const Request> re
   return results;
 }
 
-size_t ItemIndex::bytes() const {
+size_t ItemIndex::scanned_bytes() const {
   return lines_.size() * sizeof(Line) +
          (scales_.size() + biases_.size() + norms_.size() + errors_.size()) * sizeof(float);
 }

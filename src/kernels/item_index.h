@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/bitmap.h"
+#include "base/huge_blocks.h"
 #include "kernels/item_scan.h"
 
 namespace perennial {
@@ -62,7 +63,8 @@ class ItemIndex {
   /// The same of each request, in one pass over the items.
   [[nodiscard]] std::vector<std::vector<ScoredItem>> best(std::span<const Request> requests) const;
 
-  [[nodiscard]] size_t bytes() const;
+  /// What is read for every request.
+  [[nodiscard]] size_t scanned_bytes() const;
 
  private:
   struct alignas(64) Line {
@@ -71,9 +73,10 @@ class ItemIndex {
   class Search;
 
   [[nodiscard]] size_t blocks() const { return norms_.size(); }
-  // A code c stands for 2 c - middle(), from -most_code() to most_code(); rows are of four bytes an item.
+  // A code c stands for 2 c - middle(), with the fine ones from -most_code() to most_code(); rows are of four bytes an
+  // item.
   [[nodiscard]] int middle() const { return bits_ == 8 ? 256 : 15; }
-  [[nodiscard]] int most_code() const { return bits_ == 8 ? 254 : 15; }
+  [[nodiscard]] float most_code() const { return bits_ == 8 ? 254 : 255.0F / 16; }
   [[nodiscard]] size_t rows() const { return (width_ + kGroup - 1) / kGroup * static_cast<size_t>(bits_) / 4; }
   [[nodiscard]] CodedBlocks view() const;
   [[nodiscard]] size_t tile_blocks() const;
@@ -86,9 +89,11 @@ class ItemIndex {
   float most_norm_ = 0;
   float unscaled_norm_ = 0;  // the most of vectors too small to have a scale
   const ScanKernel* kernel_ = nullptr;
-  std::vector<Line> lines_;
-  std::vector<float> scales_, biases_;  // (blocks, 64)
-  std::vector<float> norms_, errors_;   // (blocks)
+  std::vector<Line, HugeBlocks<Line>> lines_;
+  std::vector<float> scales_, biases_;              // (blocks, 64)
+  std::vector<float> norms_, errors_;               // (blocks)
+  std::vector<uint8_t, HugeBlocks<uint8_t>> fine_;  // (blocks, 64, view's width / 2) of four bits
+  float fine_error_ = 0;
 };
 
 }  // namespace perennial

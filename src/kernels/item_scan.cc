@@ -3,6 +3,7 @@
 #include <cstring>
 #include <vector>
 
+#include "kernels/clones.h"
 #include "kernels/item_scan_loop.h"
 #include "kernels/item_scan_sets.h"
 
@@ -49,28 +50,28 @@ struct Portable {
     });
   }
 
-  static Sums of_unpacked(const uint8_t* bytes, const int8_t* numbers, size_t width) {
-    return of_bytes(bytes, numbers, width);
+  template <class Take>
+  static void of_together(const CodedBlocks& blocks, const uint8_t* codes, ScanQuery* const* queries, Take take) {
+    one_by_one<Portable>(blocks, codes, queries, take);
   }
 
-  static uint64_t reaching(const Sums& sums, float plus, float scale, const float* scales, const float* biases,
-                           float least) {
-    float scores[kBlockItems];
-    at_most(sums, plus, scale, scales, biases, scores);
+  static uint64_t reaching(const Sums& sums, const Bounds& bounds, float least) {
+    float most[kBlockItems];
+    at_most(sums, bounds, most);
     uint64_t reached = 0;
-    for (size_t item = 0; item < kBlockItems; ++item) reached |= uint64_t{scores[item] >= least} << item;
+    for (size_t item = 0; item < kBlockItems; ++item) reached |= uint64_t{most[item] >= least} << item;
     return reached;
   }
 
-  static void at_most(const Sums& sums, float plus, float scale, const float* scales, const float* biases, float* to) {
+  static void at_most(const Sums& sums, const Bounds& bounds, float* to) {
     for (size_t item = 0; item < kBlockItems; ++item)
-      to[item] = (2 * static_cast<float>(sums.of[item]) + plus) * (scale * scales[item]) + biases[item];
+      to[item] =
+          (bounds.times * static_cast<float>(sums.of[item]) + bounds.plus) * bounds.scales[item] + bounds.biases[item];
   }
 };
 
-void scan_portable(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first, size_t end,
-                   uint8_t* scratch) {
-  scan_by<Portable>(blocks, queries, first, end, scratch);
+void scan_portable(const CodedBlocks& blocks, std::span<ScanQuery* const> queries, size_t first, size_t end) {
+  scan_by<Portable>(blocks, queries, first, end);
 }
 
 std::vector<ScanKernel> runnable() {
@@ -85,6 +86,29 @@ std::vector<ScanKernel> runnable() {
 }
 
 }  // namespace
+
+PERENNIAL_CLONES void look_closer(const CodedBlocks& blocks, ScanQuery& query) {
+  const size_t half = blocks.width / 2;
+  const int8_t* lower = query.numbers;
+  const int8_t* upper = query.numbers + half;
+  const float wanted = query.least - query.slack;
+  size_t kept = 0;
+  for (size_t i = 0; i < query.found; ++i) {
+    ScanHit hit = query.hits[i];
+    const auto item = static_cast<size_t>(hit.item);
+    const uint8_t* fine = blocks.fine + item * half;
+    int32_t sum = 0;
+    for (size_t d = 0; d < half; ++d) {
+      sum += int16_t(fine[d] & 15) * int16_t{lower[d]};
+      sum += int16_t(fine[d] >> 4) * int16_t{upper[d]};
+    }
+    const float nearer = static_cast<float>(2 * sum - 15 * query.sum) / 16 -
+                         query.error_share * (blocks.errors[item / kBlockItems] - blocks.fine_error);
+    hit.at_most += nearer * (query.scale * hit.scale);
+    if (hit.at_most >= wanted) query.hits[kept++] = hit;
+  }
+  query.found = kept;
+}
 
 std::span<const ScanKernel> scan_kernels() {
   static const std::vector<ScanKernel> kernels = runnable();

@@ -15,7 +15,8 @@ constexpr size_t kGroup = 8;  // widths are padded to whole groups; of four bits
 /// Number d of item i is scales[i] * (2 c - middle), but for rounding. Its code c stands
 ///   of eight bits in codes[i / 64][d / 4][i % 64][d % 4];
 ///   of four bits in codes[i / 64][d / 8][i % 64][d % 4], in the byte's lower half when d % 8 < 4, else in its upper
-///   one.
+///   one. Then it is nearer to scales[i] * (2 c - middle + (2 f - 15) / 16), where f stands in fine[i][d % (width /
+///   2)], in the lower half when d < width / 2, else in the upper one.
 struct CodedBlocks {
   const uint8_t* codes;  // aligned to 64
   int bits;              // 8 or 4
@@ -24,6 +25,8 @@ struct CodedBlocks {
   const float* biases;  // (blocks, 64)
   const float* norms;   // (blocks): at least the length of each of its items, in the item's scale
   const float* errors;  // (blocks): at least what rounding moved each of them, in the item's scale
+  const uint8_t* fine;  // null of eight bits
+  float fine_error;     // at least what rounding moved any item as its fine codes tell it, in the item's scale
   size_t width;         // a multiple of 8
 
   [[nodiscard]] size_t block_bytes() const { return width * kBlockItems * static_cast<size_t>(bits) / 8; }
@@ -33,6 +36,7 @@ struct CodedBlocks {
 struct ScanHit {
   int32_t item;
   float at_most;
+  float scale;  // the item's
 };
 
 struct ScanQuery {
@@ -51,11 +55,15 @@ struct ScanQuery {
 struct ScanKernel {
   const char* name;
   /// Finds each query's hits in the blocks [first, end), by rising item; items that fill up the last block are hit like
-  /// others. For several queries of four bits `scratch` has a byte for each number of a block, aligned to 64.
-  void (*scan)(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
+  /// others.
+  void (*scan)(const CodedBlocks&, std::span<ScanQuery* const> queries, size_t first, size_t end);
 };
 
 /// Those that this machine runs, the fastest first.
 std::span<const ScanKernel> scan_kernels();
+
+/// A second look, by the fine codes, at what a scan has hit: tells of each item more closely what it is at most, and
+/// leaves those that may still be wanted.
+void look_closer(const CodedBlocks& blocks, ScanQuery& query);
 
 }  // namespace perennial

@@ -37,31 +37,20 @@ struct Avx2 {
 
   [[gnu::always_inline]] static Sums of_halves(const uint8_t* codes, const int8_t* numbers, size_t width) {
     const __m256i half = _mm256_set1_epi8(0x0F);
-    return add_up(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
-      const __m256i both = load(codes + d / kGroup * kRow + part * 32);
-      return _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(both, half), low),
-                              _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(both, 4), half), high));
-    });
-  }
-
-  [[gnu::always_inline]] static Sums of_unpacked(const uint8_t* bytes, const int8_t* numbers, size_t width) {
-    return add_up(numbers, width, [&](size_t d, size_t part, __m256i low, __m256i high) {
-      const uint8_t* at = bytes + d / 4 * kRow + part * 32;
-      return _mm256_add_epi16(_mm256_maddubs_epi16(load(at), low), _mm256_maddubs_epi16(load(at + kRow), high));
-    });
-  }
-
-  /// products(d, part, low, high): of a part's codes, the eight from d on, with the query's, in pairs of sums an item.
-  template <class Products>
-  [[gnu::always_inline]] static Sums add_up(const int8_t* numbers, size_t width, Products products) {
     Sums sums = {};
     for (size_t from = 0; from < width; from += kFits) {
-      __m256i pairs[kParts] = {};
+      __m256i pairs[kParts] = {};  // of sums an item
       for (size_t d = from; d < std::min(width, from + kFits); d += kGroup) {
         const __m256i low = four(numbers + d);
         const __m256i high = four(numbers + d + 4);
-        for (size_t part = 0; part < kParts; ++part)
-          pairs[part] = _mm256_add_epi16(pairs[part], products(d, part, low, high));
+        for (size_t part = 0; part < kParts; ++part) {
+          const __m256i both =
+              _mm256_load_si256(reinterpret_cast<const __m256i*>(codes + d / kGroup * kRow + part * 32));
+          const __m256i products =
+              _mm256_add_epi16(_mm256_maddubs_epi16(_mm256_and_si256(both, half), low),
+                               _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(both, 4), half), high));
+          pairs[part] = _mm256_add_epi16(pairs[part], products);
+        }
       }
       for (size_t part = 0; part < kParts; ++part)
         sums.parts[part] = _mm256_add_epi32(sums.parts[part], _mm256_madd_epi16(pairs[part], _mm256_set1_epi16(1)));
@@ -69,8 +58,10 @@ struct Avx2 {
     return sums;
   }
 
-  [[gnu::always_inline]] static __m256i load(const uint8_t* bytes) {
-    return _mm256_load_si256(reinterpret_cast<const __m256i*>(bytes));
+  template <class Take>
+  [[gnu::always_inline]] static void of_together(const CodedBlocks& blocks, const uint8_t* codes,
+                                                 ScanQuery* const* queries, Take take) {
+    one_by_one<Avx2>(blocks, codes, queries, take);
   }
 
   [[gnu::always_inline]] static __m256i four(const int8_t* numbers) {
@@ -79,35 +70,31 @@ struct Avx2 {
     return _mm256_set1_epi32(four);
   }
 
-  [[gnu::always_inline]] static __m256 at_most(const Sums& sums, size_t part, float plus, float scale,
-                                               const float* scales, const float* biases) {
-    const __m256 both = _mm256_fmadd_ps(_mm256_set1_ps(2), _mm256_cvtepi32_ps(sums.parts[part]), _mm256_set1_ps(plus));
-    return _mm256_fmadd_ps(both, _mm256_mul_ps(_mm256_set1_ps(scale), _mm256_loadu_ps(scales + 8 * part)),
-                           _mm256_loadu_ps(biases + 8 * part));
+  [[gnu::always_inline]] static __m256 at_most(const Sums& sums, size_t part, const Bounds& bounds) {
+    const __m256 scaled = _mm256_fmadd_ps(_mm256_set1_ps(bounds.times), _mm256_cvtepi32_ps(sums.parts[part]),
+                                          _mm256_set1_ps(bounds.plus));
+    return _mm256_fmadd_ps(scaled, _mm256_loadu_ps(bounds.scales + 8 * part),
+                           _mm256_loadu_ps(bounds.biases + 8 * part));
   }
 
-  [[gnu::always_inline]] static uint64_t reaching(const Sums& sums, float plus, float scale, const float* scales,
-                                                  const float* biases, float least) {
+  [[gnu::always_inline]] static uint64_t reaching(const Sums& sums, const Bounds& bounds, float least) {
     uint64_t reached = 0;
     for (size_t part = 0; part < kParts; ++part) {
-      const __m256 not_less =
-          _mm256_cmp_ps(at_most(sums, part, plus, scale, scales, biases), _mm256_set1_ps(least), _CMP_GE_OQ);
+      const __m256 not_less = _mm256_cmp_ps(at_most(sums, part, bounds), _mm256_set1_ps(least), _CMP_GE_OQ);
       reached |= static_cast<uint64_t>(_mm256_movemask_ps(not_less)) << (8 * part);
     }
     return reached;
   }
 
-  [[gnu::always_inline]] static void at_most(const Sums& sums, float plus, float scale, const float* scales,
-                                             const float* biases, float* to) {
-    for (size_t part = 0; part < kParts; ++part)
-      _mm256_store_ps(to + 8 * part, at_most(sums, part, plus, scale, scales, biases));
+  [[gnu::always_inline]] static void at_most(const Sums& sums, const Bounds& bounds, float* to) {
+    for (size_t part = 0; part < kParts; ++part) _mm256_store_ps(to + 8 * part, at_most(sums, part, bounds));
   }
 };
 
 }  // namespace
 
-void scan_avx2(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch) {
-  scan_by<Avx2>(blocks, queries, first, end, scratch);
+void scan_avx2(const CodedBlocks& blocks, std::span<ScanQuery* const> queries, size_t first, size_t end) {
+  scan_by<Avx2>(blocks, queries, first, end);
 }
 
 }  // namespace perennial

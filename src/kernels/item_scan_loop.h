@@ -2,8 +2,8 @@
 // instructions.
 #pragma once
 
+#include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "base/fetch.h"
 #include "kernels/item_scan.h"
@@ -12,57 +12,77 @@ namespace perennial {
 namespace {
 
 constexpr size_t kRow = 4 * kBlockItems;  // bytes, four of each item
+constexpr size_t kTogether = 4;           // queries that a version may take through a block at once
 
-/// The block's codes as bytes: of each row those in lower halves, then those in upper ones.
-[[gnu::always_inline]] inline void unpack(const uint8_t* codes, size_t bytes, uint8_t* unpacked) {
-  for (size_t row = 0; row < bytes; row += kRow)
-    for (size_t i = 0; i < kRow; ++i) {
-      unpacked[2 * row + i] = codes[row + i] & 15;
-      unpacked[2 * row + kRow + i] = codes[row + i] >> 4;
-    }
+/// What a query's sums come to in a block: item i is at most (times * sum[i] + plus) * scales[i] + biases[i].
+struct Bounds {
+  float times, plus;
+  const float* scales;
+  const float* biases;
+};
+
+/// One query's sums.
+template <class Version>
+[[gnu::always_inline]] inline auto sums_of(const CodedBlocks& blocks, const uint8_t* codes, const ScanQuery& query) {
+  return blocks.bits == 4 ? Version::of_halves(codes, query.numbers, blocks.width)
+                          : Version::of_bytes(codes, query.numbers, blocks.width);
 }
 
-/// at_most of item i is (2 sum[i] + plus) * (scale * scales[i]) + biases[i]. What a version has:
+/// For versions that gain nothing from several queries at once.
+template <class Version, class Take>
+[[gnu::always_inline]] inline void one_by_one(const CodedBlocks& blocks, const uint8_t* codes,
+                                              ScanQuery* const* queries, Take take) {
+  for (size_t i = 0; i < kTogether; ++i) take(*queries[i], sums_of<Version>(blocks, codes, *queries[i]));
+}
+
+/// What a version has:
 ///   Sums                                      of a block's items, 64 int32
 ///   of_bytes(codes, numbers, width)           sums of codes of eight bits times numbers
 ///   of_halves(codes, numbers, width)          of codes of four bits
-///   of_unpacked(bytes, numbers, width)        of these, unpacked
-///   reaching(sums, plus, scale, scales, biases, least)   a bit for each item whose at_most is not less
-///   at_most(sums, plus, scale, scales, biases, floats)   writes them
+///   of_together(blocks, codes, queries, take)   take(query, sums) of each of kTogether queries
+///   reaching(sums, bounds, least)             a bit for each item that may be at least that much
+///   at_most(sums, bounds, floats)             writes what they are at most
 template <class Version>
-[[gnu::always_inline]] inline void scan_by(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first,
-                                           size_t end, uint8_t* scratch) {
-  for (ScanQuery& query : queries) query.found = 0;
+[[gnu::always_inline]] inline void scan_by(const CodedBlocks& blocks, std::span<ScanQuery* const> queries, size_t first,
+                                           size_t end) {
+  const size_t groups = queries.size() / kTogether;
+  const size_t share = groups == 0 ? 0 : (blocks.block_bytes() / groups + 63) / 64 * 64;  // of the next block
+  for (ScanQuery* query : queries) {
+    query->found = 0;
+    fetch(query->allowed + end, (end - first) * sizeof(uint64_t));  // of the next ones
+  }
   for (size_t block = first; block < end; ++block) {
     const uint8_t* codes = blocks.codes + block * blocks.block_bytes();
     const float* scales = blocks.scales + block * kBlockItems;
     const float* biases = blocks.biases + block * kBlockItems;
-    const bool unpacked = blocks.bits == 4 && queries.size() > 1;  // then taking the codes apart once is worth it
-    if (unpacked) {
-      unpack(codes, blocks.block_bytes(), scratch);
+    const auto take = [&](ScanQuery & query, const typename Version::Sums& sums) __attribute__((always_inline)) {
+      const float plus = static_cast<float>(-blocks.middle * query.sum) + query.norm_share * blocks.norms[block] +
+                         query.error_share * blocks.errors[block];
+      const Bounds bounds = {2 * query.scale, query.scale * plus, scales, biases};
+      uint64_t items = Version::reaching(sums, bounds, query.least - query.slack) & query.allowed[block];
+      if (items == 0) return;
+      alignas(64) float at_most[kBlockItems];
+      Version::at_most(sums, bounds, at_most);
+      for (; items != 0; items &= items - 1) {
+        const auto at = static_cast<size_t>(std::countr_zero(items));
+        const size_t item = block * kBlockItems + at;
+        if (blocks.fine != nullptr) fetch(blocks.fine + item * blocks.width / 2, blocks.width / 2);
+        query.hits[query.found++] = {static_cast<int32_t>(item), at_most[at], scales[at]};
+      }
+    };
+    if (groups > 0) {  // else the processor fetches fast enough by itself
       fetch(scales + kBlockItems, kBlockItems * sizeof(float));
       fetch(biases + kBlockItems, kBlockItems * sizeof(float));
     }
-    const size_t share = (blocks.block_bytes() / queries.size() + 63) / 64 * 64;
     const uint8_t* next = codes + blocks.block_bytes();
-    for (ScanQuery& query : queries) {
-      if (unpacked) fetch(std::exchange(next, next + share), share);
-      if (query.allowed[block] == 0) continue;
-      const auto sums = unpacked           ? Version::of_unpacked(scratch, query.numbers, blocks.width)
-                        : blocks.bits == 4 ? Version::of_halves(codes, query.numbers, blocks.width)
-                                           : Version::of_bytes(codes, query.numbers, blocks.width);
-      const float plus = static_cast<float>(-blocks.middle * query.sum) + query.norm_share * blocks.norms[block] +
-                         query.error_share * blocks.errors[block];
-      const float wanted = query.least - query.slack;
-      uint64_t items = Version::reaching(sums, plus, query.scale, scales, biases, wanted) & query.allowed[block];
-      if (items == 0) continue;
-      alignas(64) float at_most[kBlockItems];
-      Version::at_most(sums, plus, query.scale, scales, biases, at_most);
-      for (; items != 0; items &= items - 1) {
-        const auto at = static_cast<size_t>(std::countr_zero(items));
-        query.hits[query.found++] = {static_cast<int32_t>(block * kBlockItems + at), at_most[at]};
-      }
+    for (size_t group = 0; group < groups; ++group, next += share) {
+      fetch(next, share);
+      ScanQuery* const* its = queries.data() + group * kTogether;
+      if (std::any_of(its, its + kTogether, [&](const ScanQuery* query) { return query->allowed[block] != 0; }))
+        Version::of_together(blocks, codes, its, take);
     }
+    for (ScanQuery* query : queries.subspan(groups * kTogether))
+      if (query->allowed[block] != 0) take(*query, sums_of<Version>(blocks, codes, *query));
   }
 }
 

@@ -5,7 +5,7 @@
 
 namespace perennial {
 
-void scan_vnni(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
-void scan_avx2(const CodedBlocks&, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch);
+void scan_vnni(const CodedBlocks&, std::span<ScanQuery* const> queries, size_t first, size_t end);
+void scan_avx2(const CodedBlocks&, std::span<ScanQuery* const> queries, size_t first, size_t end);
 
 }  // namespace perennial

@@ -7,9 +7,8 @@ namespace perennial {
 namespace {
 
 struct Vnni {
-  static constexpr size_t kParts = 4;  // sixteen items each
   struct Sums {
-    __m512i parts[kParts];
+    __m512i a, b, c, d;  // sixteen items each
   };
 
   // Eight sums at a time, each with a name: a product is there after five cycles, and arrays GCC 12 puts into memory.
@@ -29,7 +28,7 @@ struct Vnni {
       g = _mm512_dpbusd_epi32(g, _mm512_load_si512(codes + kRow + 128), second);
       h = _mm512_dpbusd_epi32(h, _mm512_load_si512(codes + kRow + 192), second);
     }
-    return {{_mm512_add_epi32(a, e), _mm512_add_epi32(b, f), _mm512_add_epi32(c, g), _mm512_add_epi32(d, h)}};
+    return {_mm512_add_epi32(a, e), _mm512_add_epi32(b, f), _mm512_add_epi32(c, g), _mm512_add_epi32(d, h)};
   }
 
   [[gnu::always_inline]] static Sums of_halves(const uint8_t* codes, const int8_t* numbers, size_t width) {
@@ -48,12 +47,56 @@ struct Vnni {
       g = _mm512_dpbusd_epi32(g, _mm512_andnot_si512(half, _mm512_load_si512(codes + 128)), high);
       h = _mm512_dpbusd_epi32(h, _mm512_andnot_si512(half, _mm512_load_si512(codes + 192)), high);
     }
-    return {{_mm512_add_epi32(a, _mm512_srai_epi32(e, 4)), _mm512_add_epi32(b, _mm512_srai_epi32(f, 4)),
-             _mm512_add_epi32(c, _mm512_srai_epi32(g, 4)), _mm512_add_epi32(d, _mm512_srai_epi32(h, 4))}};
+    return {_mm512_add_epi32(a, _mm512_srai_epi32(e, 4)), _mm512_add_epi32(b, _mm512_srai_epi32(f, 4)),
+            _mm512_add_epi32(c, _mm512_srai_epi32(g, 4)), _mm512_add_epi32(d, _mm512_srai_epi32(h, 4))};
   }
 
-  [[gnu::always_inline]] static Sums of_unpacked(const uint8_t* bytes, const int8_t* numbers, size_t width) {
-    return of_bytes(bytes, numbers, width);
+  /// A load of codes serves four products.
+  template <class Take>
+  [[gnu::always_inline]] static void of_together(const CodedBlocks& blocks, const uint8_t* codes,
+                                                 ScanQuery* const* queries, Take take) {
+    const __m512i zero = _mm512_setzero_si512();
+    const __m512i half = _mm512_set1_epi8(0x0F);
+    Sums first = {zero, zero, zero, zero};
+    Sums second = first, third = first, fourth = first;
+    const auto add_all = [&](const Sums& row, size_t from) __attribute__((always_inline)) {
+      add(first, row, four(queries[0]->numbers + from));
+      add(second, row, four(queries[1]->numbers + from));
+      add(third, row, four(queries[2]->numbers + from));
+      add(fourth, row, four(queries[3]->numbers + from));
+    };
+    if (blocks.bits == 8) {
+      for (size_t from = 0; from < blocks.width; from += 4, codes += kRow) add_all(row_of(codes), from);
+    } else {
+      for (size_t from = 0; from < blocks.width; from += kGroup, codes += kRow) {
+        const Sums both = row_of(codes);
+        add_all({_mm512_and_si512(half, both.a), _mm512_and_si512(half, both.b), _mm512_and_si512(half, both.c),
+                 _mm512_and_si512(half, both.d)},
+                from);
+        add_all({upper(both.a), upper(both.b), upper(both.c), upper(both.d)}, from + 4);
+      }
+    }
+    static_assert(kTogether == 4);
+    take(*queries[0], first);
+    take(*queries[1], second);
+    take(*queries[2], third);
+    take(*queries[3], fourth);
+  }
+
+  [[gnu::always_inline]] static Sums row_of(const uint8_t* codes) {
+    return {_mm512_load_si512(codes), _mm512_load_si512(codes + 64), _mm512_load_si512(codes + 128),
+            _mm512_load_si512(codes + 192)};
+  }
+
+  [[gnu::always_inline]] static __m512i upper(__m512i bytes) {
+    return _mm512_and_si512(_mm512_set1_epi8(0x0F), _mm512_srli_epi16(bytes, 4));
+  }
+
+  [[gnu::always_inline]] static void add(Sums& sums, const Sums& row, __m512i numbers) {
+    sums.a = _mm512_dpbusd_epi32(sums.a, row.a, numbers);
+    sums.b = _mm512_dpbusd_epi32(sums.b, row.b, numbers);
+    sums.c = _mm512_dpbusd_epi32(sums.c, row.c, numbers);
+    sums.d = _mm512_dpbusd_epi32(sums.d, row.d, numbers);
   }
 
   [[gnu::always_inline]] static __m512i four(const int8_t* numbers) {
@@ -62,34 +105,32 @@ struct Vnni {
     return _mm512_set1_epi32(four);
   }
 
-  [[gnu::always_inline]] static __m512 at_most(const Sums& sums, size_t part, float plus, float scale,
-                                               const float* scales, const float* biases) {
-    const __m512 both = _mm512_fmadd_ps(_mm512_set1_ps(2), _mm512_cvtepi32_ps(sums.parts[part]), _mm512_set1_ps(plus));
-    return _mm512_fmadd_ps(both, _mm512_mul_ps(_mm512_set1_ps(scale), _mm512_loadu_ps(scales + 16 * part)),
-                           _mm512_loadu_ps(biases + 16 * part));
+  [[gnu::always_inline]] static __m512 at_most(__m512i sums, const Bounds& bounds, size_t from) {
+    const __m512 scaled =
+        _mm512_fmadd_ps(_mm512_set1_ps(bounds.times), _mm512_cvtepi32_ps(sums), _mm512_set1_ps(bounds.plus));
+    return _mm512_fmadd_ps(scaled, _mm512_loadu_ps(bounds.scales + from), _mm512_loadu_ps(bounds.biases + from));
   }
 
-  [[gnu::always_inline]] static uint64_t reaching(const Sums& sums, float plus, float scale, const float* scales,
-                                                  const float* biases, float least) {
-    uint64_t reached = 0;
-    for (size_t part = 0; part < kParts; ++part)
-      reached |= uint64_t{_mm512_cmp_ps_mask(at_most(sums, part, plus, scale, scales, biases), _mm512_set1_ps(least),
-                                             _CMP_GE_OQ)}
-                 << (16 * part);
-    return reached;
+  [[gnu::always_inline]] static uint64_t reaching(const Sums& sums, const Bounds& bounds, float least) {
+    const auto of = [&](__m512i its, size_t from) __attribute__((always_inline)) {
+      return _mm512_cmp_ps_mask(at_most(its, bounds, from), _mm512_set1_ps(least), _CMP_GE_OQ);
+    };
+    return _mm512_kunpackd(_mm512_kunpackw(of(sums.d, 48), of(sums.c, 32)),
+                           _mm512_kunpackw(of(sums.b, 16), of(sums.a, 0)));
   }
 
-  [[gnu::always_inline]] static void at_most(const Sums& sums, float plus, float scale, const float* scales,
-                                             const float* biases, float* to) {
-    for (size_t part = 0; part < kParts; ++part)
-      _mm512_store_ps(to + 16 * part, at_most(sums, part, plus, scale, scales, biases));
+  [[gnu::always_inline]] static void at_most(const Sums& sums, const Bounds& bounds, float* to) {
+    _mm512_store_ps(to, at_most(sums.a, bounds, 0));
+    _mm512_store_ps(to + 16, at_most(sums.b, bounds, 16));
+    _mm512_store_ps(to + 32, at_most(sums.c, bounds, 32));
+    _mm512_store_ps(to + 48, at_most(sums.d, bounds, 48));
   }
 };
 
 }  // namespace
 
-void scan_vnni(const CodedBlocks& blocks, std::span<ScanQuery> queries, size_t first, size_t end, uint8_t* scratch) {
-  scan_by<Vnni>(blocks, queries, first, end, scratch);
+void scan_vnni(const CodedBlocks& blocks, std::span<ScanQuery* const> queries, size_t first, size_t end) {
+  scan_by<Vnni>(blocks, queries, first, end);
 }
 
 }  // namespace perennial

@@ -23,11 +23,12 @@ class WeightReader {
  public:
   explicit WeightReader(const SafetensorsFile& file) : file_(file) {}
 
-  Status read(const std::string& name, std::vector<int64_t> shape, std::vector<float>& out) {
+  template <class Floats>
+  Status read(const std::string& name, std::vector<int64_t> shape, Floats& out) {
     PERENNIAL_TRY_ASSIGN(const FloatTensor* tensor, file_.find(name, shape));
     for (const float value : tensor->values)
       if (!std::isfinite(value)) return data_loss("checkpoint tensor '{}' holds a value that is not finite", name);
-    out = tensor->values;
+    out.assign(tensor->values.begin(), tensor->values.end());
     return {};
   }
 
@@ -168,7 +169,7 @@ Transformer::LayerCache Transformer::layer_of(Cache& cache, size_t layer) const 
 
 void Transformer::embed(const Token& token, int64_t last_time_ms, float* x) const {
   const size_t D = config_.width;
-  const auto add = [&](const std::vector<float>& table, int32_t row, float scale) {
+  const auto add = [&](std::span<const float> table, int32_t row, float scale) {
     axpy(scale, table.data() + static_cast<size_t>(row) * D, x, D);
   };
   std::fill_n(x, D, 0.0F);

@@ -154,7 +154,7 @@ class Transformer final : public Scorer {
 
   ModelConfig config_;
   Layout layout_;
-  std::vector<float> items_;                                       // (items, D)
+  std::vector<float, HugeBlocks<float>> items_;                    // (items, D); some are read from anywhere
   std::vector<float> item_bias_;                                   // (items)
   std::vector<float> types_, values_, gaps_, features_, elapsed_;  // (rows, D) each
   std::vector<Layer> layers_;
