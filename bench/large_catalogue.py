@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """Out of a million items: how long does a list take for one who asks alone, and how many more a second do sixteen get?
 
-Makes a shop (or takes the one in --folder), trains one epoch on it, serves it on one core, and asks for lists that were not kept from the
-other, over loopback: by one connection and by --connections in turns. Checks first that each user's list is the one that `perennial
+Makes a shop (or takes the one in --folder), trains one epoch on it, serves it with the defaults, and asks for lists that were not
+kept, over loopback: by one connection and by --connections in turns. Checks first that each user's list is the one that `perennial
 recommend` gives; that it is float32's is what exact_lists checks. Wants wrk and two cores.
-./dev bench large_catalogue [--items 1000000] [--users 100000] [--folder KEEP] [--connections 16] [--seconds 5] [--rounds 4]
+./dev bench large_catalogue [--items 1000000] [--users 100000] [--folder KEEP] [--one-core] [--connections 16] [--seconds 5] [--rounds 4] [--ask 300]
 """
 import argparse
 import pathlib
 import random
+import sqlite3
 import subprocess
 import tempfile
 
-from serve import asking_by_turns, check, load, users_of
+from serve import asking_by_turns, check, load, need_wrk, users_of
 from server_process import PERENNIAL, ServerProcess
 
 START, DAYS = 1_700_000_000, 365
@@ -38,6 +39,15 @@ def make_data(data, scratch, options):
     subprocess.run([PERENNIAL, "train", "--data", data, "--holdout", "none", "--max-epochs", "1", "--members", "1", "--width", "64"], check=True)
 
 
+def item_count(data):
+    with sqlite3.connect(f"file:{data}/log.db?mode=ro", uri=True) as log:
+        return log.execute("SELECT count(*) FROM items").fetchone()[0]
+
+
+def on_core(core, options):
+    return ("taskset", "-c", str(core)) if options.one_core else ()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--items", type=int, default=1_000_000)
@@ -46,24 +56,28 @@ def main():
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
     parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--one-core", action="store_true", help="the server on one core, wrk on the other; else both on both")
     parser.add_argument("--ask", type=int, default=300, help="so many users, by turns")
     options = parser.parse_args()
+    if options.items < TASTES:
+        parser.error(f"--items: {TASTES} at least")
+    need_wrk()
     with tempfile.TemporaryDirectory() as folder:
         scratch = pathlib.Path(folder)
         data = options.folder or scratch / "data"
         make_data(data, scratch, options)
         users = users_of(data, options.ask)
-        script, config = scratch / "ask.lua", scratch / "serve.toml"
+        script = scratch / "ask.lua"
         script.write_text(asking_by_turns(users, anew=True))
-        config.write_text(f"[server]\nthreads = {options.connections}\nport = 0\n")
-        server = ServerProcess(data, "--config", config, before=("taskset", "-c", "0"))
+        server = ServerProcess(data, "--port", "0", before=on_core(0, options))
         try:
             check(server.port, data, users)
-            print(f"{options.items:,} items, {len(users)} users\n")
+            print(f"{item_count(data):,} items, {len(users)} users\n")
             print("| one connection: lists/s | p50 ms | p99 ms | "
                   f"{options.connections} connections: lists/s | p50 ms | p99 ms | times |\n|---|---|---|---|---|---|---|")
             for _ in range(options.rounds):
-                alone, together = (load(server.port, script, count, options.seconds) for count in (1, options.connections))
+                alone, together = (load(server.port, script, count, options.seconds, on_core(1, options))
+                                   for count in (1, options.connections))
                 print(f"| {alone[0]:,.0f} | {alone[1]:.2f} | {alone[2]:.2f} | {together[0]:,.0f} | {together[1]:.2f} | {together[2]:.2f} | "
                       f"{together[0] / alone[0]:.2f} |", flush=True)
         finally:

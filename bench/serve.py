@@ -31,6 +31,11 @@ end
 """
 
 
+def need_wrk():
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed: apt-get install wrk")
+
+
 def get(port, path):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as reply:
         return reply.read()
@@ -60,9 +65,9 @@ def asking_by_turns(users, anew):
     return ASK % (", ".join(f'"{user}"' for user in users), "&exclude_seen=36500d" if anew else "")
 
 
-def load(port, script, connections, seconds):
+def load(port, script, connections, seconds, before=("taskset", "-c", "1")):
     """requests/s, and the 50th and 99th percentile of latency in milliseconds."""
-    told = subprocess.run(["taskset", "-c", "1", "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
+    told = subprocess.run([*before, "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s",
                            script, f"http://127.0.0.1:{port}"], check=True, stdout=subprocess.PIPE, text=True).stdout
     if "Non-2xx" in told:
         raise SystemExit(told)
@@ -82,8 +87,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1, help="of the server, on its one core: 16 to share scans of a large catalogue")
     parser.add_argument("--anew", action="store_true", help="ask with a window of a century, which no kept list answers")
     options = parser.parse_args()
-    if shutil.which("wrk") is None:
-        raise SystemExit("wrk is not installed: apt-get install wrk")
+    need_wrk()
     users = users_of(options.data, options.users)
     with tempfile.TemporaryDirectory() as folder:
         script, body, config = (pathlib.Path(folder) / name for name in ("ask.lua", "body", "serve.toml"))

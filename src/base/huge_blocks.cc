@@ -23,6 +23,8 @@ constexpr std::align_val_t kAlignment{64};
 /// A sanitizer sees only what operator new gives.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 constexpr bool kOnlyNew = true;
+#elif defined(__has_feature)
+constexpr bool kOnlyNew = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
 #else
 constexpr bool kOnlyNew = false;
 #endif
@@ -34,7 +36,6 @@ size_t rounded_up(size_t bytes, size_t to = 64) { return (bytes + to - 1) / to *
 
 /// Whole pieces, zeros.
 std::byte* map_pieces(size_t bytes) {
-  if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
   void* mapped = mmap(nullptr, bytes + kPieceBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<std::byte*>(mapped);
@@ -124,6 +125,7 @@ AllPieces& all_pieces() {
 }  // namespace
 
 void* take_huge_block(size_t bytes) {
+  if (bytes > SIZE_MAX / 2) throw std::bad_alloc();
   if (has_own_pieces(bytes)) return map_pieces(rounded_up(bytes, kPieceBytes));
   if (!shares_pieces(bytes)) return ::operator new(bytes, kAlignment);
   AllPieces& all = all_pieces();

@@ -66,6 +66,34 @@ TEST(HugeBlocks, ThreadsTakeAndGiveBackBesideEachOther) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST(HugeBlocks, LargeOnesHaveLargePagesOfTheirOwn) {
+  constexpr size_t kPiece = size_t{2} << 20;
+  constexpr size_t kSizes[] = {8 * kPiece - 1, 8 * kPiece, 8 * kPiece + 1, 9 * kPiece};
+  std::vector<unsigned char*> blocks;
+  for (const size_t bytes : kSizes) {
+    blocks.push_back(static_cast<unsigned char*>(take_huge_block(bytes)));
+    blocks.back()[0] = 1;
+    blocks.back()[bytes - 1] = 2;
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+    if (bytes >= 8 * kPiece) {
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(blocks.back()) % kPiece, 0U) << bytes;
+    }
+#endif
+  }
+  for (size_t gone = 0; gone < std::size(kSizes); ++gone) {
+    give_back_huge_block(blocks[gone], kSizes[gone]);
+    for (size_t left = gone + 1; left < std::size(kSizes); ++left) {
+      EXPECT_EQ(blocks[left][0], 1) << kSizes[left];
+      EXPECT_EQ(blocks[left][kSizes[left] - 1], 2) << kSizes[left];
+    }
+  }
+}
+
+TEST(HugeBlocks, MoreThanThereIsIsRefused) {
+  EXPECT_THROW(take_huge_block(SIZE_MAX), std::bad_alloc);
+  EXPECT_THROW(take_huge_block(SIZE_MAX / 2), std::bad_alloc);
+}
+
 TEST(HugeBlocks, BlocksOfASizeLieCloseAndAreTakenAgain) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
   GTEST_SKIP() << "under a sanitizer they come from operator new";

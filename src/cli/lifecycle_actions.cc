@@ -1,11 +1,10 @@
 // perennial lifecycle actions: what the arbiter would do now, for everybody or for one user. Nothing is sent.
-#include <thread>
-
 #include "actions/advice.h"
 #include "actions/configured.h"
 #include "actions/preview.h"
 #include "actions/trials.h"
 #include "actions/users.h"
+#include "base/cores.h"
 #include "base/text.h"
 #include "cli/fold_state.h"
 #include "cli/lifecycle_data.h"
@@ -365,11 +364,10 @@ Status preview_actions(const CommandLine& line, const LifecycleFlags& flags, con
   PERENNIAL_TRY_ASSIGN(const std::unique_ptr<ActionData> data, read_actions(line, flags.at, since));
   if (since >= data->life.now)
     return invalid_argument("--since {} is not before {}", format_iso8601(since), format_iso8601(data->life.now));
-  PERENNIAL_TRY_ASSIGN(
-      const Preview made,
-      preview(data->rules, data->effects, data->life.lives, data->state.profiles(),
-              data->forecasts ? &*data->forecasts : nullptr, data->life.log->users(), data->contacts, since,
-              data->life.now, kPreviewEvery, static_cast<int>(std::thread::hardware_concurrency())));
+  PERENNIAL_TRY_ASSIGN(const Preview made,
+                       preview(data->rules, data->effects, data->life.lives, data->state.profiles(),
+                               data->forecasts ? &*data->forecasts : nullptr, data->life.log->users(), data->contacts,
+                               since, data->life.now, kPreviewEvery, usable_cores()));
   if (line.json)
     fmt::print("{}\n", json::serialize(to_json(made, *data, since)));
   else
@@ -383,9 +381,9 @@ Status actions(const CommandLine& line, const LifecycleFlags& flags) {
   const ActionUsers users(life.lives, data->state.profiles(), data->forecasts ? &*data->forecasts : nullptr,
                           data->contacts, life.log->users(), life.now);
   const Planner planner(data->rules, data->effects, data->contacts, life.lives.definition(), life.now);
-  PERENNIAL_TRY_ASSIGN(const ActionPlan plan,
-                       planner.plan([&](const auto& visit) { users.each(0, life.lives.end(), visit); },
-                                    static_cast<int>(std::thread::hardware_concurrency())));
+  PERENNIAL_TRY_ASSIGN(
+      const ActionPlan plan,
+      planner.plan([&](const auto& visit) { users.each(0, life.lives.end(), visit); }, usable_cores()));
   if (flags.user.empty()) {
     if (line.json)
       fmt::print("{}\n", json::serialize(to_json(plan, *data)));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <thread>
 
+#include "base/cores.h"
 #include "base/json.h"
 #include "base/progress.h"
 #include "base/text.h"
@@ -109,7 +110,7 @@ class ListsForAll {
   static constexpr size_t kAtOnce = 4096;
 
   std::string lines_of(std::span<const UserId> users) {
-    const size_t threads = std::max(1U, std::thread::hardware_concurrency());
+    const auto threads = static_cast<size_t>(usable_cores());
     std::vector<std::string> parts(threads);
     std::vector<std::thread> workers;
     for (size_t i = 0; i < threads; ++i)

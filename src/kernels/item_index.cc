@@ -27,13 +27,15 @@ double length_of(std::span<const float> vector) {
   return std::sqrt(sum);
 }
 
-float upwards(double value) { return static_cast<float>(value * kRound); }
+float upwards(double value) { return std::nextafter(static_cast<float>(value * kRound), kInfinity); }
 
-/// The scale that makes the largest number `most`; 0 for a vector of zeros.
+/// The scale that makes the largest number `most`; 0 for a vector of zeros, or of numbers too small for codes to tell
+/// them apart.
 float scale_of(std::span<const float> vector, float most) {
   float largest = 0;
   for (const float number : vector) largest = std::max(largest, std::abs(number));
-  return largest / most;
+  const float scale = largest / most;
+  return scale >= std::numeric_limits<float>::min() ? scale : 0;
 }
 
 constexpr auto better = [](const ScoredItem& a, const ScoredItem& b) {
@@ -103,8 +105,7 @@ class ItemIndex::Search {
       if (item >= index_.size_) continue;
       const size_t block = item / kBlockItems;
       const float error = blocks.fine != nullptr ? blocks.fine_error : blocks.errors[block];
-      const float within =
-          query_.scale * hit.scale * (query_.norm_share * blocks.norms[block] + query_.error_share * error);
+      const float within = query_.scale * hit.scale * query_.within(blocks.norms[block], error);
       candidates_.push_back({hit.item, hit.at_most - 2 * within - query_.slack, hit.at_most + query_.slack});
     }
     if (candidates_.size() >= most_candidates_) thin_out();

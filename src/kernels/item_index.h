@@ -93,7 +93,7 @@ class ItemIndex {
   std::vector<float> scales_, biases_;              // (blocks, 64)
   std::vector<float> norms_, errors_;               // (blocks)
   std::vector<uint8_t, HugeBlocks<uint8_t>> fine_;  // (blocks, 64, view's width / 2) of four bits
-  float fine_error_ = 0;
+  float fine_error_ = 0;                            // at most, of any item, in its scale
 };
 
 }  // namespace perennial

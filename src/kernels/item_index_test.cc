@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "base/random.h"
 #include "kernels/dense.h"
@@ -192,14 +193,38 @@ TEST_P(ItemIndexTest, RisingScoresFillNoMemory) {
   EXPECT_LT(scored, 500U);
 }
 
-TEST_P(ItemIndexTest, FewOfManyAreScored) {
+/// A kernel that counts what it finds.
+struct Counting {
+  static inline const ScanKernel* kernel;
+  static inline size_t found;
+  static void scan(const CodedBlocks& blocks, std::span<ScanQuery* const> queries, size_t first, size_t end) {
+    kernel->scan(blocks, queries, first, end);
+    for (const ScanQuery* query : queries) found += query->found;
+  }
+};
+
+TEST_P(ItemIndexTest, FewOfManyAreHitAndFewerScored) {
   Random random(13);
   Case items(random, 20'000, 64);
   ItemIndex::Request request = items.request(10);
   size_t scored = 0;
   request.score = ItemIndex::each([&](int32_t item) { return ++scored, items.score(item); });
-  expect_same(index(items).best(request), items.sorted(10), "the ten best");
-  EXPECT_LT(scored, GetParam().bits == 8 ? 100U : 600U);
+  Counting::kernel = &GetParam().kernel;
+  Counting::found = 0;
+  const ScanKernel counting = {"counting", Counting::scan};
+  const ItemIndex all(items.vectors, items.biases, items.width, 0, &counting, GetParam().bits);
+  expect_same(all.best(request), items.sorted(10), "the ten best");
+  EXPECT_LT(scored, 60U);
+  EXPECT_LT(Counting::found, GetParam().bits == 8 ? 1'000U : 3'000U);
+}
+
+TEST(ItemIndex, TakesFourBitsWhereEightAreMoreThanTheCachesHold) {
+  const auto bytes_an_item = [](size_t count) {
+    const ItemIndex index(std::vector<float>(count * 1024), std::vector<float>(count), 1024);
+    return index.scanned_bytes() / count;
+  };
+  EXPECT_GT(bytes_an_item(16'384), 1'024U);
+  EXPECT_LT(bytes_an_item(16'448), 600U);
 }
 
 TEST_P(ItemIndexTest, FlagsMayGoOnWhereItemsDoNot) {
@@ -222,6 +247,16 @@ TEST_P(ItemIndexTest, TheEndsOfTheFloatsAreNoHoles) {
       if (round % 2 == 0) std::fill_n(items.vectors.begin(), 64 * 24, 0.0F);
       check(items, 10, fmt::format("deviation {} length {} round {}", deviation, length, round));
     }
+}
+
+TEST_P(ItemIndexTest, TheSmallestNumbersCountToo) {
+  Random random(16);
+  Case items(random, 2, 2);
+  constexpr float kSmallest = std::numeric_limits<float>::denorm_min();
+  items.vectors = {kSmallest, kSmallest, -kSmallest, -kSmallest};
+  items.biases = {0, 5e-25F};
+  items.query = {1e20F, 1e20F};
+  check(items, 1, "one is ahead by its vector, the other by its bias");
 }
 
 TEST_P(ItemIndexTest, BiasesMayReachTheEndsOfTheFloats) {
@@ -273,10 +308,18 @@ TEST_P(ItemIndexTest, ManyRequestsAtOnceHaveEachItsOwnAnswer) {
     askers.push_back(std::move(asker));
   }
   std::vector<ItemIndex::Request> requests;
-  for (const Case& asker : askers) requests.push_back(asker.request(1 + requests.size() * 7));
+  for (const Case& asker : askers) {
+    ItemIndex::Request& request = requests.emplace_back(asker.request(1 + requests.size() * 7));
+    if (requests.size() % 3 == 0) request.more = 50;
+    request.reach = requests.size() % 2 == 0 ? 0.5F : std::numeric_limits<float>::infinity();
+  }
+  askers[2].query[5] = std::numeric_limits<float>::quiet_NaN();
+  requests[4].k = 0;
   const auto answers = index(items).best(requests);
   for (size_t i = 0; i < askers.size(); ++i)
-    expect_same(answers[i], askers[i].sorted(requests[i].k), fmt::format("request {}", i));
+    expect_same(answers[i],
+                askers[i].sorted(requests[i].k, requests[i].k > 0 ? requests[i].more : 0, requests[i].reach),
+                fmt::format("request {}", i));
 }
 
 INSTANTIATE_TEST_SUITE_P(Kernels, ItemIndexTest, testing::ValuesIn(versions()), [](const auto& version) {

@@ -43,13 +43,14 @@ struct ScanQuery {
   const int8_t* numbers;  // (width)
   int32_t sum;            // of the numbers
   float scale;            // of a number
-  // The score of item i lies within scale * scales[i] * (norm_share * norms[b] + error_share * errors[b]) + slack of
-  // what its code gives.
+  // The score of item i lies within scale * scales[i] * within(norms[b], errors[b]) + slack of what its code gives.
   float norm_share, error_share, slack;
   const uint64_t* allowed;  // a word a block
   float least;              // wanted: allowed items whose score may reach it
   ScanHit* hits;            // out: room for all items looked at
   size_t found;             // out
+
+  [[nodiscard]] float within(float norm, float error) const { return norm_share * norm + error_share * error; }
 };
 
 struct ScanKernel {

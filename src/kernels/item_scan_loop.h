@@ -2,7 +2,6 @@
 // instructions.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 
 #include "base/fetch.h"
@@ -56,8 +55,8 @@ template <class Version>
     const float* scales = blocks.scales + block * kBlockItems;
     const float* biases = blocks.biases + block * kBlockItems;
     const auto take = [&](ScanQuery & query, const typename Version::Sums& sums) __attribute__((always_inline)) {
-      const float plus = static_cast<float>(-blocks.middle * query.sum) + query.norm_share * blocks.norms[block] +
-                         query.error_share * blocks.errors[block];
+      const float plus =
+          static_cast<float>(-blocks.middle * query.sum) + query.within(blocks.norms[block], blocks.errors[block]);
       const Bounds bounds = {2 * query.scale, query.scale * plus, scales, biases};
       uint64_t items = Version::reaching(sums, bounds, query.least - query.slack) & query.allowed[block];
       if (items == 0) return;
@@ -78,8 +77,9 @@ template <class Version>
     for (size_t group = 0; group < groups; ++group, next += share) {
       fetch(next, share);
       ScanQuery* const* its = queries.data() + group * kTogether;
-      if (std::any_of(its, its + kTogether, [&](const ScanQuery* query) { return query->allowed[block] != 0; }))
-        Version::of_together(blocks, codes, its, take);
+      uint64_t allowed = 0;
+      for (size_t i = 0; i < kTogether; ++i) allowed |= its[i]->allowed[block];
+      if (allowed != 0) Version::of_together(blocks, codes, its, take);
     }
     for (ScanQuery* query : queries.subspan(groups * kTogether))
       if (query->allowed[block] != 0) take(*query, sums_of<Version>(blocks, codes, *query));

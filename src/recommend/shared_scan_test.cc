@@ -2,6 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <new>
 #include <thread>
 
 #include "base/random.h"
@@ -34,9 +40,11 @@ struct Items {
 };
 
 TEST(SharedScan, EveryThreadGetsItsOwnAnswer) {
-  for (const size_t count : {SharedScan::kLeastItems - 1, SharedScan::kLeastItems + 7}) {
+  for (const auto& [count, lanes] :
+       {std::pair(SharedScan::kLeastItems - 1, 1), std::pair(SharedScan::kLeastItems + 7, 1),
+        std::pair(SharedScan::kLeastItems + 7, 3)}) {
     const Items items(count);
-    SharedScan shared(items.index);
+    SharedScan shared(items.index, lanes);
     std::vector<std::thread> threads;
     std::atomic<int> wrong = 0;
     for (uint64_t thread = 0; thread < 24; ++thread)
@@ -52,6 +60,101 @@ TEST(SharedScan, EveryThreadGetsItsOwnAnswer) {
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(wrong, 0);
   }
+}
+
+/// Requests whose scores wait until they may go on, and who asks for them.
+class Held {
+ public:
+  explicit Held(const Items& items) : items_(items) {}
+  ~Held() {
+    go_on();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  void ask(SharedScan& shared) {
+    threads_.emplace_back([this, &shared] {
+      const std::vector<float> query(kWidth, 1);
+      ItemIndex::Request request = items_.request(query, 5);
+      request.score = [this, score = request.score](std::span<const int32_t> some, std::span<float> scores) {
+        std::unique_lock lock(mutex_);
+        scanning_.push_back(std::this_thread::get_id());
+        changed_.notify_all();
+        changed_.wait(lock, [&] { return may_go_on_; });
+        score(some, scores);
+      };
+      (void)shared.best(request);
+      const std::lock_guard lock(mutex_);
+      ++answered_;
+      changed_.notify_all();
+    });
+  }
+
+  /// Whether so many scores are asked for within seconds.
+  bool scanning(size_t count) {
+    return wait([&] { return scanning_.size() >= count; });
+  }
+  bool answered(size_t count) {
+    return wait([&] { return answered_ >= count; });
+  }
+  void go_on() {
+    const std::lock_guard lock(mutex_);
+    may_go_on_ = true;
+    changed_.notify_all();
+  }
+  std::vector<std::thread::id> scanners() {
+    const std::lock_guard lock(mutex_);
+    return scanning_;
+  }
+
+ private:
+  template <class Until>
+  bool wait(Until until) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20), until);
+  }
+
+  const Items& items_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool may_go_on_ = false;
+  std::vector<std::thread::id> scanning_;
+  size_t answered_ = 0;
+  std::vector<std::thread> threads_;
+};
+
+TEST(SharedScan, ScansAsMuchAtOnceAsItHasLanes) {
+  const Items items(SharedScan::kLeastItems);
+  SharedScan shared(items.index, 2);
+  Held held(items);
+  held.ask(shared);
+  ASSERT_TRUE(held.scanning(1));
+  held.ask(shared);
+  EXPECT_TRUE(held.scanning(2));
+}
+
+TEST(SharedScan, ThoseWhoWaitShareAScan) {
+  const Items items(SharedScan::kLeastItems);
+  SharedScan shared(items.index, 1);
+  Held held(items);
+  held.ask(shared);
+  ASSERT_TRUE(held.scanning(1));
+  for (int i = 0; i < 4; ++i) held.ask(shared);
+  while (shared.waiting() < 4) std::this_thread::yield();
+  held.go_on();
+  ASSERT_TRUE(held.answered(5));
+  const std::vector<std::thread::id> scanners = held.scanners();
+  ASSERT_EQ(scanners.size(), 5U);
+  EXPECT_EQ(std::count(scanners.begin() + 1, scanners.end(), scanners[1]), 4) << "one thread scanned for all";
+}
+
+TEST(SharedScan, AFailureIsToldToAllAndLeavesTheLane) {
+  const Items items(SharedScan::kLeastItems);
+  SharedScan shared(items.index, 1);
+  const std::vector<float> query(kWidth, 1);
+  ItemIndex::Request failing = items.request(query, 5);
+  failing.score = [](std::span<const int32_t>, std::span<float>) { throw std::bad_alloc(); };
+  EXPECT_THROW((void)shared.best(failing), std::bad_alloc);
+  EXPECT_EQ(shared.best(items.request(query, 5)), items.index.best(items.request(query, 5)));
 }
 
 }  // namespace

@@ -130,6 +130,9 @@ class Engine {
   /// not_found when no upsert has described the item, or it was deleted.
   Result<ItemView> item(const std::string& item_id) const;
 
+  /// That the log names, deleted ones too.
+  [[nodiscard]] size_t item_count() const { return log_->items().size(); }
+
   /// Whether some record names the item and it is not deleted.
   [[nodiscard]] bool knows_item(const std::string& item_id) const;
 

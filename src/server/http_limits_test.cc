@@ -252,5 +252,15 @@ TEST_F(FullQueueTest, IsToldToComeLaterAndNothingOfItIsKept) {
   EXPECT_EQ(view("u", "a").status, 200);
 }
 
+TEST(ServingThreads, AreOneACoreAndMoreThatShareScansOfALargeCatalogue) {
+  EXPECT_EQ(serving_threads(3, 1'000'000, 8), 3);
+  EXPECT_EQ(serving_threads(0, 0, 2), 2);
+  EXPECT_EQ(serving_threads(0, 99'999, 8), 8);
+  EXPECT_EQ(serving_threads(0, 100'000, 1), 16);
+  EXPECT_EQ(serving_threads(0, 100'000, 4), 32);
+  EXPECT_EQ(serving_threads(0, 100'000, 128), 64);
+  EXPECT_EQ(serving_threads(0, 10, 128), 64);
+}
+
 }  // namespace
 }  // namespace perennial

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "base/cores.h"
 #include "base/json_writer.h"
 #include "base/stop_signal.h"
 #include "base/text.h"
@@ -21,6 +22,10 @@ namespace {
 constexpr auto kWatchStop = std::chrono::milliseconds(50);
 constexpr double kReloadSeconds = 1;
 constexpr int kMaxThreads = 64;
+// From so many items on a list is mostly a scan, which those who wait share (recommend/shared_scan.h): so many threads
+// may wait for each core.
+constexpr size_t kLargeCatalogue = 100'000;
+constexpr int kThreadsThatShare = 8;
 
 Status check(const ServerOptions& options) {
   boost::system::error_code error;
@@ -28,8 +33,8 @@ Status check(const ServerOptions& options) {
   if (error)
     return invalid_argument("'{}' is not an IP address to bind to: use 127.0.0.1, ::1 or one of this machine",
                             options.address);
-  if (options.threads < 1 || options.threads > kMaxThreads) {
-    return invalid_argument("threads must be from 1 to {}, got {}", kMaxThreads, options.threads);
+  if (options.threads < 0 || options.threads > kMaxThreads) {
+    return invalid_argument("threads must be from 0 to {}, got {}", kMaxThreads, options.threads);
   }
   if (address.is_loopback()) return {};
   if (!options.require_keys) {
@@ -128,6 +133,11 @@ void log_to_standard_error(LogFormat format) {
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
 }
 
+int serving_threads(int wanted, size_t items, int cores) {
+  if (wanted > 0) return wanted;
+  return std::min(kMaxThreads, items < kLargeCatalogue ? cores : std::max(16, kThreadsThatShare * cores));
+}
+
 Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, const Clock& clock) {
   PERENNIAL_TRY(check(options));
   std::unique_ptr<Server> server(new Server(options));
@@ -138,8 +148,10 @@ Result<std::unique_ptr<Server>> Server::start(const ServerOptions& options, cons
   server->api_ = std::make_unique<Api>(*server->engine_, server->keys_.get(), options.api);
   HttpLimits limits = options.limits;
   limits.connections = connections_within_limits(limits.connections);
-  PERENNIAL_TRY_ASSIGN(server->http_,
-                       HttpServer::start(*server->api_, options.address, options.port, options.threads, limits));
+  PERENNIAL_TRY_ASSIGN(
+      server->http_,
+      HttpServer::start(*server->api_, options.address, options.port,
+                        serving_threads(options.threads, server->engine_->item_count(), usable_cores()), limits));
   // Last, so that a start that fails does not use up the one time at which the first key is shown.
   if (server->keys_ && server->keys_->list().empty()) {
     PERENNIAL_TRY_ASSIGN(server->first_key_, server->keys_->create("first", KeyRole::admin, clock.now_ms()));

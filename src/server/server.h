@@ -18,11 +18,14 @@ struct ServerOptions {
   uint16_t port = 8080;       // 0: any free one
   bool allow_remote = false;  // may `address` be one that other machines reach
   bool require_keys = true;   // false only on a loopback address
-  int threads = 1;
+  int threads = 0;            // that answer requests; 0: serving_threads
   ApiOptions api;
   HttpLimits limits;
   double stop_patience_seconds = 10;
 };
+
+/// Of a server with so many items, where `wanted` is 0.
+int serving_threads(int wanted, size_t items, int cores);
 
 /// What may change while a server runs.
 struct LiveOptions {

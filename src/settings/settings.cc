@@ -174,9 +174,11 @@ std::vector<Setting> plain_settings() {
            &S::memory),
       word("server.bind", "address to listen on; another than loopback needs server.expose", &S::bind),
       whole("server.port", "port to listen on; 0 takes a free one", &S::port, 0, 65'535),
-      whole("server.threads",
-            "that answer requests; 16 where there are 100,000 items or more: those who wait share a scan", &S::threads,
-            1, 64),
+      whole(
+          "server.threads",
+          "that answer requests; 0: one a core; with 100,000 items or more at the start eight a core, 16 to 64, since "
+          "those who wait share a scan",
+          &S::threads, 0, 64),
       flag("server.expose", "allow an address that other machines reach", &S::expose),
       flag("server.require_key", "ask for an API key; false is allowed on loopback only", &S::require_key),
       word("server.cors_origins", "origins of browser pages that may post events, separated by commas",
@@ -211,7 +213,7 @@ std::vector<Setting> plain_settings() {
       real("train.average_epochs", "passes over which the weights that are kept are averaged; 0: the last ones",
            &S::average_epochs, 0, 100),
       whole("train.batch_tokens", "tokens a step; 0 chooses by the data's size", &S::batch_tokens, 0, 1 << 20),
-      whole("train.threads", "threads of training; 0 takes every core", &S::train_threads, 0, 256),
+      whole("train.threads", "threads of training; 0 takes every core that it may", &S::train_threads, 0, 256),
       whole("train.seed", "seed of every random number in training", &S::seed, 0, INT64_MAX),
   };
 }

@@ -58,7 +58,7 @@ struct Settings {
   // [server]
   std::string bind = "127.0.0.1";
   int64_t port = 8080;
-  int64_t threads = 1;
+  int64_t threads = 0;
   bool expose = false;
   bool require_key = true;
   std::string cors_origins;

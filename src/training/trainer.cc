@@ -3,8 +3,8 @@
 #include <cmath>
 #include <ctime>
 #include <limits>
-#include <thread>
 
+#include "base/cores.h"
 #include "base/digest.h"
 #include "base/progress.h"
 #include "base/stop_signal.h"
@@ -446,7 +446,7 @@ Status fill_in(TrainerOptions& options, const Dataset& dataset, const Holdout& h
   options.model.features = feature_vocabulary(dataset, kLeastUsersOfTrait);
   options.model.holdout = holdout;
   if (options.forecast) options.model.forecasts = head_config(*options.forecast->definition);
-  if (options.threads <= 0) options.threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  if (options.threads <= 0) options.threads = usable_cores();
   return plan_training(shape_of(dataset), options);
 }
 
