@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,6 +64,22 @@ Result<std::string> read_file(const fs::path& path, size_t limit_bytes) {
     if (bytes.size() + static_cast<size_t>(got) > limit_bytes) return too_large();
     bytes.append(buffer, static_cast<size_t>(got));
   }
+}
+
+Result<MappedFile> MappedFile::open(const fs::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) return errno_status(errno, fmt::format("opening {}", path.string()));
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) return errno_status(errno, fmt::format("reading {}", path.string()));
+  const auto size = static_cast<size_t>(info.st_size);
+  if (size == 0) return MappedFile({});
+  void* const bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (bytes == MAP_FAILED) return errno_status(errno, fmt::format("mapping {}", path.string()));
+  return MappedFile({static_cast<const char*>(bytes), size});
+}
+
+MappedFile::~MappedFile() {
+  if (!bytes_.empty()) ::munmap(const_cast<char*>(bytes_.data()), bytes_.size());
 }
 
 namespace {

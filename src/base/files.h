@@ -15,6 +15,26 @@ namespace fs = std::filesystem;
 /// The whole file. Fails when it is over `limit_bytes`.
 Result<std::string> read_file(const fs::path& path, size_t limit_bytes = size_t{1} << 34);
 
+/// A file's bytes, brought from the disk as they are read and dropped again where memory is short. Where a file is cut
+/// short meanwhile, or its disk fails, the process ends (SIGBUS): it is for files that are replaced and never changed.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const fs::path& path);
+
+  MappedFile(MappedFile&& other) noexcept : bytes_(std::exchange(other.bytes_, {})) {}
+  MappedFile& operator=(MappedFile&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MappedFile();
+
+  [[nodiscard]] std::string_view bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(std::string_view bytes) : bytes_(bytes) {}
+  std::string_view bytes_;
+};
+
 /// Writes beside `path`, fsyncs, renames over it, fsyncs the folder: after a crash the file holds the old bytes or the
 /// new ones, never a part. The folder must exist. On failure `path` is unchanged, unless
 /// only the folder could not be synced: then it has the new bytes, perhaps not for good. `mode` holds from the first

@@ -171,5 +171,24 @@ TEST_F(Files, LockDiesWithItsProcess) {
   ::close(ready[1]);
 }
 
+TEST(MappedFile, HoldsTheBytesAlsoWhenTheFileIsReplaced) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "file";
+  ASSERT_TRUE(write_file_atomically(path, "as it was").ok());
+  MappedFile file = MappedFile::open(path).value();
+  ASSERT_TRUE(write_file_atomically(path, "another").ok());
+  EXPECT_EQ(file.bytes(), "as it was");
+  file = MappedFile::open(path).value();
+  EXPECT_EQ(file.bytes(), "another");
+}
+
+TEST(MappedFile, MayBeEmptyButMustBeThere) {
+  const TemporaryFolder folder;
+  ASSERT_TRUE(write_file_atomically(folder.path() / "empty", "").ok());
+  EXPECT_EQ(MappedFile::open(folder.path() / "empty").value().bytes(), "");
+  EXPECT_EQ(MappedFile::open(folder.path() / "none").status().code(), Code::not_found);
+  EXPECT_FALSE(MappedFile::open(folder.path()).ok()) << "a folder";
+}
+
 }  // namespace
 }  // namespace perennial

@@ -1,6 +1,8 @@
 #include "base/safetensors.h"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <numeric>
@@ -41,9 +43,11 @@ Result<FloatTensor> parse_tensor(const std::string& name, const json::value& ent
   const json::value* dtype = object != nullptr ? object->if_contains("dtype") : nullptr;
   const json::value* shape = object != nullptr ? object->if_contains("shape") : nullptr;
   const json::value* range = object != nullptr ? object->if_contains("data_offsets") : nullptr;
-  if (dtype == nullptr || *dtype != "F32" || shape == nullptr || !shape->is_array() || range == nullptr ||
+  const bool halves = dtype != nullptr && *dtype == "BF16";
+  if (dtype == nullptr || (*dtype != "F32" && !halves) || shape == nullptr || !shape->is_array() || range == nullptr ||
       !range->is_array() || range->get_array().size() != 2)
-    return data_loss("safetensors entry '{}' is not a float32 tensor with shape and data_offsets", name);
+    return data_loss("safetensors entry '{}' is not a tensor of F32 or BF16 with shape and data_offsets", name);
+  const size_t value_bytes = halves ? sizeof(uint16_t) : sizeof(float);
   FloatTensor tensor;
   size_t count = 1;
   for (const json::value& dimension : shape->get_array()) {
@@ -60,12 +64,25 @@ Result<FloatTensor> parse_tensor(const std::string& name, const json::value& ent
   const int64_t end = offsets[1].get_int64();
   if (begin < 0 || end < begin || static_cast<size_t>(end) > data.size())
     return data_loss("safetensors entry '{}' ends at byte {} of {}: the file is cut short", name, end, data.size());
-  if (count > data.size() / sizeof(float) || static_cast<size_t>(end - begin) != count * sizeof(float))
+  if (count > data.size() / value_bytes || static_cast<size_t>(end - begin) != count * value_bytes)
     return data_loss("safetensors entry '{}' has {} bytes, its shape needs {} values", name, end - begin, count);
   ranges.push_back({begin, end});
   tensor.values.resize(count);
-  if (count > 0) std::memcpy(tensor.values.data(), data.data() + begin, count * sizeof(float));
+  const char* const values = data.data() + begin;
+  if (!halves && count > 0) std::memcpy(tensor.values.data(), values, count * sizeof(float));
+  for (size_t i = 0; halves && i < count; ++i) {  // the upper half of a float32's bits
+    uint16_t upper;
+    std::memcpy(&upper, values + i * sizeof upper, sizeof upper);
+    tensor.values[i] = std::bit_cast<float>(uint32_t{upper} << 16);
+  }
   return tensor;
+}
+
+/// The nearest, of two as near the even one; the largest there is instead of infinity.
+uint16_t to_bfloat16(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const auto half = static_cast<uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16);
+  return std::isfinite(value) && (half & 0x7F80) == 0x7F80 ? static_cast<uint16_t>(half - 1) : half;
 }
 
 }  // namespace
@@ -81,17 +98,19 @@ Result<const FloatTensor*> SafetensorsFile::find(const std::string& name, std::s
   return &found->second;
 }
 
-std::string serialize_safetensors(const SafetensorsFile& file) {
+std::string serialize_safetensors(const SafetensorsFile& file, NumberType type) {
+  const bool halves = type == NumberType::bfloat16;
   json::object header;
   if (!file.metadata.empty()) header["__metadata__"] = json::value_from(file.metadata);
   size_t offset = 0;
   for (const auto& [name, tensor] : file.tensors) {
-    const size_t size = tensor.values.size() * sizeof(float);
+    const size_t size = tensor.values.size() * (halves ? sizeof(uint16_t) : sizeof(float));
     PERENNIAL_CHECK(static_cast<int64_t>(tensor.values.size()) ==
                         std::accumulate(tensor.shape.begin(), tensor.shape.end(), int64_t{1}, std::multiplies<>()),
                     "tensor '{}' has {} values, which is not what its shape says", name, tensor.values.size());
-    header[name] = {
-        {"dtype", "F32"}, {"shape", json::value_from(tensor.shape)}, {"data_offsets", {offset, offset + size}}};
+    header[name] = {{"dtype", halves ? "BF16" : "F32"},
+                    {"shape", json::value_from(tensor.shape)},
+                    {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
   std::string text = json::serialize(header);
@@ -101,8 +120,14 @@ std::string serialize_safetensors(const SafetensorsFile& file) {
   std::memcpy(bytes.data(), &length, kLengthBytes);
   bytes.reserve(kLengthBytes + text.size() + offset);
   bytes += text;
-  for (const auto& [name, tensor] : file.tensors)
-    bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+  for (const auto& [name, tensor] : file.tensors) {
+    if (!halves)
+      bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
+    for (size_t i = 0; halves && i < tensor.values.size(); ++i) {
+      const uint16_t half = to_bfloat16(tensor.values[i]);
+      bytes.append(reinterpret_cast<const char*>(&half), sizeof half);
+    }
+  }
   return bytes;
 }
 

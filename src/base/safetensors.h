@@ -26,10 +26,14 @@ struct SafetensorsFile {
   Result<const FloatTensor*> find(const std::string& name, std::span<const int64_t> shape) const;
 };
 
-/// The whole file as bytes. Every tensor must hold as many values as its shape says.
-std::string serialize_safetensors(const SafetensorsFile& file);
+enum class NumberType { float32, bfloat16 };
 
-/// data_loss when cut short, followed by more, overlapping, with holes, or not of this format. Reads dtype F32 only.
+/// The whole file as bytes; bfloat16: half as many, each number rounded to the nearest. Every tensor must hold as many
+/// values as its shape says.
+std::string serialize_safetensors(const SafetensorsFile& file, NumberType type = NumberType::float32);
+
+/// data_loss when cut short, followed by more, overlapping, with holes, or not of this format. Reads dtypes F32 and
+/// BF16.
 Result<SafetensorsFile> parse_safetensors(std::string_view bytes);
 
 }  // namespace perennial

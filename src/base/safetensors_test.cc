@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
+#include <limits>
 
 #include "base/random.h"
 
@@ -60,6 +61,28 @@ TEST(Safetensors, LayoutIsTheFormatsOwn) {
   EXPECT_EQ(header.substr(0, header.find_last_not_of(' ') + 1),
             R"({"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})");
   EXPECT_EQ(bytes.substr(8 + length), std::string("\x00\x00\x80\x3f", 4));
+}
+
+TEST(Safetensors, HalvesAreReadAsTheFloatsThatTheyAre) {
+  const std::string header = R"({"a":{"dtype":"BF16","shape":[3],"data_offsets":[0,6]}})";
+  std::string bytes = file_of(header, 6);
+  bytes.replace(bytes.size() - 6, 6, std::string("\x80\x3f\x20\xc0\x01\x00", 6));
+  EXPECT_EQ(parse_safetensors(bytes).value().tensors.at("a").values, (std::vector<float>{1, -2.5, 0x1p-133F}));
+  expect_refused(file_of(R"({"a":{"dtype":"BF16","shape":[3],"data_offsets":[0,12]}})", 12), "needs 3 values");
+}
+
+TEST(Safetensors, HalvesAreTheNearest) {
+  SafetensorsFile file;
+  const float largest = std::numeric_limits<float>::max();
+  file.tensors["a"] = {{2, 4}, {1, -0.0F, 1 + 0x1p-8F, 1 + 0x3p-8F, 1 + 0x1.01p-8F, -3.14159F, largest, -largest}};
+  const std::string bytes = serialize_safetensors(file, NumberType::bfloat16);
+  EXPECT_EQ(bytes.size() % 8, 0U);
+  EXPECT_LT(bytes.size(), serialize_safetensors(file).size());
+  const SafetensorsFile read = parse_safetensors(bytes).value();
+  EXPECT_EQ(read.tensors.at("a").shape, (std::vector<int64_t>{2, 4}));
+  EXPECT_EQ(read.tensors.at("a").values,
+            (std::vector<float>{1, -0.0F, 1, 1 + 0x1p-6F, 1 + 0x1p-7F, -3.140625F, 0x1.FEp127F, -0x1.FEp127F}));
+  EXPECT_EQ(serialize_safetensors(read, NumberType::bfloat16), bytes);
 }
 
 TEST(Safetensors, FindChecksTheShape) {

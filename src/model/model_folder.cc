@@ -26,7 +26,7 @@ bool is_plain_name(std::string_view id) {
 }  // namespace
 
 Status save_model(const fs::path& data_folder, ModelConfig config, const SafetensorsFile& weights,
-                  const std::vector<std::string>& item_names, std::string_view learning_curve) {
+                  const std::vector<std::string>& item_names, std::string_view learning_curve, NumberType type) {
   PERENNIAL_CHECK(is_plain_name(config.id), "model id '{}'", config.id);
   const fs::path folder = models_folder(data_folder) / config.id;
   PERENNIAL_TRY(make_folder(folder));
@@ -34,7 +34,7 @@ Status save_model(const fs::path& data_folder, ModelConfig config, const Safeten
   for (const std::string& name : item_names) names.append(name).push_back('\n');
   config.items_digest = to_hex(sha256(names));
   PERENNIAL_TRY(write_file_atomically(folder / "items.txt", names));
-  PERENNIAL_TRY(write_file_atomically(folder / "model.safetensors", serialize_safetensors(weights)));
+  PERENNIAL_TRY(write_file_atomically(folder / "model.safetensors", serialize_safetensors(weights, type)));
   PERENNIAL_TRY(write_file_atomically(folder / "learning_curve.jsonl", learning_curve));
   PERENNIAL_TRY(write_file_atomically(folder / "config.json", to_json(config)));
   return write_file_atomically(models_folder(data_folder) / "current", config.id + "\n");
@@ -63,9 +63,9 @@ Result<StoredModel> load_model(const fs::path& data_folder, const std::string& i
   if (!names.ok()) return in_context(names.status());
   if (to_hex(sha256(*names)) != config->items_digest)
     return data_loss("model {}: items.txt is not the one it was trained with", id);
-  const Result<std::string> bytes = read_file(folder / "model.safetensors");
-  if (!bytes.ok()) return in_context(bytes.status());
-  const Result<SafetensorsFile> weights = parse_safetensors(*bytes);
+  const Result<MappedFile> file = MappedFile::open(folder / "model.safetensors");
+  if (!file.ok()) return in_context(file.status());
+  const Result<SafetensorsFile> weights = parse_safetensors(file->bytes());
   if (!weights.ok()) return in_context(weights.status());
   StoredModel model;
   model.item_names = split_lines(*names);

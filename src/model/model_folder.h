@@ -14,7 +14,8 @@ struct StoredModel {
 
 /// Writes the folder of config.id and makes it current.
 Status save_model(const fs::path& data_folder, ModelConfig config, const SafetensorsFile& weights,
-                  const std::vector<std::string>& item_names, std::string_view learning_curve);
+                  const std::vector<std::string>& item_names, std::string_view learning_curve,
+                  NumberType type = NumberType::float32);
 
 /// The id in models/current; not_found, saying to train, when there is none.
 Result<std::string> current_model_id(const fs::path& data_folder);

@@ -213,6 +213,8 @@ std::vector<Setting> plain_settings() {
       real("train.average_epochs", "passes over which the weights that are kept are averaged; 0: the last ones",
            &S::average_epochs, 0, 100),
       whole("train.batch_tokens", "tokens a step; 0 chooses by the data's size", &S::batch_tokens, 0, 1 << 20),
+      choice("train.weights", "numbers of the model's file: float32, or bfloat16 in half the bytes", &S::weights,
+             {"float32", "bfloat16"}),
       whole("train.threads", "threads of training; 0 takes every core that it may", &S::train_threads, 0, 256),
       whole("train.seed", "seed of every random number in training", &S::seed, 0, INT64_MAX),
   };

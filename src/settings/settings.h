@@ -84,6 +84,7 @@ struct Settings {
   double cooldown = 0.4;
   double average_epochs = 2;
   int64_t batch_tokens = 0;
+  std::string weights = "float32";
   int64_t train_threads = 0;
   int64_t seed = 42;
 

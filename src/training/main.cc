@@ -70,6 +70,8 @@ void add_flags(CLI::App& app, Flags& flags) {
           "passes over which the weights that are kept are averaged; 0: the last ones");
   setting("--batch-tokens", "PERENNIAL_TRAIN_BATCH_TOKENS", "tokens a step; 0 chooses by the data's size");
   setting("--threads", "PERENNIAL_TRAIN_THREADS", "threads; 0 takes every core");
+  setting("--weights", "PERENNIAL_TRAIN_WEIGHTS",
+          "numbers of the model's file: float32, or bfloat16 in half the bytes");
   setting("--seed", "PERENNIAL_TRAIN_SEED", "seed of every random number");
   app.footer(
       "Example:\n  perennial train --data shop --holdout leave-one-out\n\n"
@@ -107,6 +109,7 @@ TrainerOptions trainer_options(const Settings& settings) {
   options.average_epochs = settings.average_epochs;
   options.cooldown = settings.cooldown;
   options.batch_tokens = settings.batch_tokens;
+  options.weights = settings.weights == "bfloat16" ? NumberType::bfloat16 : NumberType::float32;
   options.threads = static_cast<int>(settings.train_threads);
   options.seed = static_cast<uint64_t>(settings.seed);
   return options;

@@ -414,7 +414,8 @@ class Run {
                                {"events", dataset_.events},
                                {"trained_at_ms", SystemClock().now_ms()},
                                {"precision", options_.precision == Precision::bfloat16 ? "bfloat16" : "float32"}};
-    PERENNIAL_TRY(save_model(data_folder_, options_.model, model_, dataset_.item_names, state_.progress.curve));
+    PERENNIAL_TRY(
+        save_model(data_folder_, options_.model, model_, dataset_.item_names, state_.progress.curve, options_.weights));
     return TrainingState::remove(data_folder_);
   }
 

@@ -28,13 +28,14 @@ struct TrainerOptions {
   uint64_t seed = 42;
   int threads = 0;  // 0: all cores
   Precision precision = best_precision();
-  std::optional<ForecastSource> forecast;  // of what the forecast head learns; none: a model without
-  double forecast_weight = 0.1;            // of its loss beside the next item's
-  double cooldown = 0.4;                   // share of max_epochs over which the learning rate falls to nothing
-  double average_epochs = 2;               // over which the weights that are validated and kept are averaged; 0: none
-  int64_t save_seconds = 120;              // how often a resumable state is written
-  bool fresh = false;                      // drop the state of an interrupted run
-  int64_t stop_after_steps = 0;            // > 0: save and end there, as Ctrl-C does; for tests
+  NumberType weights = NumberType::float32;  // of the model's file
+  std::optional<ForecastSource> forecast;    // of what the forecast head learns; none: a model without
+  double forecast_weight = 0.1;              // of its loss beside the next item's
+  double cooldown = 0.4;                     // share of max_epochs over which the learning rate falls to nothing
+  double average_epochs = 2;                 // over which the weights that are validated and kept are averaged; 0: none
+  int64_t save_seconds = 120;                // how often a resumable state is written
+  bool fresh = false;                        // drop the state of an interrupted run
+  int64_t stop_after_steps = 0;              // > 0: save and end there, as Ctrl-C does; for tests
 };
 
 struct TrainingReport {
