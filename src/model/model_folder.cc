@@ -23,6 +23,12 @@ bool is_plain_name(std::string_view id) {
          id.find('\0') == std::string_view::npos;
 }
 
+/// The file is let go again before a model is made of it.
+Result<SafetensorsFile> read_weights(const fs::path& path) {
+  PERENNIAL_TRY_ASSIGN(const MappedFile file, MappedFile::open(path));
+  return parse_safetensors(file.bytes());
+}
+
 }  // namespace
 
 Status save_model(const fs::path& data_folder, ModelConfig config, const SafetensorsFile& weights,
@@ -63,9 +69,7 @@ Result<StoredModel> load_model(const fs::path& data_folder, const std::string& i
   if (!names.ok()) return in_context(names.status());
   if (to_hex(sha256(*names)) != config->items_digest)
     return data_loss("model {}: items.txt is not the one it was trained with", id);
-  const Result<MappedFile> file = MappedFile::open(folder / "model.safetensors");
-  if (!file.ok()) return in_context(file.status());
-  const Result<SafetensorsFile> weights = parse_safetensors(file->bytes());
+  const Result<SafetensorsFile> weights = read_weights(folder / "model.safetensors");
   if (!weights.ok()) return in_context(weights.status());
   StoredModel model;
   model.item_names = split_lines(*names);
