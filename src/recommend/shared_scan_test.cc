@@ -25,13 +25,14 @@ struct Items {
     allowed = Bitmap(count, true);
   }
 
+  float score(std::span<const float> query, int32_t item) const {
+    float sum = 0;
+    for (size_t d = 0; d < kWidth; ++d) sum += vectors[static_cast<size_t>(item) * kWidth + d] * query[d];
+    return sum;
+  }
+
   ItemIndex::Request request(std::span<const float> query, size_t k) const {
-    const auto score = [this, query](int32_t item) {
-      float sum = 0;
-      for (size_t d = 0; d < kWidth; ++d) sum += vectors[static_cast<size_t>(item) * kWidth + d] * query[d];
-      return sum;
-    };
-    return {query, &allowed, k, ItemIndex::each(score)};
+    return {query, &allowed, k, ItemIndex::each([this, query](int32_t item) { return score(query, item); })};
   }
 
   std::vector<float> vectors, biases;
@@ -74,15 +75,14 @@ class Held {
   void ask(SharedScan& shared) {
     threads_.emplace_back([this, &shared] {
       const std::vector<float> query(kWidth, 1);
-      ItemIndex::Request request = items_.request(query, 5);
-      request.score = [this, score = request.score](std::span<const int32_t> some, std::span<float> scores) {
+      const auto held = [&](std::span<const int32_t> some, std::span<float> scores) {
         std::unique_lock lock(mutex_);
         scanning_.push_back(std::this_thread::get_id());
         changed_.notify_all();
         changed_.wait(lock, [&] { return may_go_on_; });
-        score(some, scores);
+        for (size_t i = 0; i < some.size(); ++i) scores[i] = items_.score(query, some[i]);
       };
-      (void)shared.best(request);
+      (void)shared.best({query, &items_.allowed, 5, held});
       const std::lock_guard lock(mutex_);
       ++answered_;
       changed_.notify_all();
@@ -151,9 +151,8 @@ TEST(SharedScan, AFailureIsToldToAllAndLeavesTheLane) {
   const Items items(SharedScan::kLeastItems);
   SharedScan shared(items.index, 1);
   const std::vector<float> query(kWidth, 1);
-  ItemIndex::Request failing = items.request(query, 5);
-  failing.score = [](std::span<const int32_t>, std::span<float>) { throw std::bad_alloc(); };
-  EXPECT_THROW((void)shared.best(failing), std::bad_alloc);
+  const auto failing = [](std::span<const int32_t>, std::span<float>) { throw std::bad_alloc(); };
+  EXPECT_THROW((void)shared.best({query, &items.allowed, 5, failing}), std::bad_alloc);
   EXPECT_EQ(shared.best(items.request(query, 5)), items.index.best(items.request(query, 5)));
 }
 
