@@ -5,8 +5,8 @@
 
 namespace perennial {
 
-/// Cores that the calling thread may run on, at least 1: as its affinity and the shares of time of its control groups let
-/// it (cgroup v2; quotas of v1 are not seen), rounded up.
+/// Cores that the calling thread may run on, at least 1: as its affinity and the shares of time of its control groups
+/// let it (cgroup v2; quotas of v1 are not seen), rounded up.
 int usable_cores();
 
 /// Of a control group's cpu.max, such as "150000 100000" or "max 100000"; 0 when it sets no limit or says nothing.
