@@ -69,11 +69,14 @@ Result<FloatTensor> parse_tensor(const std::string& name, const json::value& ent
   ranges.push_back({begin, end});
   tensor.values.resize(count);
   const char* const values = data.data() + begin;
-  if (!halves && count > 0) std::memcpy(tensor.values.data(), values, count * sizeof(float));
-  for (size_t i = 0; halves && i < count; ++i) {  // the upper half of a float32's bits
-    uint16_t upper;
-    std::memcpy(&upper, values + i * sizeof upper, sizeof upper);
-    tensor.values[i] = std::bit_cast<float>(uint32_t{upper} << 16);
+  if (halves) {
+    for (size_t i = 0; i < count; ++i) {  // each is the upper half of a float32's bits
+      uint16_t upper;
+      std::memcpy(&upper, values + i * sizeof upper, sizeof upper);
+      tensor.values[i] = std::bit_cast<float>(uint32_t{upper} << 16);
+    }
+  } else if (count > 0) {
+    std::memcpy(tensor.values.data(), values, count * sizeof(float));
   }
   return tensor;
 }
@@ -120,12 +123,17 @@ std::string serialize_safetensors(const SafetensorsFile& file, NumberType type) 
   std::memcpy(bytes.data(), &length, kLengthBytes);
   bytes.reserve(kLengthBytes + text.size() + offset);
   bytes += text;
+  const auto append = [&](const auto* numbers, size_t count) {
+    bytes.append(reinterpret_cast<const char*>(numbers), count * sizeof *numbers);
+  };
   for (const auto& [name, tensor] : file.tensors) {
-    if (!halves)
-      bytes.append(reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float));
-    for (size_t i = 0; halves && i < tensor.values.size(); ++i) {
-      const uint16_t half = to_bfloat16(tensor.values[i]);
-      bytes.append(reinterpret_cast<const char*>(&half), sizeof half);
+    if (halves) {
+      for (const float value : tensor.values) {
+        const uint16_t half = to_bfloat16(value);
+        append(&half, 1);
+      }
+    } else {
+      append(tensor.values.data(), tensor.values.size());
     }
   }
   return bytes;

@@ -66,14 +66,14 @@ TEST(SharedScan, EveryThreadGetsItsOwnAnswer) {
 /// Requests whose scores wait until they may go on, and who asks for them.
 class Held {
  public:
-  explicit Held(const Items& items) : items_(items) {}
+  explicit Held(int lanes) : shared_(items_.index, lanes) {}
   ~Held() {
     go_on();
     for (std::thread& thread : threads_) thread.join();
   }
 
-  void ask(SharedScan& shared) {
-    threads_.emplace_back([this, &shared] {
+  void ask() {
+    threads_.emplace_back([this] {
       const std::vector<float> query(kWidth, 1);
       const auto held = [&](std::span<const int32_t> some, std::span<float> scores) {
         std::unique_lock lock(mutex_);
@@ -82,7 +82,7 @@ class Held {
         changed_.wait(lock, [&] { return may_go_on_; });
         for (size_t i = 0; i < some.size(); ++i) scores[i] = items_.score(query, some[i]);
       };
-      (void)shared.best({query, &items_.allowed, 5, held});
+      (void)shared_.best({query, &items_.allowed, 5, held});
       const std::lock_guard lock(mutex_);
       ++answered_;
       changed_.notify_all();
@@ -101,6 +101,7 @@ class Held {
     may_go_on_ = true;
     changed_.notify_all();
   }
+  [[nodiscard]] size_t waiting() { return shared_.waiting(); }
   std::vector<std::thread::id> scanners() {
     const std::lock_guard lock(mutex_);
     return scanning_;
@@ -113,7 +114,8 @@ class Held {
     return changed_.wait_for(lock, std::chrono::seconds(20), until);
   }
 
-  const Items& items_;
+  const Items items_{SharedScan::kLeastItems};
+  SharedScan shared_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool may_go_on_ = false;
@@ -123,23 +125,19 @@ class Held {
 };
 
 TEST(SharedScan, ScansAsMuchAtOnceAsItHasLanes) {
-  const Items items(SharedScan::kLeastItems);
-  SharedScan shared(items.index, 2);
-  Held held(items);
-  held.ask(shared);
+  Held held(2);
+  held.ask();
   ASSERT_TRUE(held.scanning(1));
-  held.ask(shared);
+  held.ask();
   EXPECT_TRUE(held.scanning(2));
 }
 
 TEST(SharedScan, ThoseWhoWaitShareAScan) {
-  const Items items(SharedScan::kLeastItems);
-  SharedScan shared(items.index, 1);
-  Held held(items);
-  held.ask(shared);
+  Held held(1);
+  held.ask();
   ASSERT_TRUE(held.scanning(1));
-  for (int i = 0; i < 4; ++i) held.ask(shared);
-  while (shared.waiting() < 4) std::this_thread::yield();
+  for (int i = 0; i < 4; ++i) held.ask();
+  while (held.waiting() < 4) std::this_thread::yield();
   held.go_on();
   ASSERT_TRUE(held.answered(5));
   const std::vector<std::thread::id> scanners = held.scanners();
